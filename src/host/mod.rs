@@ -1,0 +1,5 @@
+//! The hosts that scripts run on: reached over SSH, or booted here to rehearse on.
+
+pub mod rehearsal;
+pub mod ssh;
+pub mod target;

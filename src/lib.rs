@@ -1,0 +1,3 @@
+//! Provision and run a server from a playbook.
+
+pub mod host;

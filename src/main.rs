@@ -1,0 +1,2 @@
+//! The `hostwright` command.
+fn main() {}
