@@ -1,1 +1,18 @@
 //! A connection to a host over SSH, and commands run on it as root.
+
+mod auth;
+mod config;
+mod connection;
+mod error;
+mod exec;
+mod first_line;
+mod host_keys;
+mod keys;
+mod known_hosts;
+mod options;
+mod sudo;
+
+pub use connection::Connection;
+pub use error::{ChangedKey, SshError};
+pub use exec::{Event, Exec, Output};
+pub use options::Options;

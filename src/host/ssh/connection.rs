@@ -1,0 +1,295 @@
+//! A connection to a host: made, used for commands, closed.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::client::{self, Handle};
+use russh::keys::PublicKeyOrCertificate;
+use russh::{Disconnect, Preferred};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::auth;
+use super::config::{self, ConfigProblem, Resolved};
+use super::error::SshError;
+use super::exec::{Exec, Login, Output};
+use super::first_line::{FirstLine, Remembering};
+use super::host_keys::HostKeys;
+use super::keys;
+use super::options::{self, Options};
+use crate::host::target::Target;
+
+/// For each of: looking the name up, reaching one address, the handshake.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Long enough for a person to confirm to the agent that it may sign.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_secs(15);
+/// A write that the other side does not take for this long ends the connection; keepalives only watch
+/// the reading end.
+const STALLED: Duration = Duration::from_secs(120);
+/// A window that a fast line with 100 ms of delay does not exhaust.
+const WINDOW: u32 = 16 * 1024 * 1024;
+/// OpenSSH allows 10 sessions a connection (sshd_config(5), MaxSessions); two are left for others.
+const SESSIONS: usize = 8;
+
+/// A connection to a host, logged in. Dropping it ends it.
+pub struct Connection {
+    handle: Handle<Client>,
+    login: Arc<Login>,
+    address: SocketAddr,
+    sessions: Arc<Semaphore>,
+}
+
+impl Connection {
+    /// Connects and logs in.
+    ///
+    /// # Errors
+    /// Any [`SshError`] but those of commands.
+    pub async fn open(target: &Target, options: &Options) -> Result<Connection, SshError> {
+        let host = Target {
+            user: None,
+            ..target.clone()
+        }
+        .to_string();
+        let resolved = configured(target, &host, options)?;
+        let host_keys = HostKeys::load(&host, &resolved, options)?;
+        let keys = keys::find(&host, &resolved, options).await?;
+        let stream = connect(&host, &resolved).await?;
+        let address = stream
+            .peer_addr()
+            .map_err(|error| failed(&host, &at(&resolved), &error))?;
+        let mut handle = shake_hands(stream, &host, address, host_keys).await?;
+        timeout(
+            LOGIN_TIMEOUT,
+            auth::log_in(&mut handle, &host, &resolved.user, keys),
+        )
+        .await
+        .map_err(|_| late(&host, &address.to_string(), LOGIN_TIMEOUT))??;
+        let login = Arc::new(Login {
+            host,
+            user: resolved.user,
+        });
+        Ok(Connection {
+            handle,
+            login,
+            address,
+            sessions: Arc::new(Semaphore::new(SESSIONS)),
+        })
+    }
+
+    /// The host as the person named it, for messages.
+    pub fn host(&self) -> &str {
+        &self.login.host
+    }
+
+    /// The remote user. Commands run as root all the same.
+    pub fn user(&self) -> &str {
+        &self.login.user
+    }
+
+    /// The address and port that were reached.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Starts a command for the login shell, as root (through sudo if the remote user is another), and
+    /// feeds it `stdin` while it runs. Several may run at once; from the ninth on they wait for their turn.
+    ///
+    /// # Errors
+    /// [`SshError::Lost`] if the connection is gone, [`SshError::Session`] if the host allows no more
+    /// sessions. All else comes from [`Exec::next`].
+    pub async fn exec(&self, command: &str, stdin: Vec<u8>) -> Result<Exec, SshError> {
+        let lost = || SshError::Lost {
+            host: self.host().to_owned(),
+        };
+        let permit = Arc::clone(&self.sessions)
+            .acquire_owned()
+            .await
+            .map_err(|_| lost())?;
+        let channel = self
+            .handle
+            .channel_open_session()
+            .await
+            .map_err(|error| match error {
+                russh::Error::ChannelOpenFailure(_) => {
+                    let cause = "it allows no more sessions on this connection".to_owned();
+                    SshError::Session {
+                        host: self.host().to_owned(),
+                        cause,
+                    }
+                }
+                _ => lost(),
+            })?;
+        Ok(Exec::start(
+            channel,
+            command,
+            stdin,
+            Arc::clone(&self.login),
+            permit,
+        ))
+    }
+
+    /// Runs a command to its end and collects what it wrote.
+    ///
+    /// # Errors
+    /// Those of [`Connection::exec`] and [`Exec::next`]. A status other than 0 is none.
+    pub async fn output(&self, command: &str, stdin: Vec<u8>) -> Result<Output, SshError> {
+        self.exec(command, stdin).await?.output().await
+    }
+
+    /// Says goodbye. Commands that still run are cut off.
+    pub async fn close(self) {
+        let goodbye = async {
+            let _ = self.handle.disconnect(Disconnect::ByApplication, "", "").await;
+            // Until the goodbye is on the wire.
+            let _ = self.handle.await;
+        };
+        let _ = timeout(Duration::from_secs(1), goodbye).await;
+    }
+}
+
+/// The target with what the SSH configuration says about it.
+fn configured(target: &Target, host: &str, options: &Options) -> Result<Resolved, SshError> {
+    let file = options.config_file();
+    let unreadable = |cause| SshError::Config {
+        host: host.to_owned(),
+        file: file.clone(),
+        cause,
+    };
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound && options.config.is_none() => String::new(),
+        Err(error) => return Err(unreadable(error.to_string())),
+    };
+    config::resolve(target, &text, &options::home(), &options::local_user()).map_err(
+        |problem| match problem {
+            ConfigProblem::Unreadable(cause) => unreadable(cause),
+            ConfigProblem::Proxy(directive) => SshError::Proxy {
+                host: host.to_owned(),
+                file: file.clone(),
+                directive,
+            },
+        },
+    )
+}
+
+/// Reaches the first address of the host that answers.
+async fn connect(host: &str, resolved: &Resolved) -> Result<TcpStream, SshError> {
+    let name = resolved.host_name.as_str();
+    let unresolved = |cause| SshError::Resolve {
+        host: host.to_owned(),
+        name: name.to_owned(),
+        cause,
+    };
+    let addresses = timeout(CONNECT_TIMEOUT, lookup_host((name, resolved.port)))
+        .await
+        .map_err(|_| unresolved("the name server did not answer".to_owned()))?
+        .map_err(|error| unresolved(error.to_string()))?;
+    let mut last = unresolved("it has no address".to_owned());
+    for address in addresses {
+        let at = address.to_string();
+        last = match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                // The connection also works, slower, if this cannot be set.
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Ok(Err(error)) => failed(host, &at, &error),
+            Err(_) => late(host, &at, CONNECT_TIMEOUT),
+        };
+    }
+    Err(last)
+}
+
+/// Agrees on a session with the host and checks its key.
+async fn shake_hands(
+    stream: TcpStream,
+    host: &str,
+    address: SocketAddr,
+    host_keys: HostKeys,
+) -> Result<Handle<Client>, SshError> {
+    let config = client::Config {
+        window_size: WINDOW,
+        keepalive_interval: Some(KEEPALIVE),
+        keepalive_max: 3,
+        inactivity_timeout: Some(STALLED),
+        preferred: Preferred {
+            key: host_keys.preferred(),
+            ..Preferred::DEFAULT
+        },
+        nodelay: true,
+        ..client::Config::default()
+    };
+    let first = FirstLine::default();
+    let stream = Remembering {
+        stream,
+        first: first.clone(),
+    };
+    let address = address.to_string();
+    let handshake = client::connect_stream(Arc::new(config), stream, Client { host_keys });
+    let host = host.to_owned();
+    match (timeout(CONNECT_TIMEOUT, handshake).await, first.text()) {
+        (Ok(Ok(handle)), _) => Ok(handle),
+        (Ok(Err(Refusal::HostKey(error))), _) => Err(error),
+        (_, Some(said)) if !said.starts_with("SSH-") => Err(SshError::NotSsh { host, address, said }),
+        (Err(_), _) => Err(late(&host, &address, CONNECT_TIMEOUT)),
+        (Ok(Err(Refusal::Protocol(_))), None) => Err(SshError::Closed { host, address }),
+        (Ok(Err(Refusal::Protocol(error))), Some(_)) => Err(SshError::Handshake {
+            host,
+            cause: error.to_string(),
+        }),
+    }
+}
+
+fn at(resolved: &Resolved) -> String {
+    format!("{} port {}", resolved.host_name, resolved.port)
+}
+
+fn failed(host: &str, address: &str, error: &io::Error) -> SshError {
+    let (host, address) = (host.to_owned(), address.to_owned());
+    match error.kind() {
+        ErrorKind::ConnectionRefused => SshError::Refused { host, address },
+        _ => SshError::Connect {
+            host,
+            address,
+            cause: error.to_string(),
+        },
+    }
+}
+
+fn late(host: &str, address: &str, limit: Duration) -> SshError {
+    SshError::Timeout {
+        host: host.to_owned(),
+        address: address.to_owned(),
+        seconds: limit.as_secs(),
+    }
+}
+
+/// Our side of the protocol: all it decides is whether the host's key is trusted.
+struct Client {
+    host_keys: HostKeys,
+}
+
+/// Why a handshake ended.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    HostKey(SshError),
+    #[error(transparent)]
+    Protocol(#[from] russh::Error),
+}
+
+impl client::Handler for Client {
+    type Error = Refusal;
+
+    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Refusal> {
+        // Certificates are not asked for, so none is shown.
+        self.host_keys
+            .check(&shown.public_key())
+            .map(|()| true)
+            .map_err(Refusal::HostKey)
+    }
+}
