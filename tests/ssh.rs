@@ -1,0 +1,444 @@
+//! The SSH layer against a real sshd on loopback. Needs root and openssh-server; says so and passes without.
+
+mod sshd;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use hostwright::host::ssh::{Connection, Event, SshError};
+use hostwright::host::target::Target;
+use ring::digest::{SHA256, digest};
+use sshd::{Agent, Sshd, keygen};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+
+/// A command that hangs must fail its test, not stop the suite.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(60), future)
+        .await
+        .expect("finished within a minute")
+}
+
+macro_rules! sshd_or_skip {
+    () => {
+        match Sshd::start() {
+            Some(sshd) => sshd,
+            None => return,
+        }
+    };
+}
+
+fn error(result: Result<Connection, SshError>) -> SshError {
+    match result {
+        Ok(_) => panic!("the connection should have failed"),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_gets_its_input_and_gives_output_and_status() {
+    let sshd = sshd_or_skip!();
+    let connection = sshd.connect().await;
+    assert_eq!(
+        (connection.user(), connection.address().port()),
+        ("root", sshd.port)
+    );
+    assert_eq!(connection.host(), format!("127.0.0.1:{}", sshd.port));
+    let output = soon(connection.output("cat; echo err >&2; exit 3", b"in".to_vec()))
+        .await
+        .unwrap();
+    assert_eq!(
+        (output.status, &output.stdout[..], &output.stderr[..]),
+        (3, &b"in"[..], &b"err\n"[..])
+    );
+    let killed = soon(connection.output("kill -9 $$", Vec::new())).await.unwrap();
+    assert_eq!(killed.status, 128 + 9);
+    connection.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_megabytes_come_back_whole() {
+    let sshd = sshd_or_skip!();
+    let connection = sshd.connect().await;
+    // Numbers, so that a chunk lost, doubled or moved changes the sum.
+    let sent: Vec<u8> = (0..5_000_000u32).flat_map(u32::to_le_bytes).collect();
+    let output = soon(connection.output("cat", sent.clone())).await.unwrap();
+    assert_eq!(output.stdout.len(), sent.len());
+    assert_eq!(
+        digest(&SHA256, &output.stdout).as_ref(),
+        digest(&SHA256, &sent).as_ref()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn much_input_waits_for_a_command_that_first_prints_much() {
+    let sshd = sshd_or_skip!();
+    let connection = sshd.connect().await;
+    let command = "head -c 50000000 /dev/zero; wc -c >&2";
+    let output = soon(connection.output(command, vec![7; 50_000_000]))
+        .await
+        .unwrap();
+    assert_eq!(output.stdout.len(), 50_000_000);
+    assert_eq!(output.stderr, b"50000000\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn input_that_nobody_reads_does_not_hold_up_the_end() {
+    let sshd = sshd_or_skip!();
+    let connection = sshd.connect().await;
+    let output = soon(connection.output("exit 4", vec![7; 50_000_000]))
+        .await
+        .unwrap();
+    assert_eq!(output.status, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_run_side_by_side_and_the_ninth_waits() {
+    let sshd = sshd_or_skip!();
+    let connection = sshd.connect().await;
+    let fifo = sshd.path("fifo");
+    let (read, write) = (
+        format!("mkfifo {0}; cat {0}", fifo.display()),
+        format!("until test -p {0}; do :; done; echo met > {0}", fifo.display()),
+    );
+    // Each of the two ends only once the other runs.
+    let (reader, writer) = soon(async {
+        tokio::join!(
+            connection.output(&read, vec![]),
+            connection.output(&write, vec![])
+        )
+    })
+    .await;
+    assert_eq!(
+        (reader.unwrap().stdout, writer.unwrap().status),
+        (b"met\n".to_vec(), 0)
+    );
+
+    // More than the 10 sessions that sshd allows.
+    let mut execs = Vec::new();
+    soon(async {
+        for n in 0..24 {
+            execs.push(connection.exec(&format!("echo {n}"), Vec::new()).await.unwrap());
+        }
+        for (n, exec) in execs.into_iter().enumerate() {
+            assert_eq!(exec.output().await.unwrap().stdout, format!("{n}\n").into_bytes());
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn output_that_nobody_reads_holds_up_no_other_command() {
+    let sshd = sshd_or_skip!();
+    let connection = sshd.connect().await;
+    let unread = connection
+        .exec("head -c 50000000 /dev/zero", Vec::new())
+        .await
+        .unwrap();
+    assert_eq!(
+        soon(connection.output("echo here", Vec::new()))
+            .await
+            .unwrap()
+            .stdout,
+        b"here\n"
+    );
+    assert_eq!(soon(unread.output()).await.unwrap().stdout.len(), 50_000_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropping_a_command_ends_its_session() {
+    let sshd = sshd_or_skip!();
+    let connection = sshd.connect().await;
+    // More than are allowed at once: each must make room for the next.
+    soon(async {
+        for _ in 0..12 {
+            let mut exec = connection
+                .exec("echo $$; exec sleep 60", Vec::new())
+                .await
+                .unwrap();
+            let Some(Event::Stdout(pid)) = exec.next().await.unwrap() else {
+                panic!("no pid")
+            };
+            drop(exec);
+            sshd::kill(String::from_utf8(pid).unwrap().trim());
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_host_is_refused_with_its_fingerprint_then_accepted_then_known() {
+    let sshd = sshd_or_skip!();
+    let mut options = sshd.options();
+    let known_hosts = sshd.path("new/known_hosts");
+    options.known_hosts = Some(known_hosts.clone());
+    let target = sshd.target();
+
+    let unknown = error(Connection::open(&target, &options).await);
+    let SshError::UnknownKey {
+        fingerprint,
+        algorithm,
+        ..
+    } = &unknown
+    else {
+        panic!("{unknown}")
+    };
+    let listed = Command::new("ssh-keygen")
+        .args(["-lf"])
+        .arg(sshd.path("host_key.pub"))
+        .output()
+        .unwrap();
+    assert!(
+        String::from_utf8_lossy(&listed.stdout).contains(fingerprint.as_str()),
+        "{fingerprint}"
+    );
+    assert_eq!(algorithm, "ssh-ed25519");
+    assert!(!known_hosts.exists(), "a refusal writes nothing");
+
+    options.accept_new = true;
+    Connection::open(&target, &options).await.unwrap().close().await;
+    let line = fs::read_to_string(&known_hosts).unwrap();
+    assert!(
+        line.starts_with(&format!("[127.0.0.1]:{} ssh-ed25519 ", sshd.port)),
+        "{line}"
+    );
+
+    options.accept_new = false;
+    Connection::open(&target, &options).await.unwrap().close().await;
+    assert_eq!(
+        fs::read_to_string(&known_hosts).unwrap(),
+        line,
+        "a known host is not written again"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_host_key_is_refused_even_if_new_ones_are_accepted() {
+    let sshd = sshd_or_skip!();
+    let other = keygen(&sshd.path("other"), "ed25519", "");
+    let known_hosts = sshd.path("changed");
+    let name = format!("[127.0.0.1]:{}", sshd.port);
+    fs::write(&known_hosts, format!("# old\n{name} {other}\n")).unwrap();
+    let mut options = sshd.options();
+    (options.known_hosts, options.accept_new) = (Some(known_hosts.clone()), true);
+
+    let SshError::ChangedKey(changed) = error(Connection::open(&sshd.target(), &options).await) else {
+        panic!("not a changed key")
+    };
+    assert_eq!(changed.place, format!("{}:2", known_hosts.display()));
+    assert!(changed.known != changed.offered && changed.known.starts_with("ssh-ed25519 SHA256:"));
+    // The mend mends.
+    assert!(
+        Command::new("sh")
+            .args(["-c", &changed.forget])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    Connection::open(&sshd.target(), &options)
+        .await
+        .unwrap()
+        .close()
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_known_algorithm_is_asked_for_and_a_revoked_key_is_refused() {
+    let sshd = sshd_or_skip!();
+    // The server prefers its ed25519 key; only its RSA key is known.
+    let known_hosts = sshd.path("rsa_only");
+    let rsa = fs::read_to_string(sshd.path("host_key_rsa.pub")).unwrap();
+    fs::write(&known_hosts, format!("127.0.0.1 {rsa}")).unwrap();
+    let mut options = sshd.options();
+    options.known_hosts = Some(known_hosts.clone());
+    Connection::open(&sshd.target(), &options)
+        .await
+        .unwrap()
+        .close()
+        .await;
+
+    fs::write(&known_hosts, format!("127.0.0.1 {rsa}@revoked * {rsa}")).unwrap();
+    let revoked = error(Connection::open(&sshd.target(), &options).await);
+    assert!(matches!(revoked, SshError::RevokedKey { .. }), "{revoked}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_the_host_does_not_want_is_named() {
+    let sshd = sshd_or_skip!();
+    let stranger = sshd.path("stranger");
+    keygen(&stranger, "ed25519", "");
+    let mut options = sshd.options();
+    options.identity = Some(stranger.clone());
+    let refused = error(Connection::open(&sshd.target(), &options).await);
+    assert!(matches!(refused, SshError::Auth { .. }), "{refused}");
+    assert_eq!(
+        refused.to_string(),
+        format!(
+            "127.0.0.1:{} did not let root in with {}",
+            sshd.port,
+            stranger.display()
+        )
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rsa_and_ecdsa_keys_log_in() {
+    let sshd = sshd_or_skip!();
+    for kind in ["rsa", "ecdsa"] {
+        let path = sshd.path(kind);
+        sshd.authorize(&keygen(&path, kind, ""));
+        let mut options = sshd.options();
+        options.identity = Some(path);
+        Connection::open(&sshd.target(), &options)
+            .await
+            .unwrap()
+            .close()
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_configuration_names_host_port_user_and_key() {
+    let sshd = sshd_or_skip!();
+    let config = sshd.path("named_config");
+    let key = sshd.path("id");
+    let text = format!(
+        "Host web\n HostName 127.0.0.1\n Port {}\n User root\n IdentityFile {}\n",
+        sshd.port,
+        key.display()
+    );
+    fs::write(&config, text).unwrap();
+    let mut options = sshd.options();
+    (options.identity, options.config) = (None, Some(config));
+    let target: Target = "web".parse().unwrap();
+    let connection = Connection::open(&target, &options).await.unwrap();
+    assert_eq!((connection.host(), connection.user()), ("web", "root"));
+    options.config = Some(sshd.path("absent"));
+    let absent = error(Connection::open(&target, &options).await);
+    assert!(matches!(absent, SshError::Config { .. }), "{absent}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encrypted_key_needs_the_agent_and_works_with_it() {
+    let sshd = sshd_or_skip!();
+    let locked = sshd.path("locked");
+    sshd.authorize(&keygen(&locked, "ed25519", "secret"));
+    let mut options = sshd.options();
+    options.identity = Some(locked.clone());
+    let refused = error(Connection::open(&sshd.target(), &options).await);
+    assert!(
+        matches!(&refused, SshError::EncryptedKey { file } if *file == locked),
+        "{refused}"
+    );
+
+    let agent = Agent::start(&sshd.path("agent"));
+    agent.add(&locked, "secret");
+    options.agent = Some(agent.socket.clone());
+    Connection::open(&sshd.target(), &options)
+        .await
+        .unwrap()
+        .close()
+        .await;
+    // Also when nobody names a key, and with the RSA hash the agent must be told.
+    let rsa = sshd.path("agent_rsa");
+    sshd.authorize(&keygen(&rsa, "rsa", ""));
+    agent.clear();
+    agent.add(&rsa, "");
+    options.identity = None;
+    Connection::open(&sshd.target(), &options)
+        .await
+        .unwrap()
+        .close()
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_named_key_that_is_no_key_is_an_error_before_the_host_is_asked() {
+    let Some(sshd) = Sshd::start() else { return };
+    let garbage = sshd.path("garbage");
+    fs::write(&garbage, "not a key").unwrap();
+    for path in [garbage.as_path(), Path::new("/nonexistent/key")] {
+        let mut options = sshd.options();
+        options.identity = Some(path.to_owned());
+        // Nothing listens on port 1: a connection would be another error.
+        let refused = error(Connection::open(&"root@127.0.0.1:1".parse().unwrap(), &options).await);
+        assert!(
+            matches!(&refused, SshError::KeyFile { file, .. } if file == path),
+            "{refused}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_breaks_under_a_command_is_lost() {
+    let sshd = sshd_or_skip!();
+    let connection = sshd.connect().await;
+    let mut exec = connection
+        .exec("echo $PPID $$; exec sleep 60", vec![7; 50_000_000])
+        .await
+        .unwrap();
+    let Some(Event::Stdout(pids)) = soon(exec.next()).await.unwrap() else {
+        panic!("no pids")
+    };
+    for pid in String::from_utf8(pids).unwrap().split_whitespace() {
+        sshd::kill(pid);
+    }
+    assert!(matches!(soon(exec.next()).await, Err(SshError::Lost { .. })));
+    assert!(matches!(
+        soon(connection.output("true", vec![])).await,
+        Err(SshError::Lost { .. })
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_an_ssh_server_is_told_apart() {
+    let sshd = sshd_or_skip!();
+    let options = sshd.options();
+    let target = |port: u16| format!("root@127.0.0.1:{port}").parse::<Target>().unwrap();
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut line = [0; 4];
+        stream.read_exact(&mut line).await.unwrap();
+        stream
+            .write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        drop(stream);
+        // Then one that says nothing; dropping the listener refuses all after it.
+        let (stream, _) = listener.accept().await.unwrap();
+        drop((stream, listener));
+    });
+    let http = error(Connection::open(&target(port), &options).await);
+    assert!(
+        matches!(&http, SshError::NotSsh { said, .. } if said == "HTTP/1.1 400 Bad Request"),
+        "{http}"
+    );
+    let closed = error(Connection::open(&target(port), &options).await);
+    assert!(matches!(closed, SshError::Closed { .. }), "{closed}");
+    let refused = error(Connection::open(&target(port), &options).await);
+    assert!(matches!(refused, SshError::Refused { .. }), "{refused}");
+
+    let unresolved = error(Connection::open(&"root@no-such.invalid".parse().unwrap(), &options).await);
+    assert!(matches!(unresolved, SshError::Resolve { .. }), "{unresolved}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_never_speaks_is_given_up() {
+    let sshd = sshd_or_skip!();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("root@{}", listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    let silent = error(soon(Connection::open(&target, &sshd.options())).await);
+    assert!(
+        matches!(silent, SshError::Timeout { seconds: 10, .. }),
+        "{silent}"
+    );
+}
