@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hostwright::host::ssh::{Connection, Event, SshError};
 use hostwright::host::target::Target;
+use miette::Diagnostic;
 use ring::digest::{SHA256, digest};
 use sshd::{Agent, Sshd, keygen};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -197,6 +198,20 @@ async fn an_unknown_host_is_refused_with_its_fingerprint_then_accepted_then_know
     );
     assert_eq!(algorithm, "ssh-ed25519");
     assert!(!known_hosts.exists(), "a refusal writes nothing");
+    // The mend mends.
+    let help = unknown.help().unwrap().to_string();
+    fs::create_dir(sshd.path("new")).unwrap();
+    let keyscan = help.split('`').nth(1).unwrap();
+    assert!(
+        Command::new("sh")
+            .args(["-c", keyscan])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    Connection::open(&target, &options).await.unwrap().close().await;
+    fs::remove_dir_all(sshd.path("new")).unwrap();
 
     options.accept_new = true;
     Connection::open(&target, &options).await.unwrap().close().await;
@@ -283,6 +298,38 @@ async fn a_key_the_host_does_not_want_is_named() {
             stranger.display()
         )
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_keys_are_a_refusal_in_the_hosts_own_words() {
+    let Some(sshd) = Sshd::start_with("MaxAuthTries 2\n") else {
+        return;
+    };
+    let agent = Agent::start(&sshd.path("agent"));
+    for name in ["one", "two", "three"] {
+        let stranger = sshd.path(name);
+        keygen(&stranger, "ed25519", "");
+        agent.add(&stranger, "");
+    }
+    let mut options = sshd.options();
+    (options.identity, options.agent) = (None, Some(agent.socket.clone()));
+    let refused = error(Connection::open(&sshd.target(), &options).await);
+    assert!(matches!(refused, SshError::Auth { .. }), "{refused}");
+    assert!(
+        refused.to_string().contains("Too many authentication failures"),
+        "{refused}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_allows_no_sessions_is_told_apart() {
+    let Some(sshd) = Sshd::start_with("MaxSessions 0\n") else {
+        return;
+    };
+    let refused = soon(sshd.connect().await.output("true", vec![]))
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, SshError::Session { .. }), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -392,6 +439,35 @@ async fn a_connection_that_breaks_under_a_command_is_lost() {
         soon(connection.output("true", vec![])).await,
         Err(SshError::Lost { .. })
     ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes two minutes"]
+async fn a_host_that_falls_silent_is_lost() {
+    let sshd = sshd_or_skip!();
+    let stop = async |stdin: Vec<u8>| {
+        let connection = sshd.connect().await;
+        let mut exec = connection
+            .exec("echo $PPID $$; exec sleep 600", stdin)
+            .await
+            .unwrap();
+        let Some(Event::Stdout(pids)) = exec.next().await.unwrap() else {
+            panic!("no pids")
+        };
+        let pids = String::from_utf8(pids).unwrap();
+        let (session, sleep) = pids.trim().split_once(' ').unwrap();
+        sshd::signal("STOP", session);
+        let lost = timeout(Duration::from_secs(150), exec.next())
+            .await
+            .expect("given up in time");
+        sshd::kill(sleep);
+        sshd::kill(session);
+        lost
+    };
+    // While we wait for output, and while we have input to write.
+    let (reading, writing) = tokio::join!(stop(vec![]), stop(vec![7; 50_000_000]));
+    assert!(matches!(reading, Err(SshError::Lost { .. })));
+    assert!(matches!(writing, Err(SshError::Lost { .. })));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,11 @@ impl Sshd {
     /// Listening, with `id` authorized for root and its host key known. `None`, with the reason printed,
     /// where that cannot be.
     pub fn start() -> Option<Self> {
+        Self::start_with("")
+    }
+
+    /// The same with more lines in sshd_config.
+    pub fn start_with(more: &str) -> Option<Self> {
         let id = Command::new("id").arg("-u").output().unwrap();
         if id.stdout != b"0\n" || !Path::new(SSHD).exists() {
             println!("skipped: needs root and {SSHD}");
@@ -43,7 +48,7 @@ impl Sshd {
         fs::write(path("known_hosts"), format!("[127.0.0.1]:{port} {host_key}")).unwrap();
         let config = format!(
             "ListenAddress 127.0.0.1:{port}\nHostKey {}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\n\
-             StrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\n",
+             StrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\n{more}",
             path("host_key").display(),
             path("host_key_rsa").display(),
             path("authorized_keys").display(),
@@ -178,7 +183,11 @@ pub fn keygen(path: &Path, kind: &str, passphrase: &str) -> String {
 
 /// Ends a process that a test started on the other side.
 pub fn kill(pid: &str) {
-    run(Command::new("kill").args(["-9", pid]));
+    signal("KILL", pid);
+}
+
+pub fn signal(name: &str, pid: &str) {
+    run(Command::new("kill").args(["-s", name, pid]));
 }
 
 fn run(command: &mut Command) {

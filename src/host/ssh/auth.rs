@@ -1,6 +1,6 @@
 //! Logging in with one of the keys.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use russh::MethodKind;
 use russh::client::{AuthResult, Handle, Handler};
@@ -9,12 +9,14 @@ use russh::keys::{HashAlg, PrivateKeyWithHashAlg};
 use super::error::SshError;
 use super::keys::{Key, Keys};
 
-/// Tries the keys in order until the host accepts one.
+/// Tries the keys in order until the host accepts one. `goodbye` is what the host says when it ends the
+/// connection by itself.
 pub(super) async fn log_in<H: Handler>(
     handle: &mut Handle<H>,
     host: &str,
     user: &str,
     mut keys: Keys,
+    goodbye: &OnceLock<String>,
 ) -> Result<(), SshError> {
     let lost = || SshError::Lost {
         host: host.to_owned(),
@@ -52,12 +54,14 @@ pub(super) async fn log_in<H: Handler>(
         };
         match result {
             AuthResult::Success => return Ok(()),
-            // No method left without any key judged: it was the connection that ended.
-            AuthResult::Failure {
-                remaining_methods, ..
-            } if remaining_methods.is_empty() && tried.len() == 1 && handle.is_closed() => {
-                return Err(lost());
-            }
+            AuthResult::Failure { .. } if handle.is_closed() => match goodbye.get() {
+                // After too many keys, say; a connection that broke says nothing.
+                Some(words) => {
+                    tried.push(format!("and ended the connection: {words}"));
+                    break;
+                }
+                None => return Err(lost()),
+            },
             AuthResult::Failure {
                 remaining_methods, ..
             } => {

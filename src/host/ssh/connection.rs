@@ -2,10 +2,10 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use russh::client::{self, Handle};
+use russh::client::{self, DisconnectReason, Handle};
 use russh::keys::PublicKeyOrCertificate;
 use russh::{Disconnect, Preferred};
 use tokio::net::{TcpStream, lookup_host};
@@ -61,10 +61,15 @@ impl Connection {
         let address = stream
             .peer_addr()
             .map_err(|error| failed(&host, &at(&resolved), &error))?;
-        let mut handle = shake_hands(stream, &host, address, host_keys).await?;
+        let goodbye = Arc::new(OnceLock::new());
+        let client = Client {
+            host_keys,
+            goodbye: Arc::clone(&goodbye),
+        };
+        let mut handle = shake_hands(stream, &host, address, client).await?;
         timeout(
             LOGIN_TIMEOUT,
-            auth::log_in(&mut handle, &host, &resolved.user, keys),
+            auth::log_in(&mut handle, &host, &resolved.user, keys, &goodbye),
         )
         .await
         .map_err(|_| late(&host, &address.to_string(), LOGIN_TIMEOUT))??;
@@ -209,7 +214,7 @@ async fn shake_hands(
     stream: TcpStream,
     host: &str,
     address: SocketAddr,
-    host_keys: HostKeys,
+    client: Client,
 ) -> Result<Handle<Client>, SshError> {
     let config = client::Config {
         window_size: WINDOW,
@@ -217,7 +222,7 @@ async fn shake_hands(
         keepalive_max: 3,
         inactivity_timeout: Some(STALLED),
         preferred: Preferred {
-            key: host_keys.preferred(),
+            key: client.host_keys.preferred(),
             ..Preferred::DEFAULT
         },
         nodelay: true,
@@ -229,7 +234,7 @@ async fn shake_hands(
         first: first.clone(),
     };
     let address = address.to_string();
-    let handshake = client::connect_stream(Arc::new(config), stream, Client { host_keys });
+    let handshake = client::connect_stream(Arc::new(config), stream, client);
     let host = host.to_owned();
     match (timeout(CONNECT_TIMEOUT, handshake).await, first.text()) {
         (Ok(Ok(handle)), _) => Ok(handle),
@@ -268,9 +273,11 @@ fn late(host: &str, address: &str, limit: Duration) -> SshError {
     }
 }
 
-/// Our side of the protocol: all it decides is whether the host's key is trusted.
+/// Our side of the protocol: it decides whether the host's key is trusted, and listens for a goodbye.
 struct Client {
     host_keys: HostKeys,
+    /// What the host said when it ended the connection.
+    goodbye: Arc<OnceLock<String>>,
 }
 
 /// Why a handshake ended.
@@ -291,5 +298,15 @@ impl client::Handler for Client {
             .check(&shown.public_key())
             .map(|()| true)
             .map_err(Refusal::HostKey)
+    }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<Refusal>) -> Result<(), Refusal> {
+        match reason {
+            DisconnectReason::ReceivedDisconnect(said) => {
+                let _ = self.goodbye.set(said.message);
+                Ok(())
+            }
+            DisconnectReason::Error(error) => Err(error),
+        }
     }
 }

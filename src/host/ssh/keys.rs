@@ -4,17 +4,22 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
 use russh::keys::{PrivateKey, PublicKey, decode_secret_key};
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 
 use super::config::Resolved;
 use super::error::SshError;
 use super::options::{Options, home};
 
 pub(super) type Agent = AgentClient<UnixStream>;
+
+/// To list its keys an agent asks nobody, so this is plenty.
+const AGENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A key that can sign.
 pub(super) enum Key {
@@ -50,7 +55,10 @@ pub(super) struct Keys {
 
 /// Finds the keys: `-i FILE`, or the configuration's `IdentityFile`, else the agent's and the usual files.
 pub(super) async fn find(host: &str, resolved: &Resolved, options: &Options) -> Result<Keys, SshError> {
-    let (agent, held) = ask_agent(options.agent_socket()).await;
+    let (agent, held) = match options.agent_socket() {
+        Some(socket) => ask_agent(&socket).await.unwrap_or_default(),
+        None => Default::default(),
+    };
     let mut found = Keys {
         keys: Vec::new(),
         agent,
@@ -78,7 +86,7 @@ pub(super) async fn find(host: &str, resolved: &Resolved, options: &Options) -> 
         let key = match read(path) {
             Ok(Contents::Private(key)) => Key::File {
                 path: path.clone(),
-                key: Arc::new(key),
+                key,
             },
             Ok(Contents::Locked(public)) => {
                 let same = |(key, _): &&(PublicKey, String)| {
@@ -139,26 +147,22 @@ fn in_agent(key: &PublicKey, comment: &str) -> Key {
     }
 }
 
-/// The agent and its keys. One that is gone or speaks nonsense is like none at all, as with `ssh`.
-async fn ask_agent(socket: Option<PathBuf>) -> (Option<Agent>, Vec<(PublicKey, String)>) {
-    let Some(socket) = socket else {
-        return (None, Vec::new());
+/// The agent and its keys; `None` if it is gone, silent or speaks nonsense, which is like none at all.
+async fn ask_agent(socket: &Path) -> Option<(Option<Agent>, Vec<(PublicKey, String)>)> {
+    let ask = async {
+        let mut agent = Agent::connect_uds(socket).await.ok()?;
+        let identities = agent.request_identities().await.ok()?;
+        let keys = identities.into_iter().filter_map(|identity| match identity {
+            AgentIdentity::PublicKey { key, comment } => Some((key, comment)),
+            AgentIdentity::Certificate { .. } => None,
+        });
+        Some((Some(agent), keys.collect()))
     };
-    let Ok(mut agent) = Agent::connect_uds(socket).await else {
-        return (None, Vec::new());
-    };
-    let Ok(identities) = agent.request_identities().await else {
-        return (None, Vec::new());
-    };
-    let keys = identities.into_iter().filter_map(|identity| match identity {
-        AgentIdentity::PublicKey { key, comment } => Some((key, comment)),
-        AgentIdentity::Certificate { .. } => None,
-    });
-    (Some(agent), keys.collect())
+    timeout(AGENT_TIMEOUT, ask).await.ok()?
 }
 
 enum Contents {
-    Private(PrivateKey),
+    Private(Arc<PrivateKey>),
     /// Encrypted, or a public key in place of a private one: the agent may hold the rest.
     Locked(Option<PublicKey>),
 }
@@ -169,7 +173,7 @@ fn read(path: &Path) -> Result<Contents, (ErrorKind, String)> {
         return Ok(Contents::Locked(Some(public)));
     }
     match decode_secret_key(&text, None) {
-        Ok(key) => Ok(Contents::Private(key)),
+        Ok(key) => Ok(Contents::Private(Arc::new(key))),
         // OpenSSH's own format keeps the public half readable; of the others it stands in the .pub file.
         Err(_) if is_encrypted(&text) => {
             let public = PrivateKey::from_openssh(&text).map(|key| key.public_key().clone());
