@@ -1,1 +1,25 @@
-//! Throwaway systemd hosts on this machine.
+//! Throwaway systemd hosts on this machine: a cached image, an overlay on it, a network
+//! namespace of its own, systemd as PID 1 and a real sshd.
+
+mod apt;
+mod bootstrap;
+mod cgroup;
+mod command;
+mod container;
+mod disk;
+mod error;
+mod image;
+mod kept;
+mod keys;
+mod machine;
+mod needs;
+mod network;
+mod slot;
+
+pub use apt::Base;
+pub use error::RehearsalError;
+pub use image::{Image, image};
+pub use kept::{Kept, kept, remove_kept};
+pub use machine::{BootOptions, Rehearsal};
+pub use needs::{Missing, install, missing};
+pub use slot::remove_abandoned;

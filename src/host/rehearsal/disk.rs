@@ -1,0 +1,109 @@
+//! Directories, overlays and the care with which they are removed.
+
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::mount::{MountFlags, UnmountFlags};
+
+use super::error::RehearsalError;
+
+/// Where images and hosts live on this machine.
+pub(super) const CACHE: &str = "/var/cache/hostwright";
+
+/// Makes a directory, and those above it, that all may read whatever the umask is.
+pub(super) fn make_dir(path: &Path) -> Result<(), RehearsalError> {
+    fs::create_dir_all(path)
+        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o755)))
+        .map_err(RehearsalError::io("make", path))
+}
+
+/// Writes a file, and the directories above it.
+pub(super) fn write(path: &Path, contents: &str) -> Result<(), RehearsalError> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(RehearsalError::io("make", parent))?;
+    }
+    fs::write(path, contents).map_err(RehearsalError::io("write", path))
+}
+
+/// Mounts `upper` over `layers` (the topmost first) at `root`.
+///
+/// The overlay is `volatile`: a sync inside costs nothing. The power cuts of a rehearsal kill
+/// processes, not this machine, so nothing that was written can be lost by one.
+pub(super) fn mount_overlay(
+    layers: &[PathBuf],
+    upper: &Path,
+    work: &Path,
+    root: &Path,
+) -> Result<(), RehearsalError> {
+    for dir in [upper, work, root] {
+        make_dir(dir)?;
+    }
+    let lower: Vec<_> = layers.iter().map(|layer| layer.display().to_string()).collect();
+    let options = format!(
+        "lowerdir={},upperdir={},workdir={},redirect_dir=on,volatile",
+        lower.join(":"),
+        upper.display(),
+        work.display()
+    );
+    let mount = || -> io::Result<()> {
+        let options = CString::new(options)?;
+        rustix::mount::mount(
+            "hostwright",
+            root,
+            "overlay",
+            MountFlags::empty(),
+            options.as_c_str(),
+        )?;
+        Ok(())
+    };
+    mount().map_err(RehearsalError::io("mount an overlay at", root))
+}
+
+/// Unmounts all that is mounted at or below `path`.
+pub(super) fn unmount_below(path: &Path) -> Result<(), RehearsalError> {
+    let mounts = "/proc/self/mounts";
+    let text = fs::read_to_string(mounts).map_err(RehearsalError::io("read", mounts))?;
+    // Later mounts lie upon earlier ones.
+    for target in text
+        .lines()
+        .rev()
+        .filter_map(|line| line.split(' ').nth(1))
+        .map(unescape)
+    {
+        if Path::new(&target).starts_with(path) {
+            rustix::mount::unmount(target.as_str(), UnmountFlags::DETACH)
+                .map_err(|errno| RehearsalError::io("unmount", &target)(errno.into()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a tree, and first whatever is mounted in it, so that nothing outside is touched.
+pub(super) fn remove_tree(path: &Path) -> Result<(), RehearsalError> {
+    unmount_below(path)?;
+    absent_is_fine(fs::remove_dir_all(path)).map_err(RehearsalError::io("remove", path))
+}
+
+/// Removes a file if there is one.
+pub(super) fn remove_file(path: &Path) -> Result<(), RehearsalError> {
+    absent_is_fine(fs::remove_file(path)).map_err(RehearsalError::io("remove", path))
+}
+
+fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// Undoes the octal escapes of /proc/self/mounts (proc(5): space, tab, newline and backslash).
+fn unescape(field: &str) -> String {
+    field
+        .replace("\\040", " ")
+        .replace("\\011", "\t")
+        .replace("\\012", "\n")
+        .replace("\\134", "\\")
+}
