@@ -260,6 +260,45 @@ fn a_kept_host_stays_until_it_is_removed() {
     assert!(remove_kept(&name).is_err());
 }
 
+#[test]
+fn what_fails_says_why_and_leaves_nothing() {
+    let Some(image) = base() else { return };
+    let error = image
+        .derive("test-failing", "echo the reason; exit 7", &mut |_| {})
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("the reason") && text.contains("exit status 7"),
+        "{text}"
+    );
+
+    // PID 1 is running already: the host shuts down in order, and cannot boot again.
+    let script = "rm -f /lib/systemd/systemd /sbin/init /bin/init /etc/init /bin/sh";
+    let broken = image.derive("test-broken", script, &mut |_| {}).unwrap();
+    let name = format!("broken-{}", std::process::id());
+    let options = BootOptions {
+        name: Some(name.clone()),
+    };
+    let text = Rehearsal::boot(&broken, &options).unwrap_err().to_string();
+    assert!(
+        text.contains(&name) && text.contains("systemd-nspawn ended:\n"),
+        "{text}"
+    );
+    let hosts = fs::read_dir("/var/cache/hostwright/hosts").unwrap().flatten();
+    let names = hosts.map(|host| fs::read_to_string(host.path().join("name")).unwrap_or_default());
+    assert!(!names.into_iter().any(|left| left == name));
+
+    let options = BootOptions {
+        name: Some("No Name".to_owned()),
+    };
+    assert!(
+        Rehearsal::boot(&image, &options)
+            .unwrap_err()
+            .to_string()
+            .contains("No Name")
+    );
+}
+
 /// Not a test by itself: the process that the next one kills.
 #[test]
 #[ignore = "run by an_abandoned_host_is_removed"]

@@ -1,5 +1,6 @@
 //! The image of a bare server: what debootstrap makes of a release, fit to boot here.
 
+use std::fs::File;
 use std::path::Path;
 
 use super::apt::Base;
@@ -57,15 +58,26 @@ impl<'a> Recipe<'a> {
         )
     }
 
-    /// Makes the image in `dir`, which is made too.
-    pub(super) fn build(&self, dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<(), RehearsalError> {
+    /// Makes the image in `dir`, which is made too. debootstrap inherits `lock` as its (empty)
+    /// input: should we be killed, nobody builds there while it still does.
+    pub(super) fn build(
+        &self,
+        dir: &Path,
+        lock: &File,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<(), RehearsalError> {
+        let lock = lock
+            .try_clone()
+            .map_err(RehearsalError::io("share the lock of", dir))?;
+
         let mut debootstrap = program("debootstrap");
         debootstrap
             .args(["--force-check-gpg", "--variant=minbase"])
             .arg(format!("--include={PACKAGES}"))
             .arg(self.base.suite())
             .arg(dir)
-            .arg(self.base.mirror());
+            .arg(self.base.mirror())
+            .stdin(lock);
         let log = dir.join("debootstrap/debootstrap.log");
         let help = format!(
             "see that {} is reachable; the whole log is {}",

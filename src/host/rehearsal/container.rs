@@ -13,6 +13,7 @@ use rustix::process::Pid;
 
 use super::cgroup::Group;
 use super::command::{cannot_start, program};
+use super::disk;
 use super::error::{RehearsalError, tail};
 use super::slot::Slot;
 
@@ -20,6 +21,7 @@ use super::slot::Slot;
 const BOOT: Duration = Duration::from_secs(90);
 /// How long it may take to shut down before it is killed.
 const SHUTDOWN: Duration = Duration::from_secs(15);
+const INOTIFY: u32 = 4096;
 const TICK: Duration = Duration::from_millis(10);
 
 /// Starts systemd-nspawn in the host's control group, and again when the host reboots: nspawn
@@ -48,6 +50,7 @@ impl Container {
         let also = log.try_clone().map_err(RehearsalError::io("write", &console))?;
         let group = slot.group();
         group.create()?;
+        raise_inotify_limit()?;
         let mut command = program("/bin/sh");
         command
             .args([
@@ -72,8 +75,10 @@ impl Container {
                 "--resolv-conf=off",
                 "--timezone=off",
                 "--link-journal=no",
-                "--console=pipe",
+                "--console=read-only",
             ])
+            // As the kernel gives them to PID 1 on a server, whatever our own are.
+            .arg("--rlimit=RLIMIT_NOFILE=1024:524288")
             .arg("systemd.show_status=yes")
             .env("GROUP", group.doors())
             .env("STARTER", group.starter_doors())
@@ -81,6 +86,8 @@ impl Container {
             .env("UNIFIED_CGROUP_HIERARCHY", "1")
             // /tmp as the release has it.
             .env("SYSTEMD_NSPAWN_TMPFS_TMP", "0")
+            // The slot has an owner already, and these locks leave files behind.
+            .env("SYSTEMD_NSPAWN_LOCK", "0")
             // A Ctrl-C at our terminal is for us alone.
             .process_group(0)
             .stdout(log)
@@ -104,12 +111,10 @@ impl Container {
                     format!("sshd at {address} was silent for {} s", BOOT.as_secs())
                 };
                 let console = tail(&fs::read(&self.console).unwrap_or_default(), 20);
-                let log = self.console.clone();
                 return Err(RehearsalError::NotUp {
                     name: name.to_owned(),
                     reason,
                     console,
-                    log,
                 });
             }
             thread::sleep(TICK);
@@ -153,6 +158,17 @@ pub(super) fn shell(init: Pid, script: &str) -> Command {
         .env("USER", "root")
         .env("LANG", "C.UTF-8");
     command
+}
+
+/// Each systemd holds several of root's inotify instances, and 128, the kernel's default, are
+/// used up by a dozen and a half of them.
+fn raise_inotify_limit() -> Result<(), RehearsalError> {
+    let path = Path::new("/proc/sys/fs/inotify/max_user_instances");
+    let text = fs::read_to_string(path).map_err(RehearsalError::io("read", path))?;
+    if text.trim().parse().is_ok_and(|limit: u32| limit < INOTIFY) {
+        disk::write(path, &INOTIFY.to_string())?;
+    }
+    Ok(())
 }
 
 fn greets(address: Ipv4Addr) -> bool {

@@ -13,6 +13,16 @@ use super::error::RehearsalError;
 /// Where images and hosts live on this machine.
 pub(super) const CACHE: &str = "/var/cache/hostwright";
 
+/// Makes a directory in [`CACHE`], which only root may enter: an image has setuid programs, and
+/// nobody updates them.
+pub(super) fn cache_dir(name: &str) -> Result<PathBuf, RehearsalError> {
+    let dir = Path::new(CACHE).join(name);
+    make_dir(&dir)?;
+    fs::set_permissions(CACHE, fs::Permissions::from_mode(0o700))
+        .map_err(RehearsalError::io("close to others", CACHE))?;
+    Ok(dir)
+}
+
 /// Makes a directory, and those above it, that all may read whatever the umask is.
 pub(super) fn make_dir(path: &Path) -> Result<(), RehearsalError> {
     fs::create_dir_all(path)

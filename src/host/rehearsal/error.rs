@@ -39,7 +39,10 @@ pub enum RehearsalError {
 
     /// A file, directory or mount could not be made, read or removed.
     #[error("cannot {action} {}: {source}", path.display())]
-    #[diagnostic(help("throwaway hosts need root, and room under {}", super::disk::CACHE))]
+    #[diagnostic(help(
+        "throwaway hosts need root, and room under {} on a disk that is not itself an overlay",
+        super::disk::CACHE
+    ))]
     Io {
         /// What was tried, as a verb.
         action: &'static str,
@@ -82,7 +85,9 @@ pub enum RehearsalError {
 
     /// The host was started and did not come up.
     #[error("host {name} did not come up: {reason}{}", said(.console))]
-    #[diagnostic(help("the whole console is in {}", log.display()))]
+    #[diagnostic(help(
+        "the lines above are its console; a machine that is short of memory or room shows there"
+    ))]
     NotUp {
         /// The host.
         name: String,
@@ -90,8 +95,6 @@ pub enum RehearsalError {
         reason: String,
         /// The last lines of its console.
         console: String,
-        /// The whole console, as long as the host's directory stands.
-        log: PathBuf,
     },
 
     /// Something was asked of a host that is not running.
@@ -114,9 +117,10 @@ impl RehearsalError {
     }
 }
 
-/// The last `lines` lines of `text` that say something.
+/// The last `lines` lines of `text` that say something, without colours.
 pub(super) fn tail(text: &[u8], lines: usize) -> String {
-    let text = String::from_utf8_lossy(text);
+    let text = anstream::adapter::strip_bytes(text).into_vec();
+    let text = String::from_utf8_lossy(&text);
     let said: Vec<&str> = text
         .lines()
         .map(str::trim_end)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::apt::Base;
 use super::bootstrap::Recipe;
-use super::disk::{self, CACHE};
+use super::disk;
 use super::error::RehearsalError;
 use super::machine::{BootOptions, Rehearsal};
 use super::needs::missing;
@@ -28,8 +28,8 @@ pub fn image(base: &Base, progress: &mut dyn FnMut(&str)) -> Result<Image, Rehea
         return Err(RehearsalError::Missing(missing));
     }
     let recipe = Recipe::new(base);
-    let layer = cached(base.suite(), &recipe.text(), progress, |dir, progress| {
-        recipe.build(dir, progress)
+    let layer = cached(base.suite(), &recipe.text(), progress, |dir, lock, progress| {
+        recipe.build(dir, lock, progress)
     })?;
     Ok(Image { layers: vec![layer] })
 }
@@ -53,7 +53,7 @@ impl Image {
             .map(|layer| layer.display().to_string())
             .collect();
         let recipe = format!("{}\n{script}", parents.join("\n"));
-        let layer = cached(name, &recipe, progress, |dir, progress| {
+        let layer = cached(name, &recipe, progress, |dir, _, progress| {
             let mut host = Rehearsal::boot(self, &BootOptions::default())?;
             host.follow(script, progress)?;
             host.stop()?;
@@ -76,23 +76,22 @@ fn cached(
     name: &str,
     recipe: &str,
     progress: &mut dyn FnMut(&str),
-    build: impl FnOnce(&Path, &mut dyn FnMut(&str)) -> Result<(), RehearsalError>,
+    build: impl FnOnce(&Path, &File, &mut dyn FnMut(&str)) -> Result<(), RehearsalError>,
 ) -> Result<PathBuf, RehearsalError> {
-    let images = Path::new(CACHE).join("images");
+    let images = disk::cache_dir("images")?;
     let id = format!("{name}-{}", digest(recipe));
     let dir = images.join(&id);
     if dir.exists() {
         return Ok(dir);
     }
-    disk::make_dir(&images)?;
-    let _lock = lock(&images.join(format!(".{id}.lock")), name, progress)?;
+    let lock = lock(&images.join(format!(".{id}.lock")), name, progress)?;
     if dir.exists() {
         return Ok(dir);
     }
     let partial = images.join(format!(".{id}.partial"));
     disk::remove_tree(&partial)?;
     progress(&format!("Building the image {name}: once, it is kept"));
-    build(&partial, progress)?;
+    build(&partial, &lock, progress)?;
     // A machine that loses its power must not find half an image under its final name.
     rustix::fs::sync();
     fs::rename(&partial, &dir).map_err(RehearsalError::io("make", &dir))?;

@@ -8,13 +8,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::cgroup::Group;
-use super::disk::{self, CACHE};
+use super::disk;
 use super::error::RehearsalError;
 use super::network::{self, Network};
 
 /// 10.99.0.0/24 is left to people who wire namespaces by hand.
 const FIRST: u16 = 64;
 const LAST: u16 = 16383;
+/// The directory of all hosts in the cache.
+const HOSTS: &str = "hosts";
 const OWNER: &str = "owner.lock";
 const KEPT: &str = "kept";
 
@@ -32,9 +34,10 @@ impl Slot {
     pub(super) fn claim() -> Result<Self, RehearsalError> {
         remove_abandoned();
         let _all = lock_all()?;
+        let hosts = disk::cache_dir(HOSTS)?;
         let addresses = network::addresses()?;
         for number in FIRST..=LAST {
-            let dir = hosts().join(number.to_string());
+            let dir = hosts.join(number.to_string());
             if dir.exists() || Network::of(number).is_taken(&addresses) {
                 continue;
             }
@@ -128,7 +131,8 @@ pub(super) fn kept() -> Result<Vec<Slot>, RehearsalError> {
 
 fn ownerless(wanted: impl Fn(&Path) -> bool) -> Result<Vec<Slot>, RehearsalError> {
     let _all = lock_all()?;
-    let entries = fs::read_dir(hosts()).map_err(RehearsalError::io("read", hosts()))?;
+    let hosts = disk::cache_dir(HOSTS)?;
+    let entries = fs::read_dir(&hosts).map_err(RehearsalError::io("read", &hosts))?;
     let dirs = entries
         .flatten()
         .map(|entry| entry.path())
@@ -136,22 +140,13 @@ fn ownerless(wanted: impl Fn(&Path) -> bool) -> Result<Vec<Slot>, RehearsalError
     Ok(dirs.filter_map(Slot::take_over).collect())
 }
 
-/// Locks the list of hosts until the file is dropped.
+/// Waits for the lock on the list of hosts, which is held until the file is dropped.
 pub(super) fn lock_all() -> Result<File, RehearsalError> {
-    disk::make_dir(&hosts())?;
-    lock_file(&hosts().join(".lock"))
-}
-
-/// Waits for an exclusive lock on the file, which is made if it is not there.
-pub(super) fn lock_file(path: &Path) -> Result<File, RehearsalError> {
+    let path = disk::cache_dir(HOSTS)?.join(".lock");
     let lock = || -> io::Result<File> {
-        let file = File::create(path)?;
+        let file = File::create(&path)?;
         file.lock()?;
         Ok(file)
     };
-    lock().map_err(RehearsalError::io("lock", path))
-}
-
-fn hosts() -> PathBuf {
-    Path::new(CACHE).join("hosts")
+    lock().map_err(RehearsalError::io("lock", &path))
 }
