@@ -408,7 +408,8 @@ async fn a_named_key_that_is_no_key_is_an_error_before_the_host_is_asked() {
     let Some(sshd) = Sshd::start() else { return };
     let garbage = sshd.path("garbage");
     fs::write(&garbage, "not a key").unwrap();
-    for path in [garbage.as_path(), Path::new("/nonexistent/key")] {
+    let public = sshd.path("id.pub");
+    for path in [garbage.as_path(), &public, Path::new("/nonexistent/key")] {
         let mut options = sshd.options();
         options.identity = Some(path.to_owned());
         // Nothing listens on port 1: a connection would be another error.

@@ -175,8 +175,12 @@ impl Drop for Agent {
 
 /// Makes a key pair and returns its public line.
 pub fn keygen(path: &Path, kind: &str, passphrase: &str) -> String {
+    // Larger RSA keys take seconds to make.
+    let bits: &[&str] = if kind == "rsa" { &["-b", "2048"] } else { &[] };
     run(Command::new("ssh-keygen")
-        .args(["-q", "-t", kind, "-N", passphrase, "-C", kind, "-f"])
+        .args(["-q", "-t", kind, "-N", passphrase, "-C", kind])
+        .args(bits)
+        .arg("-f")
         .arg(path));
     fs::read_to_string(path.with_extension("pub")).unwrap()
 }

@@ -71,6 +71,11 @@ pub(super) async fn log_in<H: Handler>(
             }
         }
     }
+    tried.extend(
+        keys.locked
+            .iter()
+            .map(|file| format!("({} is encrypted, so not tried)", file.display())),
+    );
     Err(SshError::Auth {
         host: host.to_owned(),
         user: user.to_owned(),

@@ -160,7 +160,6 @@ impl Connection {
 fn configured(target: &Target, host: &str, options: &Options) -> Result<Resolved, SshError> {
     let file = options.config_file();
     let unreadable = |cause| SshError::Config {
-        host: host.to_owned(),
         file: file.clone(),
         cause,
     };
@@ -185,7 +184,6 @@ fn configured(target: &Target, host: &str, options: &Options) -> Result<Resolved
 async fn connect(host: &str, resolved: &Resolved) -> Result<TcpStream, SshError> {
     let name = resolved.host_name.as_str();
     let unresolved = |cause| SshError::Resolve {
-        host: host.to_owned(),
         name: name.to_owned(),
         cause,
     };

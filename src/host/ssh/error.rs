@@ -14,12 +14,8 @@ use thiserror::Error;
 pub enum SshError {
     /// The SSH configuration cannot be read.
     #[error("cannot read the SSH configuration {}: {cause}", file.display())]
-    #[diagnostic(help("correct it (`ssh -G {host}` shows how ssh reads it), or name another one"))]
-    Config {
-        host: String,
-        file: PathBuf,
-        cause: String,
-    },
+    #[diagnostic(help("correct it, or name another file"))]
+    Config { file: PathBuf, cause: String },
 
     /// The configuration sends this host through a proxy.
     #[error("{host} is reached through `{directive}` in {}, which hostwright does not follow", file.display())]
@@ -33,13 +29,9 @@ pub enum SshError {
     },
 
     /// The name has no address.
-    #[error("could not resolve {name} ({host}): {cause}")]
+    #[error("could not resolve {name}: {cause}")]
     #[diagnostic(help("check the spelling, or give an IP address"))]
-    Resolve {
-        host: String,
-        name: String,
-        cause: String,
-    },
+    Resolve { name: String, cause: String },
 
     /// Nothing listens on the port.
     #[error("{host} refused the connection to {address}")]

@@ -1,19 +1,19 @@
 //! The keys to log in with, in the order in which they are tried.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
-use russh::keys::{PrivateKey, PublicKey, decode_secret_key};
+use russh::keys::{PrivateKey, PublicKey};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::config::Resolved;
 use super::error::SshError;
+use super::key_file::{self, KeyFile};
 use super::options::{Options, home};
 
 pub(super) type Agent = AgentClient<UnixStream>;
@@ -51,6 +51,25 @@ impl Key {
 pub(super) struct Keys {
     pub keys: Vec<Key>,
     pub agent: Option<Agent>,
+    /// Encrypted files whose key the agent does not hold.
+    pub locked: Vec<PathBuf>,
+}
+
+impl Keys {
+    fn add(&mut self, key: Key) {
+        let is_same = |other: &Key| other.public().key_data() == key.public().key_data();
+        if !self.keys.iter().any(is_same) {
+            self.keys.push(key);
+        }
+    }
+}
+
+/// Who named the key files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NamedBy {
+    CommandLine,
+    Configuration,
+    Nobody,
 }
 
 /// Finds the keys: `-i FILE`, or the configuration's `IdentityFile`, else the agent's and the usual files.
@@ -62,81 +81,78 @@ pub(super) async fn find(host: &str, resolved: &Resolved, options: &Options) -> 
     let mut found = Keys {
         keys: Vec::new(),
         agent,
+        locked: Vec::new(),
     };
-    let mut encrypted = None;
-
-    // Only a file that was named on the command line must exist.
-    let must_exist = options.identity.is_some();
-    let usual = || {
-        ["id_ed25519", "id_ecdsa", "id_rsa"]
-            .map(|name| home().join(".ssh").join(name))
-            .to_vec()
-    };
-    let (files, named) = match &options.identity {
-        Some(file) => (vec![file.clone()], true),
-        None if !resolved.identities.is_empty() => (resolved.identities.clone(), true),
-        None => (usual(), false),
-    };
-    if !named {
-        found
-            .keys
-            .extend(held.iter().map(|(key, comment)| in_agent(key, comment)));
+    let (files, named_by) = files(resolved, options);
+    if named_by == NamedBy::Nobody {
+        held.iter()
+            .for_each(|(key, comment)| found.add(in_agent(key, comment)));
     }
-    for path in &files {
-        let key = match read(path) {
-            Ok(Contents::Private(key)) => Key::File {
-                path: path.clone(),
-                key,
-            },
-            Ok(Contents::Locked(public)) => {
-                let same = |(key, _): &&(PublicKey, String)| {
-                    public
-                        .as_ref()
-                        .is_some_and(|public| public.key_data() == key.key_data())
-                };
-                match held.iter().find(same) {
-                    Some((key, comment)) => in_agent(key, comment),
-                    None => {
-                        encrypted.get_or_insert(path);
-                        continue;
-                    }
-                }
-            }
-            Err((ErrorKind::NotFound, _)) if !must_exist => continue,
-            // A file that nobody named may be anything.
-            Err(_) if !named => continue,
-            Err((_, cause)) => {
+    for file in &files {
+        match (open(file, &held), named_by) {
+            (Ok(Some(key)), _) => found.add(key),
+            (Ok(None), _) => found.locked.push(file.clone()),
+            // A file that nobody named may be anything, and one in the configuration may be absent.
+            (Err(_), NamedBy::Nobody) => {}
+            (Err(error), NamedBy::Configuration) if error.kind() == ErrorKind::NotFound => {}
+            (Err(error), _) => {
                 return Err(SshError::KeyFile {
-                    file: path.clone(),
-                    cause,
+                    file: file.clone(),
+                    cause: error.to_string(),
                 });
             }
-        };
-        if !found
-            .keys
-            .iter()
-            .any(|other| other.public().key_data() == key.public().key_data())
-        {
-            found.keys.push(key);
         }
     }
     if !found.keys.is_empty() {
         return Ok(found);
     }
-    match encrypted {
-        Some(file) => Err(SshError::EncryptedKey { file: file.clone() }),
-        None => {
-            let mut looked: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
-            if !named {
-                looked.insert(0, "the ssh-agent".into());
-            }
-            let user = resolved.user.clone();
-            Err(SshError::NoKey {
-                user,
-                host: host.to_owned(),
-                looked: looked.join(", "),
-            })
-        }
+    if let Some(file) = found.locked.into_iter().next() {
+        return Err(SshError::EncryptedKey { file });
+    }
+    let mut looked: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+    if named_by == NamedBy::Nobody {
+        looked.insert(0, "the ssh-agent".to_owned());
+    }
+    let (user, host) = (resolved.user.clone(), host.to_owned());
+    Err(SshError::NoKey {
+        user,
+        host,
+        looked: looked.join(", "),
+    })
+}
+
+fn files(resolved: &Resolved, options: &Options) -> (Vec<PathBuf>, NamedBy) {
+    if let Some(file) = &options.identity {
+        return (vec![file.clone()], NamedBy::CommandLine);
+    }
+    if !resolved.identities.is_empty() {
+        return (resolved.identities.clone(), NamedBy::Configuration);
+    }
+    let usual = ["id_ed25519", "id_ecdsa", "id_rsa"];
+    (
+        usual.iter().map(|name| home().join(".ssh").join(name)).collect(),
+        NamedBy::Nobody,
+    )
+}
+
+/// The key of a file; `None` if it is encrypted and not among those the agent holds.
+fn open(file: &Path, held: &[(PublicKey, String)]) -> io::Result<Option<Key>> {
+    let find_in_agent = |public: PublicKey| {
+        let same = held.iter().find(|(key, _)| key.key_data() == public.key_data());
+        same.map(|(key, comment)| in_agent(key, comment))
+    };
+    match key_file::read(file)? {
+        KeyFile::Private(key) => Ok(Some(Key::File {
+            path: file.to_owned(),
+            key,
+        })),
+        KeyFile::Encrypted(public) => Ok(public.and_then(find_in_agent)),
+        KeyFile::Public(public) => match find_in_agent(public) {
+            Some(key) => Ok(Some(key)),
+            None => Err(io::Error::other(
+                "it is a public key, and no ssh-agent holds the private one",
+            )),
+        },
     }
 }
 
@@ -159,38 +175,4 @@ async fn ask_agent(socket: &Path) -> Option<(Option<Agent>, Vec<(PublicKey, Stri
         Some((Some(agent), keys.collect()))
     };
     timeout(AGENT_TIMEOUT, ask).await.ok()?
-}
-
-enum Contents {
-    Private(Arc<PrivateKey>),
-    /// Encrypted, or a public key in place of a private one: the agent may hold the rest.
-    Locked(Option<PublicKey>),
-}
-
-fn read(path: &Path) -> Result<Contents, (ErrorKind, String)> {
-    let text = fs::read_to_string(path).map_err(|error| (error.kind(), error.to_string()))?;
-    if let Ok(public) = PublicKey::from_openssh(text.trim()) {
-        return Ok(Contents::Locked(Some(public)));
-    }
-    match decode_secret_key(&text, None) {
-        Ok(key) => Ok(Contents::Private(Arc::new(key))),
-        // OpenSSH's own format keeps the public half readable; of the others it stands in the .pub file.
-        Err(_) if is_encrypted(&text) => {
-            let public = PrivateKey::from_openssh(&text).map(|key| key.public_key().clone());
-            Ok(Contents::Locked(public.ok().or_else(|| beside(path))))
-        }
-        Err(error) => Err((ErrorKind::InvalidData, error.to_string())),
-    }
-}
-
-fn is_encrypted(text: &str) -> bool {
-    text.contains("BEGIN ENCRYPTED PRIVATE KEY")
-        || text.contains("Proc-Type: 4,ENCRYPTED")
-        || PrivateKey::from_openssh(text).is_ok_and(|key| key.is_encrypted())
-}
-
-fn beside(path: &Path) -> Option<PublicKey> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".pub");
-    PublicKey::from_openssh(fs::read_to_string(name).ok()?.trim()).ok()
 }

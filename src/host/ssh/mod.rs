@@ -7,6 +7,7 @@ mod error;
 mod exec;
 mod first_line;
 mod host_keys;
+mod key_file;
 mod keys;
 mod known_hosts;
 mod options;
