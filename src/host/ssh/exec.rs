@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use russh::client::Msg;
-use russh::{Channel, ChannelMsg, Sig};
+use russh::{Channel, ChannelMsg, ChannelWriteHalf, Sig};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -33,8 +33,7 @@ pub struct Output {
 }
 
 /// A running command. Its output is taken off the connection whether or not it is asked for, so that
-/// an `Exec` nobody reads holds up no other. Dropping it closes its session; the remote command then
-/// gets end of file, and SIGPIPE when it writes.
+/// an `Exec` nobody reads holds up no other. Dropping it sends the command SIGTERM and closes its session.
 #[derive(Debug)]
 pub struct Exec {
     events: UnboundedReceiver<Result<Event, SshError>>,
@@ -183,7 +182,7 @@ async fn carry(
             }
             message = reader.wait() => message,
             () = events.closed() => {
-                let _ = writer.close().await;
+                abandon(&writer).await;
                 return;
             }
         };
@@ -208,13 +207,21 @@ async fn carry(
             Some(_) => Ok(()),
         };
         if sent.is_err() {
-            let _ = writer.close().await;
+            abandon(&writer).await;
             return;
         }
     }
     if let Some(status) = status {
         let _ = events.send(Ok(Event::Exit(status)));
     }
+}
+
+/// Ends a command that nobody waits for any more. A session that is merely closed would count against
+/// MaxSessions for as long as its command runs.
+async fn abandon(writer: &ChannelWriteHalf<Msg>) {
+    // Neither can fail but by the loss of the connection, which ends the command as well.
+    let _ = writer.signal(Sig::TERM).await;
+    let _ = writer.close().await;
 }
 
 /// Linux's number of a signal (signal(7)); 0 for one that SSH cannot name.
