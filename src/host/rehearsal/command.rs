@@ -12,10 +12,17 @@ const LINES: usize = 12;
 pub(super) fn program(name: &str) -> Command {
     let mut command = Command::new(name);
     command
+        .env("PATH", path())
         .env("LC_ALL", "C.UTF-8")
         .env("DEBIAN_FRONTEND", "noninteractive")
         .stdin(Stdio::null());
     command
+}
+
+/// Where programs are looked for: a PATH that came through su or cron can lack the system's.
+pub(super) fn path() -> String {
+    let given = std::env::var("PATH").unwrap_or_default();
+    format!("{given}:/usr/sbin:/usr/bin:/sbin:/bin")
 }
 
 /// Runs it and returns what it wrote to stdout; a failure is an error with `help`.

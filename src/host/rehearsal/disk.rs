@@ -1,13 +1,11 @@
 //! Directories, overlays and the care with which they are removed.
 
-use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::mount::{MountFlags, UnmountFlags};
-
+use super::command::{program, run};
 use super::error::RehearsalError;
 
 /// Where images and hosts live on this machine.
@@ -41,7 +39,8 @@ pub(super) fn write(path: &Path, contents: &str) -> Result<(), RehearsalError> {
 /// Mounts `upper` over `layers` (the topmost first) at `root`.
 ///
 /// The overlay is `volatile`: a sync inside costs nothing. The power cuts of a rehearsal kill
-/// processes, not this machine, so nothing that was written can be lost by one.
+/// processes, not this machine, so nothing that was written can be lost by one. Without an index
+/// a disk can become a layer while another host's mount namespace still holds its mount.
 pub(super) fn mount_overlay(
     layers: &[PathBuf],
     upper: &Path,
@@ -53,23 +52,19 @@ pub(super) fn mount_overlay(
     }
     let lower: Vec<_> = layers.iter().map(|layer| layer.display().to_string()).collect();
     let options = format!(
-        "lowerdir={},upperdir={},workdir={},redirect_dir=on,volatile",
+        "lowerdir={},upperdir={},workdir={},redirect_dir=on,index=off,volatile",
         lower.join(":"),
         upper.display(),
         work.display()
     );
-    let mount = || -> io::Result<()> {
-        let options = CString::new(options)?;
-        rustix::mount::mount(
-            "hostwright",
-            root,
-            "overlay",
-            MountFlags::empty(),
-            options.as_c_str(),
-        )?;
-        Ok(())
-    };
-    mount().map_err(RehearsalError::io("mount an overlay at", root))
+    let mut mount = program("mount");
+    // The new mount calls of util-linux 2.39 take no more than 256 bytes an option.
+    mount.env("LIBMOUNT_FORCE_MOUNT2", "always");
+    mount
+        .args(["-t", "overlay", "-o", &options, "hostwright"])
+        .arg(root);
+    let help = format!("is {CACHE} on a disk that is itself an overlay, in a container? Mount another there");
+    run(&mut mount, &help).map(drop)
 }
 
 /// Unmounts all that is mounted at or below `path`.
@@ -84,8 +79,10 @@ pub(super) fn unmount_below(path: &Path) -> Result<(), RehearsalError> {
         .map(unescape)
     {
         if Path::new(&target).starts_with(path) {
-            rustix::mount::unmount(target.as_str(), UnmountFlags::DETACH)
-                .map_err(|errno| RehearsalError::io("unmount", &target)(errno.into()))?;
+            run(
+                program("umount").args(["--lazy", &target]),
+                "it can be unmounted by hand",
+            )?;
         }
     }
     Ok(())

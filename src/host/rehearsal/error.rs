@@ -9,7 +9,7 @@ use super::needs::Missing;
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum RehearsalError {
     /// This machine lacks something that every throwaway host needs.
-    #[error("this machine cannot boot throwaway hosts: {}", list(.0))]
+    #[error("this machine cannot boot throwaway hosts: it lacks {}", list(.0))]
     #[diagnostic(help("{}", remedy(.0)))]
     Missing(Vec<Missing>),
 

@@ -18,11 +18,12 @@ pub struct Kept {
 }
 
 impl Kept {
-    pub(super) fn of(slot: &Slot) -> Self {
-        let name = fs::read_to_string(slot.dir().join(NAME)).unwrap_or_default();
+    /// The host in that directory.
+    pub(super) fn of(dir: &Path) -> Self {
+        let name = fs::read_to_string(dir.join(NAME)).unwrap_or_default();
         Self {
             name,
-            ssh_command: ssh_command(slot.dir(), &slot.network().address.to_string()),
+            ssh_command: ssh_command(dir),
         }
     }
 }
@@ -32,7 +33,8 @@ impl Kept {
 /// # Errors
 /// When the directory of hosts cannot be read.
 pub fn kept() -> Result<Vec<Kept>, RehearsalError> {
-    Ok(slot::kept()?.iter().map(Kept::of).collect())
+    let dirs = slot::dirs()?.into_iter().filter(|dir| slot::is_kept(dir));
+    Ok(dirs.map(|dir| Kept::of(&dir)).collect())
 }
 
 /// Removes the kept hosts of that name.
@@ -40,28 +42,28 @@ pub fn kept() -> Result<Vec<Kept>, RehearsalError> {
 /// # Errors
 /// When there is none, or one cannot be removed.
 pub fn remove_kept(name: &str) -> Result<(), RehearsalError> {
-    let slots = slot::kept()?;
-    let (wanted, others): (Vec<_>, Vec<_>) = slots.iter().partition(|slot| Kept::of(slot).name == name);
-    if wanted.is_empty() {
-        let others: Vec<_> = others.into_iter().map(|slot| Kept::of(slot).name).collect();
-        let kept = if others.is_empty() {
-            "none".to_owned()
-        } else {
-            others.join(", ")
-        };
+    let mut names: Vec<_> = kept()?.into_iter().map(|kept| kept.name).collect();
+    if !names.iter().any(|kept| kept == name) {
+        if names.is_empty() {
+            names.push("none".to_owned());
+        }
         return Err(RehearsalError::NotKept {
             name: name.to_owned(),
-            kept,
+            kept: names.join(", "),
         });
     }
-    wanted.into_iter().try_for_each(Slot::remove)
+    let wanted = |dir: &Path| slot::is_kept(dir) && Kept::of(dir).name == name;
+    slot::ownerless(wanted)?.iter().try_for_each(Slot::remove)
 }
 
-/// The ssh command for a person.
-pub(super) fn ssh_command(dir: &Path, address: &str) -> String {
+/// The ssh command for a person: the address is the one that its `known_hosts` begins with.
+pub(super) fn ssh_command(dir: &Path) -> String {
+    let known_hosts = dir.join(keys::KNOWN_HOSTS);
+    let text = fs::read_to_string(&known_hosts).unwrap_or_default();
     format!(
-        "ssh -i {} -o IdentitiesOnly=yes -o UserKnownHostsFile={} root@{address}",
+        "ssh -i {} -o IdentitiesOnly=yes -o UserKnownHostsFile={} root@{}",
         dir.join(keys::IDENTITY).display(),
-        dir.join(keys::KNOWN_HOSTS).display()
+        known_hosts.display(),
+        text.split(' ').next().unwrap_or_default()
     )
 }

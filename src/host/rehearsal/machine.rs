@@ -147,7 +147,7 @@ impl Rehearsal {
     pub fn keep(mut self) -> Result<Kept, RehearsalError> {
         self.slot.keep()?;
         self.kept = true;
-        Ok(Kept::of(&self.slot))
+        Ok(Kept::of(self.slot.dir()))
     }
 
     /// Makes its disk, without what is only this host's, the image layer `dir`.
@@ -264,7 +264,7 @@ impl Rehearsal {
     /// How a person enters it.
     #[must_use]
     pub fn ssh_command(&self) -> String {
-        kept::ssh_command(self.slot.dir(), &self.network.address.to_string())
+        kept::ssh_command(self.slot.dir())
     }
 }
 

@@ -1,10 +1,9 @@
 //! What this machine must have to boot throwaway hosts, and how it gets it.
 
 use std::fmt;
-use std::path::Path;
 
 use super::cgroup;
-use super::command::{program, run};
+use super::command::{path, program, run};
 use super::error::RehearsalError;
 
 /// Something that this machine lacks.
@@ -23,12 +22,13 @@ impl fmt::Display for Missing {
 }
 
 /// The programs that are run, each with its package.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("debootstrap", "debootstrap"),
     ("systemd-nspawn", "systemd-container"),
     ("ip", "iproute2"),
     ("iptables", "iptables"),
     ("ssh-keygen", "openssh-client"),
+    ("mount", "mount"),
     ("nsenter", "util-linux"),
     ("chroot", "coreutils"),
     ("apt-get", "apt"),
@@ -44,34 +44,17 @@ pub fn missing() -> Vec<Missing> {
         }];
     }
     let mut missing = Vec::new();
+    let mut lack = |what: String, package| missing.push(Missing { what, package });
     if !rustix::process::geteuid().is_root() {
-        missing.push(Missing {
-            what: "root rights".to_owned(),
-            package: None,
-        });
+        lack("root rights".to_owned(), None);
+    } else if let Some(what) = cgroup::problem() {
+        lack(what, None);
+    } else if !has_overlay() {
+        lack("overlayfs in the kernel".to_owned(), None);
     }
     for (name, package) in PROGRAMS {
         if !on_path(name) {
-            missing.push(Missing {
-                what: format!("the program {name}"),
-                package: Some(package),
-            });
-        }
-    }
-    if let Some(problem) = cgroup::problem() {
-        missing.push(Missing {
-            what: problem,
-            package: None,
-        });
-    }
-    if !std::fs::read_to_string("/proc/filesystems").is_ok_and(|text| text.contains("overlay")) {
-        // The kernel may still have it as a module; a mount would load it.
-        let _ = program("modprobe").arg("overlay").output();
-        if !std::fs::read_to_string("/proc/filesystems").is_ok_and(|text| text.contains("overlay")) {
-            missing.push(Missing {
-                what: "overlayfs in the kernel".to_owned(),
-                package: None,
-            });
+            lack(format!("the program {name}"), Some(package));
         }
     }
     missing
@@ -102,6 +85,12 @@ pub fn install(packages: &[&str]) -> Result<(), RehearsalError> {
 }
 
 fn on_path(name: &str) -> bool {
-    std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|dir| Path::new(&dir).join(name).is_file()))
+    std::env::split_paths(&path()).any(|dir| dir.join(name).is_file())
+}
+
+/// Whether the kernel can mount overlays; a module is loaded for it.
+fn has_overlay() -> bool {
+    let listed =
+        || std::fs::read_to_string("/proc/filesystems").is_ok_and(|text| text.contains("\toverlay\n"));
+    listed() || (program("modprobe").arg("overlay").output().is_ok() && listed())
 }

@@ -26,7 +26,7 @@ pub(super) struct Slot {
     number: u16,
     dir: PathBuf,
     /// Locked as long as this lives.
-    _owner: File,
+    owner: File,
 }
 
 impl Slot {
@@ -45,11 +45,7 @@ impl Slot {
             let path = dir.join(OWNER);
             let owner = File::create(&path).map_err(RehearsalError::io("make", &path))?;
             owner.lock().map_err(RehearsalError::io("lock", &path))?;
-            return Ok(Self {
-                number,
-                dir,
-                _owner: owner,
-            });
+            return Ok(Self { number, dir, owner });
         }
         Err(RehearsalError::NoAddress)
     }
@@ -61,11 +57,7 @@ impl Slot {
         // on all, which the caller holds.
         let owner = File::create(dir.join(OWNER)).ok()?;
         owner.try_lock().ok()?;
-        Some(Self {
-            number,
-            dir,
-            _owner: owner,
-        })
+        Some(Self { number, dir, owner })
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -116,28 +108,43 @@ impl Slot {
     }
 }
 
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a child that another thread is just starting has the file
+        // open too, for a moment.
+        let _ = self.owner.unlock();
+    }
+}
+
 /// Removes the hosts whose owners died without removing them; one that resists is left for the
 /// next time.
 pub fn remove_abandoned() {
-    for slot in ownerless(|dir| !dir.join(KEPT).exists()).unwrap_or_default() {
+    for slot in ownerless(|dir| !is_kept(dir)).unwrap_or_default() {
         let _ = slot.remove();
     }
 }
 
-/// The hosts that were kept.
-pub(super) fn kept() -> Result<Vec<Slot>, RehearsalError> {
-    ownerless(|dir| dir.join(KEPT).exists())
+/// Takes over the hosts that no living process owns, as far as they are wanted.
+pub(super) fn ownerless(wanted: impl Fn(&Path) -> bool) -> Result<Vec<Slot>, RehearsalError> {
+    let _all = lock_all()?;
+    let dirs = dirs()?.into_iter().filter(|dir| wanted(dir));
+    Ok(dirs.filter_map(Slot::take_over).collect())
 }
 
-fn ownerless(wanted: impl Fn(&Path) -> bool) -> Result<Vec<Slot>, RehearsalError> {
-    let _all = lock_all()?;
+/// The directories of all hosts.
+pub(super) fn dirs() -> Result<Vec<PathBuf>, RehearsalError> {
     let hosts = disk::cache_dir(HOSTS)?;
     let entries = fs::read_dir(&hosts).map_err(RehearsalError::io("read", &hosts))?;
-    let dirs = entries
+    Ok(entries
         .flatten()
         .map(|entry| entry.path())
-        .filter(|dir| dir.is_dir() && wanted(dir));
-    Ok(dirs.filter_map(Slot::take_over).collect())
+        .filter(|path| path.is_dir())
+        .collect())
+}
+
+/// Whether the host in that directory was kept.
+pub(super) fn is_kept(dir: &Path) -> bool {
+    dir.join(KEPT).exists()
 }
 
 /// Waits for the lock on the list of hosts, which is held until the file is dropped.
