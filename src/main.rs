@@ -1,2 +1,7 @@
 //! The `hostwright` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hostwright::cli::main()
+}

@@ -76,6 +76,15 @@ impl Base {
         self
     }
 
+    /// The same release from another mirror; the security suite keeps its own.
+    #[must_use]
+    pub fn with_mirror(mut self, mirror: &str) -> Self {
+        if let Some(source) = self.sources.first_mut() {
+            source.uris = vec![mirror.to_owned()];
+        }
+        self
+    }
+
     /// The release's code name, `bookworm`.
     #[must_use]
     pub fn suite(&self) -> &str {

@@ -1,0 +1,87 @@
+//! Binaries that a playbook installs: built here by cargo, or read from this machine.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::playbook::load::Loaded;
+use crate::playbook::render::Artifacts;
+use crate::resources::binary::{Source, sources};
+
+/// Why a binary could not be had.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum ArtifactError {
+    /// cargo is not there or did not start.
+    #[error("cargo did not start: {0}")]
+    #[diagnostic(help("install Rust, or give the binary a `path` to a program that is already built"))]
+    NoCargo(std::io::Error),
+    /// cargo said no.
+    #[error("binary.{name}: cargo could not build {package} (what it said stands above)")]
+    #[diagnostic(help("`cargo build --release --locked` in that directory shows it again"))]
+    Build {
+        /// The entry.
+        name: String,
+        /// The package's directory.
+        package: String,
+    },
+    /// The package has no such target.
+    #[error("binary.{name}: {package} has no program `{bin}`")]
+    #[diagnostic(help("name the cargo target with `bin:`"))]
+    NoTarget {
+        /// The entry.
+        name: String,
+        /// The package's directory.
+        package: String,
+        /// The target.
+        bin: String,
+    },
+    /// The file could not be read.
+    #[error("binary.{name}: {path} cannot be read: {cause}")]
+    #[diagnostic(help("`path` is relative to the playbook's directory"))]
+    Read {
+        /// The entry.
+        name: String,
+        /// The file.
+        path: String,
+        /// The cause.
+        cause: std::io::Error,
+    },
+}
+
+/// Builds or reads every binary of the playbook. cargo's own messages go to stderr.
+///
+/// # Errors
+/// Which binary could not be had, and why.
+pub fn build(loaded: &Loaded) -> Result<Artifacts, ArtifactError> {
+    let mut artifacts = Artifacts::new();
+    for (name, source) in sources(&loaded.playbook) {
+        let path = match source {
+            Source::File(path) => loaded.directory.join(path),
+            Source::Cargo { directory, bin } => cargo(&name, &loaded.directory.join(directory), &bin)?.into(),
+        };
+        let bytes = std::fs::read(&path).map_err(|cause| {
+            ArtifactError::Read { name: name.clone(), path: path.display().to_string(), cause }
+        })?;
+        artifacts.insert(name, bytes);
+    }
+    Ok(artifacts)
+}
+
+fn cargo(name: &str, directory: &Path, bin: &str) -> Result<String, ArtifactError> {
+    let output = Command::new("cargo")
+        .args(["build", "--release", "--locked", "--message-format=json-render-diagnostics", "--bin", bin])
+        .current_dir(directory)
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(ArtifactError::NoCargo)?;
+    let package = directory.display().to_string();
+    if !output.status.success() {
+        return Err(ArtifactError::Build { name: name.to_owned(), package });
+    }
+    // cargo's reference, "External tools": an artifact message names its target and its executable.
+    let executable = output.stdout.split(|byte| *byte == b'\n').find_map(|line| {
+        let message: serde_json::Value = serde_json::from_slice(line).ok()?;
+        let is_target = message.pointer("/target/name")?.as_str()? == bin;
+        is_target.then(|| message.get("executable")?.as_str().map(str::to_owned))?
+    });
+    executable.ok_or_else(|| ArtifactError::NoTarget { name: name.to_owned(), package, bin: bin.to_owned() })
+}

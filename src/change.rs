@@ -1,0 +1,231 @@
+//! The words of a plan: what changes, how a person is told, and what the host does.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+/// The identity of a resource: `kind.name`, unique in a playbook.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Id(String);
+
+impl Id {
+    /// The id of the resource `name` of `kind`.
+    pub fn new(kind: &str, name: &str) -> Self {
+        Self(format!("{kind}.{name}"))
+    }
+
+    /// An id as it stands in a playbook's `after:`.
+    pub fn parse(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Bytes that shall stand in a file on the host, addressed by their SHA-256.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Content {
+    /// The SHA-256 of the bytes, in hex.
+    pub sha256: String,
+    /// The bytes.
+    pub bytes: Arc<[u8]>,
+    /// Whether they hold a secret, and so are never shown.
+    pub secret: bool,
+}
+
+impl Content {
+    /// Addresses `bytes`.
+    pub fn new(bytes: impl Into<Arc<[u8]>>, secret: bool) -> Self {
+        let bytes = bytes.into();
+        Self { sha256: sha256(&bytes), bytes, secret }
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Content({}, {} bytes)", &self.sha256[..12], self.bytes.len())
+    }
+}
+
+/// The SHA-256 of `bytes`, in hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    use fmt::Write;
+    ring::digest::digest(&ring::digest::SHA256, bytes).as_ref().iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// What happens to a resource, as a plan's sign says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    /// It is not there yet.
+    Create,
+    /// It is there and differs.
+    Update,
+    /// It is taken away.
+    Remove,
+    /// Something is run, and nothing on disk says what it leaves.
+    Run,
+}
+
+/// One line (or diff) that explains a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// A property and its two values.
+    Field {
+        /// What the property is called.
+        name: &'static str,
+        /// Its value on the host.
+        from: String,
+        /// Its value in the playbook.
+        to: String,
+    },
+    /// A remark.
+    Note(String),
+    /// A text file's old and new contents.
+    Diff {
+        /// Where it stands.
+        path: String,
+        /// What it holds now; empty when it is not there.
+        old: String,
+        /// What it shall hold.
+        new: String,
+    },
+}
+
+/// One thing that the host does. Small on purpose: everything a kind wants is said in these words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Put `content` at `path`: written beside it, given owner and mode, validated, renamed over it.
+    Write {
+        /// Where.
+        path: String,
+        /// What.
+        content: Content,
+        /// Permission bits, four octal digits.
+        mode: String,
+        /// Owner and group by name: `root:root`.
+        owner: String,
+        /// A command that must succeed before the file is live; `{}` stands for the file's path.
+        validate: Option<String>,
+    },
+    /// Make a directory (and missing parents, root's, 0755).
+    Directory {
+        /// Where.
+        path: String,
+        /// Permission bits.
+        mode: String,
+        /// Owner and group.
+        owner: String,
+    },
+    /// Set owner and mode of what is there.
+    Attributes {
+        /// Where.
+        path: String,
+        /// Permission bits.
+        mode: String,
+        /// Owner and group.
+        owner: String,
+    },
+    /// Make `path` a symbolic link to `target`, atomically.
+    Link {
+        /// Where.
+        path: String,
+        /// To what.
+        target: String,
+    },
+    /// Take `path` away (kept aside with the run, so nothing is lost).
+    Remove {
+        /// What.
+        path: String,
+    },
+    /// Delete for good: for what can be made again, such as an old release.
+    Delete {
+        /// What.
+        path: String,
+    },
+    /// Run this POSIX sh text under `set -e`.
+    Shell(String),
+    /// Remember that a daemon has loaded `value`.
+    Loaded {
+        /// What was loaded: `nginx.site`.
+        name: String,
+        /// The hash of what it loaded.
+        value: String,
+    },
+    /// Forget what a daemon has loaded: from here until [`Action::Loaded`] it is unknown.
+    Unloaded {
+        /// What is about to be loaded.
+        name: String,
+    },
+    /// Wait until the controller has come in over a new connection; fail, and so be undone, if it does not.
+    ConfirmAccess {
+        /// How long to wait, in seconds.
+        seconds: u32,
+    },
+}
+
+/// One change of one resource: one step of a run. It happens whole, or its files are put back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The resource it belongs to.
+    pub id: Id,
+    /// What happens to it.
+    pub verb: Verb,
+    /// One line for a person, without the id.
+    pub summary: String,
+    /// What it looks like in detail.
+    pub details: Vec<Detail>,
+    /// What the host does.
+    pub actions: Vec<Action>,
+    /// What the host runs after it has put the files of a failed step back.
+    pub recover: Option<String>,
+}
+
+impl Change {
+    /// A change without details or actions yet.
+    pub fn new(id: &Id, verb: Verb, summary: impl Into<String>) -> Self {
+        Self {
+            id: id.clone(),
+            verb,
+            summary: summary.into(),
+            details: Vec::new(),
+            actions: Vec::new(),
+            recover: None,
+        }
+    }
+
+    /// Adds a detail.
+    pub fn detail(mut self, detail: Detail) -> Self {
+        self.details.push(detail);
+        self
+    }
+
+    /// Adds a remark.
+    pub fn note(self, text: impl Into<String>) -> Self {
+        self.detail(Detail::Note(text.into()))
+    }
+
+    /// Adds an action.
+    pub fn action(mut self, action: Action) -> Self {
+        self.actions.push(action);
+        self
+    }
+
+    /// Adds a piece of sh.
+    pub fn shell(self, text: impl Into<String>) -> Self {
+        self.action(Action::Shell(text.into()))
+    }
+}

@@ -1,0 +1,158 @@
+//! Checks asked on the host: all of them in one exec, each until its answer is right or its time is up.
+
+use std::fmt::Write;
+
+use super::{Check, Expect, Outcome, Probe};
+use crate::shell;
+
+/// Prints `@NAME STATUS LENGTH` and the answer's text for every try. The caller judges, so that a
+/// check on the host and one from here mean the same.
+const PRELUDE: &str = r#"report() { printf '@%s %s %s\n%s\n' "$1" "$2" "${#3}" "$3"; }
+"#;
+
+/// A program that asks every check once and reports what it saw.
+pub fn script(checks: &[&Check]) -> String {
+    let mut text = String::from(PRELUDE);
+    for (index, check) in checks.iter().enumerate() {
+        let _ = match &check.probe {
+            Probe::Http { url, post, headers, .. } => {
+                let config = curl_config(url, post.as_deref(), headers);
+                let config = shell::quote(&config);
+                writeln!(text, "answer=$(printf %s {config} | curl --config - 2>&1); report {index} $? \"$answer\"")
+            }
+            Probe::Tcp(address) => {
+                let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+                let connect = format!("exec 3<>/dev/tcp/{}/{port}", host.trim_matches(['[', ']']));
+                let words = shell::words(["timeout", "5", "bash", "-c", &connect]);
+                writeln!(text, "answer=$({words} 2>&1); report {index} $? \"$answer\"")
+            }
+            Probe::Command(command) => {
+                writeln!(text, "answer=$( (\n{command}\n) 2>&1); report {index} $? \"$answer\"")
+            }
+        };
+    }
+    text
+}
+
+/// curl's options as its configuration on stdin, so that no header stands in a process list
+/// (curl's manual, "--config": a value in quotes, `\` and `"` escaped).
+fn curl_config(url: &str, post: Option<&str>, headers: &[(String, String)]) -> String {
+    let mut config = String::from("silent\nshow-error\nmax-time = 10\nwrite-out = \"\\n%{http_code}\"\n");
+    let mut option = |name: &str, value: &str| {
+        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let _ = writeln!(config, "{name} = \"{value}\"");
+    };
+    option("url", url);
+    for (name, value) in headers {
+        option("header", &format!("{name}: {value}"));
+    }
+    if let Some(post) = post {
+        option("header", "content-type: application/json");
+        option("data-raw", post);
+    }
+    config
+}
+
+/// Reads what [`script`] printed and judges it.
+pub fn judge(checks: &[&Check], output: &[u8]) -> Vec<Outcome> {
+    let text = String::from_utf8_lossy(output);
+    let mut rest = text.as_ref();
+    let mut seen = Vec::new();
+    while let Some((report, after)) = report(rest) {
+        seen.push(report);
+        rest = after;
+    }
+    let outcome = |(index, check): (usize, &&Check)| {
+        let wrong = match seen.iter().find(|(number, ..)| *number == index) {
+            None => Some("the host did not answer".to_owned()),
+            Some((_, status, answer)) => wrong(&check.probe, *status, answer),
+        };
+        Outcome { name: check.name.clone(), wrong }
+    };
+    checks.iter().enumerate().map(outcome).collect()
+}
+
+fn report(text: &str) -> Option<((usize, i32, &str), &str)> {
+    let (header, rest) = text.strip_prefix('@')?.split_once('\n')?;
+    let mut words = header.split(' ');
+    let index = words.next()?.parse().ok()?;
+    let status = words.next()?.parse().ok()?;
+    let length: usize = words.next()?.parse().ok()?;
+    let body = rest.get(..length)?;
+    Some(((index, status, body), rest.get(length + 1..)?))
+}
+
+fn wrong(probe: &Probe, status: i32, answer: &str) -> Option<String> {
+    match probe {
+        Probe::Http { url, expect, .. } => {
+            let (body, code) = answer.rsplit_once('\n').unwrap_or(("", answer));
+            http(expect, url, status, body, code)
+        }
+        Probe::Tcp(address) if status != 0 => Some(format!("nothing takes a connection at {address}")),
+        Probe::Command(_) if status != 0 => {
+            Some(format!("it ended with {status}: {}", super::shortened(answer.trim())))
+        }
+        _ => None,
+    }
+}
+
+fn http(expect: &Expect, url: &str, status: i32, body: &str, code: &str) -> Option<String> {
+    match (status, code.parse::<u16>()) {
+        (0, Ok(code)) => expect.judge(code, body),
+        (127, _) => Some("the host has no curl; add it to `apt.packages`".into()),
+        _ => Some(format!("{url} does not answer: {}", super::shortened(body))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::From;
+
+    fn check(name: &str, probe: Probe) -> Check {
+        Check { name: name.into(), probe, from: From::Host, within: 1 }
+    }
+
+    #[test]
+    fn answers_are_judged_one_by_one() {
+        let http = Probe::Http {
+            url: "http://x/".into(),
+            post: None,
+            headers: Vec::new(),
+            expect: Expect::default(),
+        };
+        let (a, b, c, d) = (
+            check("a", http.clone()),
+            check("b", http),
+            check("c", Probe::Tcp("127.0.0.1:1".into())),
+            check("d", Probe::Command("false".into())),
+        );
+        let checks = [&a, &b, &c, &d];
+        let output = "@0 0 6\nok\n200\n@1 7 8\nrefused\n\n@2 1 0\n\n@3 0 0\n\n";
+        let wrong: Vec<Option<String>> = judge(&checks, output.as_bytes()).into_iter().map(|o| o.wrong).collect();
+        assert_eq!(wrong[0], None);
+        assert_eq!(wrong[1].as_deref(), Some("http://x/ does not answer: refused"));
+        assert_eq!(wrong[2].as_deref(), Some("nothing takes a connection at 127.0.0.1:1"));
+        assert_eq!(wrong[3], None);
+    }
+
+    #[test]
+    fn an_answer_that_never_came_is_wrong() {
+        let a = check("a", Probe::Command("true".into()));
+        assert!(judge(&[&a], b"")[0].wrong.is_some());
+        assert!(judge(&[&a], b"@0 0 99\nx\n")[0].wrong.is_some());
+    }
+
+    #[test]
+    fn commands_and_connections_really_run() {
+        let no = check("no", Probe::Command("echo why; exit 3".into()));
+        let yes = check("yes", Probe::Command("true".into()));
+        let closed = check("closed", Probe::Tcp("127.0.0.1:1".into()));
+        let checks = [&no, &yes, &closed];
+        let output = std::process::Command::new("sh").arg("-c").arg(script(&checks)).output().expect("sh runs");
+        let outcomes = judge(&checks, &output.stdout);
+        assert_eq!(outcomes[0].wrong.as_deref(), Some("it ended with 3: why"));
+        assert_eq!(outcomes[1].wrong, None);
+        assert!(outcomes[2].wrong.is_some());
+    }
+}

@@ -1,0 +1,50 @@
+//! `hostwright apply`: plan, ask, apply, verify.
+
+use std::process::ExitCode;
+
+use super::common::{
+    HostArgs, PlaybookArgs, ask, boxed, desired, is_interactive, plan_when_free, run_and_verify, run_checks, show,
+};
+use super::{Exit, Failure};
+use crate::playbook::PlaybookError;
+use crate::session::Session;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    playbook: PlaybookArgs,
+    #[command(flatten)]
+    host: HostArgs,
+    /// Apply without asking
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) async fn run(args: &Args) -> Exit {
+    if !args.yes && !is_interactive() {
+        return Err(nobody_to_ask());
+    }
+    let loaded = args.playbook.load(false)?;
+    let desired = desired(&loaded)?;
+    let mut session = Session::open(args.host.access()).await.map_err(boxed)?;
+    let (facts, plan) = plan_when_free(&session, &desired).await?;
+    show(&plan, &desired, &session, &facts.system.release, args.playbook.verbose);
+    if !plan.changes.is_empty() {
+        if !args.yes && !ask("\nApply these changes?") {
+            anstream::println!("Nothing was changed.");
+            return Ok(ExitCode::SUCCESS);
+        }
+        anstream::println!();
+        run_and_verify(&mut session, &desired, &plan, args.playbook.verbose).await?;
+    }
+    run_checks(&session, &desired).await?;
+    session.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn nobody_to_ask() -> Failure {
+    boxed(PlaybookError::plain(
+        "apply asks before it changes a host, and there is no terminal to ask on",
+        "give --yes to apply without asking, or use plan",
+    ))
+}

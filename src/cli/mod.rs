@@ -1,0 +1,70 @@
+//! The command line: one file a command.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use miette::Diagnostic;
+
+mod apply;
+mod check;
+mod common;
+mod plan;
+mod rehearse;
+mod schema;
+
+/// Provision and run a server from a playbook.
+#[derive(Debug, Parser)]
+#[command(name = "hostwright", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Parse, validate and render a playbook; no host is contacted
+    Check(check::Args),
+    /// Show what would change on a host; changes nothing
+    Plan(plan::Args),
+    /// Plan, ask, apply and verify
+    Apply(apply::Args),
+    /// Apply a playbook to a throwaway host on this machine and prove that it converges
+    Rehearse(rehearse::Args),
+    /// Print the JSON schema of playbooks
+    Schema,
+}
+
+/// An error that a command ends with; it has its own words for people.
+type Failure = Box<dyn Diagnostic + Send + Sync>;
+
+/// What a command that did not fail ends with.
+type Exit = Result<ExitCode, Failure>;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Only an earlier installation makes this an error, and then there is a provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            anstream::eprintln!("error: the program could not start its threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(async {
+        match &cli.command {
+            Command::Check(args) => check::run(args),
+            Command::Plan(args) => plan::run(args).await,
+            Command::Apply(args) => apply::run(args).await,
+            Command::Rehearse(args) => rehearse::run(args).await,
+            Command::Schema => schema::run(),
+        }
+    });
+    runtime.shutdown_background();
+    result.unwrap_or_else(|error| {
+        let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+        anstream::eprint!("{}", crate::report::error::text(error.as_ref(), colours));
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,176 @@
+//! The desired state: what a playbook says a host should be, with nothing left to look up.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Debug;
+
+use crate::change::{Change, Id};
+use crate::checks::Check;
+use crate::facts::{Facts, Questions};
+use crate::secret::Secrets;
+
+/// A thing that one resource makes and another needs. Needs that nobody provides are taken to be there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Ref {
+    /// Another resource, by its id.
+    Id(Id),
+    /// A path; whoever provides a directory above it provides it.
+    Path(String),
+    /// An apt package.
+    Package(String),
+    /// A user.
+    User(String),
+    /// A group.
+    Group(String),
+}
+
+/// A change that would do harm, found before anything is done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
+#[error("{id}: {cause}")]
+#[diagnostic(help("{mend}"))]
+pub struct Refusal {
+    /// Whose change it is.
+    pub id: Id,
+    /// What would happen.
+    pub cause: String,
+    /// What to do instead.
+    pub mend: String,
+}
+
+/// One thing on a host: what it must know, and the pure difference between what is and what shall be.
+pub trait Resource: Debug + Send + Sync {
+    /// Its identity.
+    fn id(&self) -> &Id;
+
+    /// What others may need of it.
+    fn provides(&self) -> Vec<Ref> {
+        Vec::new()
+    }
+
+    /// What must be there first.
+    fn needs(&self) -> Vec<Ref> {
+        Vec::new()
+    }
+
+    /// A fingerprint of what it puts in place, for daemons that must load it again when it changes.
+    fn version(&self) -> Option<String> {
+        None
+    }
+
+    /// Says what it must know of the host.
+    fn ask(&self, questions: &mut Questions);
+
+    /// The changes that make the host as it should be; none when it is.
+    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal>;
+}
+
+/// A resource with what orders it.
+#[derive(Debug)]
+pub struct Entry {
+    /// The resource.
+    pub resource: Box<dyn Resource>,
+    /// The place of its kind in the list of kinds.
+    pub kind: usize,
+    /// Ids it must come after because the playbook says so.
+    pub after: Vec<Id>,
+}
+
+/// What a host should be. Its entries stand in the order in which they are applied.
+#[derive(Debug)]
+pub struct Desired {
+    /// The playbook's name.
+    pub name: String,
+    /// Everything that shall be so, dependencies first.
+    pub entries: Vec<Entry>,
+    /// What must answer when all is in place.
+    pub checks: Vec<Check>,
+    /// What must not be shown.
+    pub secrets: Secrets,
+    /// Remarks on the playbook, each with its place.
+    pub warnings: Vec<String>,
+}
+
+impl Desired {
+    /// Everything that must be known of the host to make a plan.
+    pub fn questions(&self) -> Questions {
+        let mut questions = Questions::default();
+        for entry in &self.entries {
+            entry.resource.ask(&mut questions);
+        }
+        questions
+    }
+}
+
+/// Who provides what.
+#[derive(Debug, Default)]
+pub struct Providers {
+    by_ref: HashMap<Ref, usize>,
+}
+
+impl Providers {
+    /// Collects what `entries` provide; the number is the entry's place.
+    pub fn of(entries: &[Entry]) -> Self {
+        let mut by_ref = HashMap::new();
+        for (index, entry) in entries.iter().enumerate() {
+            by_ref.insert(Ref::Id(entry.resource.id().clone()), index);
+            for provided in entry.resource.provides() {
+                // A path may be written twice (a site before and after its certificate): the last one counts.
+                by_ref.insert(provided, index);
+            }
+        }
+        Self { by_ref }
+    }
+
+    /// The entry that provides `wanted`; for a path, the nearest one above it if none is exact.
+    pub fn find(&self, wanted: &Ref) -> Option<usize> {
+        if let Some(index) = self.by_ref.get(wanted) {
+            return Some(*index);
+        }
+        let Ref::Path(path) = wanted else { return None };
+        let parent = parent(path)?;
+        self.find(&Ref::Path(parent.to_owned()))
+    }
+}
+
+/// The directory a path stands in; none for `/`.
+pub fn parent(path: &str) -> Option<&str> {
+    match path.rfind('/')? {
+        0 if path.len() > 1 => Some("/"),
+        0 => None,
+        at => Some(&path[..at]),
+    }
+}
+
+/// What a resource may look at while it makes its difference.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// What was found on the host.
+    pub facts: &'a Facts,
+    /// All resources, in order.
+    pub entries: &'a [Entry],
+    /// Who provides what.
+    pub providers: &'a Providers,
+    /// Those that change in this plan, as far as it has been made.
+    pub changed: &'a HashSet<Id>,
+}
+
+impl Context<'_> {
+    /// Whether the provider of `wanted` changes in this plan.
+    pub fn changes(&self, wanted: &Ref) -> bool {
+        self.providers.find(wanted).is_some_and(|index| self.changed.contains(self.entries[index].resource.id()))
+    }
+
+    /// Whether some resource puts `path` (or a directory above it) in place.
+    pub fn provided(&self, path: &str) -> bool {
+        self.providers.find(&Ref::Path(path.to_owned())).is_some()
+    }
+
+    /// The fingerprint of what provides `wanted`.
+    pub fn version(&self, wanted: &Ref) -> Option<String> {
+        self.providers.find(wanted).and_then(|index| self.entries[index].resource.version())
+    }
+
+    /// Whether `package` is not on the host yet (and so whatever it brings is not, either).
+    pub fn installs(&self, package: &str) -> bool {
+        self.facts.package(package).is_none()
+    }
+}

@@ -1,0 +1,261 @@
+//! The probe's answers → [`Facts`]. Takes any bytes and never panics.
+
+use super::{Facts, PathFact, Questions, System, UnitFact, UserFact};
+
+/// Why an answer could not be read.
+#[derive(Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
+pub enum DecodeError {
+    /// It ended too early, or a frame's length is wrong.
+    #[error("the host's answer ended early, after {0} bytes")]
+    #[diagnostic(help("a file changed while it was read, or the host is out of memory: run it again"))]
+    Cut(usize),
+    /// It is not the probe's answer.
+    #[error("the host did not answer the probe: {0:?}")]
+    #[diagnostic(help("its login shell or a startup file may print text; log in with ssh and see what comes first"))]
+    Foreign(String),
+}
+
+/// Reads the answers to `questions`.
+///
+/// # Errors
+/// When the bytes are not whole frames up to the end mark.
+pub fn decode(questions: &Questions, bytes: &[u8]) -> Result<Facts, DecodeError> {
+    let mut facts = Facts::default();
+    let mut at = 0;
+    loop {
+        let frame = frame(bytes, &mut at)?;
+        let text = || String::from_utf8_lossy(frame.body).into_owned();
+        match frame.kind {
+            "end" => return Ok(facts),
+            "system" => facts.system = system(&text()),
+            "loaded" => facts.loaded = pairs(&text()),
+            "paths" => paths(&text(), &mut facts),
+            "sums" => sums(&text(), &mut facts),
+            "content" => {
+                facts.contents.insert(frame.name.to_owned(), frame.body.to_vec());
+            }
+            "listing" => {
+                facts.listings.insert(frame.name.to_owned(), listing(&text()));
+            }
+            "packages" => packages(&text(), &mut facts),
+            "users" => users(&text(), &mut facts),
+            "groups" => groups(&text(), &mut facts),
+            "units" => units(questions, &text(), &mut facts),
+            "script" => {
+                facts.scripts.insert(frame.name.to_owned(), text());
+            }
+            other => return Err(DecodeError::Foreign(other.chars().take(80).collect())),
+        }
+    }
+}
+
+struct Frame<'a> {
+    kind: &'a str,
+    name: &'a str,
+    body: &'a [u8],
+}
+
+fn frame<'a>(bytes: &'a [u8], at: &mut usize) -> Result<Frame<'a>, DecodeError> {
+    let rest = &bytes[*at..];
+    let Some(newline) = rest.iter().position(|byte| *byte == b'\n') else {
+        return Err(DecodeError::Cut(bytes.len()));
+    };
+    let foreign = || DecodeError::Foreign(String::from_utf8_lossy(&rest[..newline.min(80)]).into_owned());
+    let header = std::str::from_utf8(&rest[..newline]).map_err(|_| foreign())?;
+    let mut words = header.strip_prefix('@').ok_or_else(foreign)?.splitn(3, ' ');
+    let kind = words.next().unwrap_or_default();
+    let length: usize = words.next().and_then(|word| word.parse().ok()).ok_or_else(foreign)?;
+    let name = words.next().unwrap_or_default();
+    let start = newline + 1;
+    let end = start.checked_add(length).ok_or_else(foreign)?;
+    if rest.len() <= end || rest[end] != b'\n' {
+        return Err(DecodeError::Cut(bytes.len()));
+    }
+    *at += end + 1;
+    Ok(Frame { kind, name, body: &rest[start..end] })
+}
+
+fn pairs(text: &str) -> std::collections::HashMap<String, String> {
+    let pair = |line: &str| line.split_once(' ').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    text.lines().filter_map(pair).collect()
+}
+
+fn system(text: &str) -> System {
+    let field = |name: &str| {
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        value.unwrap_or_default().trim().to_owned()
+    };
+    System {
+        machine: field("machine"),
+        release: field("release"),
+        uid: field("uid"),
+        ssh_connection: field("ssh"),
+        busy: Some(field("busy")).filter(|run| !run.is_empty()),
+        lacks: field("lacks").split_whitespace().map(str::to_owned).collect(),
+    }
+}
+
+fn paths(text: &str, facts: &mut Facts) {
+    for line in text.lines() {
+        let Some((path, fact)) = path_line(line) else { continue };
+        facts.paths.insert(path, fact);
+    }
+}
+
+fn path_line(line: &str) -> Option<(String, PathFact)> {
+    let mut fields = line.splitn(5, ' ');
+    let kind = fields.next()?.chars().next()?;
+    let mode = fields.next()?;
+    let size = fields.next()?.parse().ok()?;
+    let owner = fields.next()?.to_owned();
+    let (path, target) = fields.next()?.split_once('\t')?;
+    let fact = PathFact { kind, mode: format!("{mode:0>4}"), owner, size, target: target.to_owned() };
+    Some((path.to_owned(), fact))
+}
+
+fn sums(text: &str, facts: &mut Facts) {
+    for line in text.lines() {
+        if let Some((sha256, path)) = line.split_once("  ") {
+            facts.matches.insert((path.to_owned(), sha256.to_owned()));
+        }
+    }
+}
+
+fn listing(text: &str) -> Vec<String> {
+    let entry = |line: &str| {
+        let (time, name) = line.split_once(' ')?;
+        Some((time.parse::<f64>().ok()?, name.to_owned()))
+    };
+    let mut entries: Vec<(f64, String)> = text.lines().filter_map(entry).collect();
+    entries.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    entries.into_iter().map(|(_, name)| name).collect()
+}
+
+fn packages(text: &str, facts: &mut Facts) {
+    for line in text.lines() {
+        let mut words = line.split(' ');
+        if let (Some("installed"), Some(name), Some(version)) = (words.next(), words.next(), words.next()) {
+            // `libc6:amd64`: the playbook says `libc6`.
+            let name = name.split(':').next().unwrap_or(name);
+            facts.packages.insert(name.to_owned(), version.to_owned());
+        }
+    }
+}
+
+fn users(text: &str, facts: &mut Facts) {
+    for line in text.lines() {
+        let fields: Vec<&str> = line.split(':').collect();
+        if let [name, _, _, _, _, home, shell] = fields[..] {
+            let fact = UserFact { home: home.to_owned(), shell: shell.to_owned() };
+            facts.users.insert(name.to_owned(), fact);
+        }
+    }
+}
+
+fn groups(text: &str, facts: &mut Facts) {
+    for line in text.lines() {
+        let fields: Vec<&str> = line.split(':').collect();
+        if let [name, _, _, members] = fields[..] {
+            let members = members.split(',').filter(|member| !member.is_empty()).map(str::to_owned).collect();
+            facts.groups.insert(name.to_owned(), members);
+        }
+    }
+}
+
+/// systemd answers in the order of the question, a blank line between units.
+fn units(questions: &Questions, text: &str, facts: &mut Facts) {
+    for (name, block) in questions.units.iter().zip(text.split("\n\n")) {
+        let field = |key: &str| {
+            let value = block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            value.unwrap_or_default().to_owned()
+        };
+        let fact =
+            UnitFact { load: field("LoadState"), active: field("ActiveState"), file: field("UnitFileState") };
+        facts.units.insert(name.clone(), fact);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::script;
+    use proptest::prelude::*;
+
+    fn say(kind: &str, name: &str, body: &str) -> String {
+        format!("@{kind} {} {name}\n{body}\n", body.len())
+    }
+
+    #[test]
+    fn answers_become_facts() {
+        let mut questions = Questions::default();
+        questions.unit("nginx.service");
+        questions.unit("ufw.service");
+        let answer = [
+            say("system", "", "machine=x86_64\nrelease=Debian 12\nuid=0\nssh=10.0.0.1 4 10.0.0.2 22\nbusy=\nlacks= tar"),
+            say("paths", "", "f 644 12 root:root /etc/a b\t\nl 777 3 root:root /etc/l\tsome/where"),
+            say("sums", "", "abcd  /etc/a b"),
+            say("content", "/etc/a b", "x\n@end 0\n\ny"),
+            say("listing", "/opt/releases", "10.5 old\n20.5 new"),
+            say("packages", "", "installed libc6:amd64 2.36\nconfig-files nginx 1.22"),
+            say("units", "", "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n\nLoadState=not-found\nActiveState=inactive\nUnitFileState="),
+            say("end", "", ""),
+        ]
+        .concat();
+        let facts = decode(&questions, answer.as_bytes()).expect("decodes");
+        assert_eq!(facts.system.lacks, ["tar"]);
+        assert_eq!(facts.path("/etc/a b").expect("there").mode, "0644");
+        assert_eq!(facts.path("/etc/l").expect("there").target, "some/where");
+        assert!(facts.has_content("/etc/a b", "abcd"));
+        assert_eq!(facts.content("/etc/a b"), Some(&b"x\n@end 0\n\ny"[..]));
+        assert_eq!(facts.listing("/opt/releases"), ["new", "old"]);
+        assert_eq!(facts.package("libc6"), Some("2.36"));
+        assert_eq!(facts.package("nginx"), None, "removed, its configuration kept");
+        assert_eq!(facts.unit("nginx.service").active, "active");
+        assert_eq!(facts.unit("ufw.service").load, "not-found");
+    }
+
+    #[test]
+    fn text_before_the_answer_is_named() {
+        let answer = decode(&Questions::default(), b"Welcome to Ubuntu\n@end 0 \n\n");
+        assert_eq!(answer, Err(DecodeError::Foreign("Welcome to Ubuntu".into())));
+    }
+
+    #[test]
+    fn this_machine_answers_the_probe() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("it's \"a\" $file");
+        std::fs::write(&file, "old\n@end 0\n").expect("written");
+        let path = file.to_str().expect("text");
+        let mut questions = Questions::default();
+        questions.content(path, &crate::change::sha256(b"new"), true);
+        questions.user("root");
+        questions.script("slow", "echo one; echo two >&2");
+        questions.script("other", "printf 'a\\nb'");
+        let output = std::process::Command::new("sh")
+            .env("LC_ALL", "C")
+            .arg("-c")
+            .arg(script(&questions))
+            .output()
+            .expect("sh runs");
+        let facts = decode(&questions, &output.stdout).expect("decodes");
+        assert_eq!(facts.content(path), Some(&b"old\n@end 0\n"[..]));
+        assert_eq!(facts.path(path).map(|fact| fact.size), Some(11));
+        assert_eq!(facts.user("root").map(|user| user.home.as_str()), Some("/root"));
+        assert_eq!(facts.output("slow"), "one");
+        assert_eq!(facts.output("other"), "a\nb");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_an_error_or_facts_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode(&Questions::default(), &bytes);
+        }
+
+        #[test]
+        fn cut_answers_are_errors(cut in 0_usize..60) {
+            let answer = [say("paths", "", "f 644 12 root:root /etc/a\t"), say("end", "", "")].concat();
+            prop_assume!(cut < answer.len());
+            prop_assert!(decode(&Questions::default(), &answer.as_bytes()[..cut]).is_err());
+        }
+    }
+}

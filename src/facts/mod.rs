@@ -1,0 +1,189 @@
+//! What is true on a host. `script` turns questions into one probe, `decode` its answers into [`Facts`].
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+mod decode;
+mod script;
+
+pub use decode::{DecodeError, decode};
+pub use script::script;
+
+/// What must be known of a host. Equal questions are asked once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Questions {
+    paths: BTreeSet<String>,
+    contents: BTreeMap<(String, String), bool>,
+    listings: BTreeSet<String>,
+    packages: BTreeSet<String>,
+    users: BTreeSet<String>,
+    groups: BTreeSet<String>,
+    units: BTreeSet<String>,
+    scripts: BTreeMap<String, String>,
+}
+
+impl Questions {
+    /// What stands at `path`: its type, owner, mode and, for a link, its target.
+    pub fn path(&mut self, path: &str) {
+        self.paths.insert(path.to_owned());
+    }
+
+    /// Whether the file at `path` has this SHA-256, and, if `reveal` is set and it is a small file that
+    /// differs, what it holds.
+    pub fn content(&mut self, path: &str, sha256: &str, reveal: bool) {
+        self.path(path);
+        let key = (path.to_owned(), sha256.to_owned());
+        let shown = self.contents.entry(key).or_insert(reveal);
+        *shown &= reveal;
+    }
+
+    /// The names in the directory at `path`, with their times of change.
+    pub fn listing(&mut self, path: &str) {
+        self.listings.insert(path.to_owned());
+    }
+
+    /// Whether an apt package is installed, and in which version.
+    pub fn package(&mut self, name: &str) {
+        self.packages.insert(name.to_owned());
+    }
+
+    /// Whether a user is there.
+    pub fn user(&mut self, name: &str) {
+        self.users.insert(name.to_owned());
+    }
+
+    /// Whether a group is there, and who is in it.
+    pub fn group(&mut self, name: &str) {
+        self.groups.insert(name.to_owned());
+    }
+
+    /// The state of a systemd unit.
+    pub fn unit(&mut self, name: &str) {
+        self.units.insert(name.to_owned());
+    }
+
+    /// What a piece of sh prints. It must change nothing. These run side by side.
+    pub fn script(&mut self, name: &str, text: impl Into<String>) {
+        self.scripts.insert(name.to_owned(), text.into());
+    }
+}
+
+/// What stands at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathFact {
+    /// `f` file, `d` directory, `l` link, or another letter of find's `%y`.
+    pub kind: char,
+    /// Permission bits, four octal digits.
+    pub mode: String,
+    /// Owner and group by name, or number where there is no name: `root:root`.
+    pub owner: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Where a link points.
+    pub target: String,
+}
+
+/// A user as the host knows him.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserFact {
+    /// Home directory.
+    pub home: String,
+    /// Login shell.
+    pub shell: String,
+}
+
+/// A systemd unit as systemd knows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnitFact {
+    /// `loaded`, `not-found`, `masked`.
+    pub load: String,
+    /// `active`, `inactive`, `failed`.
+    pub active: String,
+    /// `enabled`, `disabled`, `static`.
+    pub file: String,
+}
+
+/// The host as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct System {
+    /// `uname -m`.
+    pub machine: String,
+    /// The distribution's name and version for people.
+    pub release: String,
+    /// The user the probe ran as.
+    pub uid: String,
+    /// sshd's `SSH_CONNECTION`: client address and port, server address and port.
+    pub ssh_connection: String,
+    /// The id of a run that is going on, if one is.
+    pub busy: Option<String>,
+    /// What the host lacks to be managed at all.
+    pub lacks: Vec<String>,
+}
+
+/// Everything a probe found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The host as a whole.
+    pub system: System,
+    paths: HashMap<String, PathFact>,
+    matches: HashSet<(String, String)>,
+    contents: HashMap<String, Vec<u8>>,
+    listings: HashMap<String, Vec<String>>,
+    packages: HashMap<String, String>,
+    users: HashMap<String, UserFact>,
+    groups: HashMap<String, Vec<String>>,
+    units: HashMap<String, UnitFact>,
+    loaded: HashMap<String, String>,
+    scripts: HashMap<String, String>,
+}
+
+impl Facts {
+    /// What stands at `path`, if anything.
+    pub fn path(&self, path: &str) -> Option<&PathFact> {
+        self.paths.get(path)
+    }
+
+    /// Whether the file at `path` has this SHA-256.
+    pub fn has_content(&self, path: &str, sha256: &str) -> bool {
+        self.matches.contains(&(path.to_owned(), sha256.to_owned()))
+    }
+
+    /// What the file at `path` holds, where it was asked for, differs and is small.
+    pub fn content(&self, path: &str) -> Option<&[u8]> {
+        self.contents.get(path).map(Vec::as_slice)
+    }
+
+    /// The names in a directory, the newest first.
+    pub fn listing(&self, path: &str) -> &[String] {
+        self.listings.get(path).map_or(&[], Vec::as_slice)
+    }
+
+    /// The installed version of a package.
+    pub fn package(&self, name: &str) -> Option<&str> {
+        self.packages.get(name).map(String::as_str)
+    }
+
+    /// A user.
+    pub fn user(&self, name: &str) -> Option<&UserFact> {
+        self.users.get(name)
+    }
+
+    /// The members that `/etc/group` names for a group.
+    pub fn group(&self, name: &str) -> Option<&[String]> {
+        self.groups.get(name).map(Vec::as_slice)
+    }
+
+    /// A unit; one that was not asked for counts as not found.
+    pub fn unit(&self, name: &str) -> UnitFact {
+        self.units.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The hash of what a daemon last loaded under `name`.
+    pub fn loaded(&self, name: &str) -> Option<&str> {
+        self.loaded.get(name).map(String::as_str)
+    }
+
+    /// What a script question printed.
+    pub fn output(&self, name: &str) -> &str {
+        self.scripts.get(name).map_or("", String::as_str)
+    }
+}

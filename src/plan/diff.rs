@@ -1,0 +1,59 @@
+//! The difference between what shall be and what is.
+
+use std::collections::HashSet;
+
+use crate::change::Change;
+use crate::desired::{Context, Desired, Providers, Refusal};
+use crate::facts::Facts;
+
+/// What would change on one host, in the order in which it would be done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The changes; none when the host is as it should be.
+    pub changes: Vec<Change>,
+}
+
+/// Why there is no plan for a host.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum PlanError {
+    /// The probe did not run as root.
+    #[error("the host is not read as root but as the user number {uid}")]
+    #[diagnostic(help("log in as root, or as a user whom sudo lets become root without a password"))]
+    NotRoot {
+        /// The user's number.
+        uid: String,
+    },
+    /// The host lacks tools that every Ubuntu and Debian has.
+    #[error("the host lacks {}", .0.join(", "))]
+    #[diagnostic(help("hostwright manages Ubuntu and Debian; install what is missing with apt-get"))]
+    Lacks(Vec<String>),
+    /// A change would do harm.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// Makes the plan.
+///
+/// # Errors
+/// When the host cannot be managed, or a change would do harm.
+pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
+    if !facts.system.lacks.is_empty() {
+        return Err(PlanError::Lacks(facts.system.lacks.clone()));
+    }
+    if facts.system.uid != "0" {
+        return Err(PlanError::NotRoot { uid: facts.system.uid.clone() });
+    }
+    let providers = Providers::of(&desired.entries);
+    let mut changed = HashSet::new();
+    let mut changes = Vec::new();
+    for entry in &desired.entries {
+        let context = Context { facts, entries: &desired.entries, providers: &providers, changed: &changed };
+        let mut own = entry.resource.diff(&context)?;
+        if !own.is_empty() {
+            changed.insert(entry.resource.id().clone());
+        }
+        changes.append(&mut own);
+    }
+    Ok(Plan { changes })
+}

@@ -1,0 +1,6 @@
+//! Desired state and facts → what would change, in order.
+
+pub mod diff;
+pub mod order;
+
+pub use diff::{Plan, PlanError, plan};

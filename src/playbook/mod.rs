@@ -1,0 +1,84 @@
+//! A playbook: YAML on disk → typed declarations → the desired state.
+
+use miette::{Diagnostic, NamedSource, SourceSpan};
+
+pub mod load;
+pub mod parse;
+pub mod render;
+pub mod scalar;
+mod schedule;
+pub mod scope;
+pub mod template;
+
+/// What is wrong with a playbook (or a file it names), and where.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("{message}")]
+pub struct PlaybookError {
+    /// What is wrong, in one line.
+    pub message: String,
+    /// What to do about it.
+    #[help]
+    pub help: Option<String>,
+    /// The file.
+    #[source_code]
+    pub source_code: Option<NamedSource<String>>,
+    /// The place in it.
+    #[label("here")]
+    pub span: Option<SourceSpan>,
+}
+
+impl PlaybookError {
+    /// An error that belongs to no line of a file.
+    pub fn plain(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: Some(help.into()), source_code: None, span: None }
+    }
+
+    /// An error at a line and column (both from 1, the column in characters) of `text`.
+    pub fn at(file: &str, text: &str, line: usize, column: usize, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: None,
+            source_code: Some(NamedSource::new(file, text.to_owned())),
+            span: Some(span(text, line, column)),
+        }
+    }
+
+    /// The same error with a remedy.
+    pub fn with_help(mut self, help: Option<String>) -> Self {
+        self.help = help;
+        self
+    }
+}
+
+/// The word at a line and column, as bytes of `text`.
+fn span(text: &str, line: usize, column: usize) -> SourceSpan {
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let rest = &text[start..];
+    let rest = rest.split('\n').next().unwrap_or_default();
+    let skip: usize = rest.chars().take(column.saturating_sub(1)).map(char::len_utf8).sum();
+    let word = &rest[skip..];
+    let end = word.find([' ', ',', '}', ']']).unwrap_or(word.len());
+    let end = word[..end].strip_suffix(':').map_or(end, str::len).max(usize::from(!word.is_empty()));
+    SourceSpan::from((start + skip, if word.is_char_boundary(end) { end } else { 0 }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::span;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_place_is_a_word() {
+        let text = "name: a\nports: [22, 80]\n";
+        assert_eq!(span(text, 2, 1), (8, 5).into());
+        assert_eq!(span(text, 2, 9), (16, 2).into());
+    }
+
+    proptest! {
+        #[test]
+        fn any_place_of_any_text_is_within_it(text in "\\PC{0,20}\n\\PC{0,9}", line in 0_usize..5, column in 0_usize..30) {
+            let span = span(&text, line, column);
+            prop_assert!(text.is_char_boundary(span.offset()) && span.offset() + span.len() <= text.len());
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! YAML → declarations. The only file that knows YAML.
+
+use std::rc::Rc;
+
+use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde_saphyr::{Error, Options, Spanned};
+
+use super::scalar::{self, Name};
+use super::scope::{Scope, nearest, within};
+use super::{PlaybookError, scope};
+use crate::resources::Playbook;
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// Its line, from 1.
+    pub line: usize,
+    /// Its column in characters, from 1.
+    pub column: usize,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<T>::deserialize(deserializer)?;
+        let place = |number: u64| usize::try_from(number).unwrap_or(1);
+        let at = spanned.referenced;
+        Ok(Self { line: place(at.line()), column: place(at.column()), value: spanned.value })
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Placed<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        T::schema_name()
+    }
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+/// A var's value as it stands: its text, or null. Vars may use the vars above them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Var(pub Option<String>);
+
+impl<'de> Deserialize<'de> for Var {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        scalar::optional::<D, scalar::Text>(deserializer).map(|text| Self(text.map(|text| text.0)))
+    }
+}
+
+impl JsonSchema for Var {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Var".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "type": ["string", "number", "boolean", "null"] })
+    }
+}
+
+/// Where a secret's value comes from: exactly one of the two.
+#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretSource {
+    /// The name of an environment variable of this machine.
+    #[serde(default)]
+    pub env: Option<scalar::Name>,
+    /// A file on this machine, relative to the playbook; a newline at its end is not part of the secret.
+    #[serde(default)]
+    pub file: Option<scalar::LocalPath>,
+}
+
+/// What a rehearsal does otherwise than a deployment.
+#[derive(Clone, Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RehearsalOptions {
+    /// Vars that have other values in a rehearsal.
+    #[serde(default)]
+    pub vars: IndexMap<Name, Var>,
+}
+
+/// The part of a playbook that must be known before the rest can be read.
+#[derive(Debug, serde::Deserialize)]
+pub struct Head {
+    /// Declared vars.
+    #[serde(default)]
+    pub vars: IndexMap<Name, Placed<Var>>,
+    /// Declared secrets.
+    #[serde(default)]
+    pub secrets: IndexMap<Name, Placed<SecretSource>>,
+    /// What a rehearsal does otherwise.
+    #[serde(default)]
+    pub rehearsal: RehearsalOptions,
+}
+
+/// Reads the vars and secrets of a playbook.
+///
+/// # Errors
+/// With the place in the text.
+pub fn head(file: &str, text: &str) -> Result<Head, PlaybookError> {
+    from_str(file, text)
+}
+
+/// Reads a whole playbook with its variables put in.
+///
+/// # Errors
+/// With the place in the text.
+pub fn playbook(file: &str, text: &str, scope: &Rc<Scope>) -> Result<Playbook, PlaybookError> {
+    within(scope, || from_str(file, text))
+}
+
+/// Reads a file of vars: one mapping of names to values.
+///
+/// # Errors
+/// With the place in the text.
+pub fn vars(file: &str, text: &str) -> Result<IndexMap<Name, Var>, PlaybookError> {
+    from_str(file, text)
+}
+
+fn from_str<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, PlaybookError> {
+    if let Some((line, column)) = leading_tab(text) {
+        return Err(PlaybookError::at(file, text, line, column, "a tab stands where YAML wants blanks")
+            .with_help(Some("indent with blanks".into())));
+    }
+    let mut options = Options::default();
+    options.with_snippet = false;
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| explain(file, text, &error))
+}
+
+fn leading_tab(text: &str) -> Option<(usize, usize)> {
+    text.lines().enumerate().find_map(|(index, line)| {
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let blank = line.trim().is_empty();
+        indent.find('\t').filter(|_| !blank).map(|column| (index + 1, column + 1))
+    })
+}
+
+fn explain(file: &str, text: &str, error: &Error) -> PlaybookError {
+    let (message, help) = match error.without_snippet() {
+        Error::SerdeUnknownField { field, expected, .. } => (
+            format!("`{field}` is not a key here{}", nearest(field, expected.iter().copied())),
+            Some(format!("known keys: {}", expected.join(", "))),
+        ),
+        Error::SerdeUnknownVariant { variant, expected, .. } => (
+            format!("`{variant}` is not a value here{}", nearest(variant, expected.iter().copied())),
+            Some(format!("known values: {}", expected.join(", "))),
+        ),
+        Error::SerdeMissingField { field, .. } => (format!("`{field}` is missing here"), None),
+        Error::DuplicateMappingKey { key, .. } => (
+            format!("`{}` stands twice in one mapping", key.as_deref().unwrap_or("this key")),
+            Some("names are identities: remove one of the two, or rename it".into()),
+        ),
+        other => (first_line(&other.to_string()), None),
+    };
+    let place = error.location();
+    let number = |number: u64| usize::try_from(number).unwrap_or(1);
+    let (line, column) = place.map_or((1, 1), |place| (number(place.line()), number(place.column())));
+    PlaybookError::at(file, text, line.max(1), column.max(1), message).with_help(help)
+}
+
+/// The message without the place that the parser writes behind it: the place is shown with the source line.
+fn first_line(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    let line = match line.find(" at line ") {
+        Some(at) => &line[..at],
+        None => line,
+    };
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+/// Puts declared values, then those given on the command line, into a scope.
+pub fn expand_var(scope: &Scope, value: &Var) -> Result<Option<String>, String> {
+    match &value.0 {
+        None => Ok(None),
+        Some(text) => scope::expand_in(text, scope),
+    }
+}

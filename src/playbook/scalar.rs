@@ -1,0 +1,269 @@
+//! The types of a playbook's scalars. Each reads the scalar's own text, so that the field decides what
+//! `0640`, `22:22` or `no` mean, and never YAML.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserializer, Error, Visitor};
+
+use super::scope;
+
+/// Reads the text of a scalar, whatever YAML would take it for.
+struct RawText;
+
+impl Visitor<'_> for RawText {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a single value")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
+    }
+}
+
+pub(super) fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    deserializer.deserialize_str(RawText)
+}
+
+fn read<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: FromStr<Err = String>,
+{
+    match scope::expand(&raw(deserializer)?).map_err(Error::custom)? {
+        None => Ok(None),
+        Some(text) => text.parse().map(Some).map_err(Error::custom),
+    }
+}
+
+/// For `Option` fields: null, or a variable that is null, means that the field is not set.
+pub fn optional<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: FromStr<Err = String>,
+{
+    struct Maybe<T>(std::marker::PhantomData<T>);
+    impl<'de, T: FromStr<Err = String>> Visitor<'de> for Maybe<T> {
+        type Value = Option<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a single value or null")
+        }
+        fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+            read(deserializer)
+        }
+    }
+    deserializer.deserialize_option(Maybe(std::marker::PhantomData))
+}
+
+/// Declares a scalar type: its name, what it is, the pattern of its schema, how its text is read.
+macro_rules! scalar {
+    ($(#[$doc:meta])* $name:ident($inner:ty), $pattern:literal, $parse:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub struct $name(pub $inner);
+
+        impl FromStr for $name {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                let parse: fn(&str) -> Result<$inner, String> = $parse;
+                parse(text).map(Self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                read(deserializer)?.ok_or_else(|| Error::custom("this variable is null, and a value is needed here"))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", self.0)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": ["string", "number", "boolean"], "pattern": $pattern })
+            }
+        }
+    };
+}
+
+fn one_line(text: &str) -> Result<String, String> {
+    match text.chars().find(|c| c.is_control()) {
+        Some(_) => Err("one line without control characters is needed here".into()),
+        None if text.is_empty() => Err("this must not be empty".into()),
+        None => Ok(text.to_owned()),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+}
+
+fn name(text: &str) -> Result<String, String> {
+    if is_name(text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("`{text}` is not a name: letters, digits, `_`, `.` and `-`, the first no `.` or `-`"))
+}
+
+fn number<T: FromStr>(text: &str, what: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("`{text}` is not {what}"))
+}
+
+scalar! {
+    /// Any text, of any number of lines.
+    Text(String), "", |text| Ok(text.to_owned())
+}
+scalar! {
+    /// One line of text.
+    Line(String), "^[^\\n]+$", one_line
+}
+scalar! {
+    /// A name: letters, digits, `_`, `.` and `-`.
+    Name(String), "^[A-Za-z0-9_][A-Za-z0-9_.-]*$", name
+}
+scalar! {
+    /// An absolute path on the host.
+    AbsPath(String), "^/", |text| {
+        let text = one_line(text)?;
+        if !text.starts_with('/') {
+            return Err(format!("`{text}` is not an absolute path: it starts with `/`"));
+        }
+        if text.contains('\\') || text.split('/').skip(1).any(|part| part == ".." || part == ".") {
+            return Err(format!("`{text}` is not a plain path: no `.`, `..` or `\\` in it"));
+        }
+        let trimmed = text.trim_end_matches('/');
+        if trimmed.contains("//") {
+            return Err(format!("`{text}` has an empty part: write each `/` once"));
+        }
+        Ok(if trimmed.is_empty() { "/" } else { trimmed }.to_owned())
+    }
+}
+scalar! {
+    /// A path on this machine, relative to the playbook.
+    LocalPath(String), "", one_line
+}
+scalar! {
+    /// Permission bits, three or four octal digits, with or without quotes: `0640`.
+    Mode(String), "^[0-7]{3,4}$", |text| {
+        let digits = text.len() == 3 || text.len() == 4;
+        if digits && text.chars().all(|c| ('0'..='7').contains(&c)) {
+            return Ok(format!("{text:0>4}"));
+        }
+        Err(format!("`{text}` is not a mode: write three or four octal digits, such as `0640`"))
+    }
+}
+scalar! {
+    /// A TCP or UDP port, 1 to 65535.
+    Port(u16), "^[0-9]+$", |text| match text.parse() {
+        Ok(0) | Err(_) => Err(format!("`{text}` is not a port: a whole number from 1 to 65535")),
+        Ok(port) => Ok(port),
+    }
+}
+scalar! {
+    /// A host and a port: `127.0.0.1:8080`.
+    Address(String), "^.+:[0-9]+$", |text| {
+        let (host, port) = text.rsplit_once(':').ok_or(format!("`{text}` has no port: write `host:port`"))?;
+        port.parse::<Port>()?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-:[]".contains(c);
+        if host.is_empty() || !host.chars().all(plain) {
+            return Err(format!("`{host}` is not a host name or an address"));
+        }
+        Ok(text.to_owned())
+    }
+}
+scalar! {
+    /// A whole number.
+    Count(u32), "^[0-9]+$", |text| number(text, "a whole number")
+}
+scalar! {
+    /// `true` or `false`.
+    Flag(bool), "^(true|false)$", |text| match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(format!("`{other}` is not true or false: write `true` or `false`")),
+    }
+}
+scalar! {
+    /// A length of time in seconds, minutes or hours: `30s`, `5m`, `1h`. Kept in seconds.
+    Duration(u32), "^[0-9]+[smh]$", |text| {
+        let wrong = || format!("`{text}` is not a length of time: write `30s`, `5m` or `1h`");
+        let scale = match text.chars().last() {
+            Some('s') => 1,
+            Some('m') => 60,
+            Some('h') => 3600,
+            _ => return Err(wrong()),
+        };
+        text[..text.len() - 1].parse::<u32>().ok().and_then(|n| n.checked_mul(scale)).ok_or_else(wrong)
+    }
+}
+scalar! {
+    /// A domain name.
+    Domain(String), "^[A-Za-z0-9.-]+$", |text| {
+        let label = |part: &str| {
+            !part.is_empty()
+                && !part.starts_with('-')
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        };
+        let valid = text.contains('.') && text.split('.').all(label);
+        if valid { Ok(text.to_ascii_lowercase()) } else { Err(format!("`{text}` is not a domain name")) }
+    }
+}
+scalar! {
+    /// When cron runs something: five fields, or `@daily` and its like.
+    Schedule(String), "", super::schedule::parse
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_field_decides_what_a_text_means() {
+        assert_eq!("755".parse::<Mode>().map(|mode| mode.0), Ok("0755".into()));
+        assert_eq!("0640".parse::<Mode>().map(|mode| mode.0), Ok("0640".into()));
+        assert!("0o644".parse::<Mode>().is_err());
+        assert!("888".parse::<Mode>().is_err());
+        assert!("no".parse::<Flag>().expect_err("not a flag").contains("write `true` or `false`"));
+        assert!("0".parse::<Port>().is_err());
+        assert_eq!("/opt//".parse::<AbsPath>().map(|path| path.0), Ok("/opt".into()));
+        assert!("/opt/../etc".parse::<AbsPath>().is_err());
+        assert_eq!("5m".parse::<Duration>().map(|time| time.0), Ok(300));
+        assert!("5".parse::<Duration>().is_err());
+        assert!("é".parse::<Duration>().is_err());
+        assert!("example.com".parse::<Domain>().is_ok());
+        assert!("-x.com".parse::<Domain>().is_err());
+        assert!("127.0.0.1".parse::<Address>().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_scalar_panic(text in ".{0,24}") {
+            let _ = (text.parse::<Mode>(), text.parse::<AbsPath>(), text.parse::<Port>());
+            let _ = (text.parse::<Duration>(), text.parse::<Address>(), text.parse::<Domain>());
+            let _ = text.parse::<Schedule>();
+        }
+
+        #[test]
+        fn a_path_is_absolute_and_plain(text in "[/a-z. ]{0,20}") {
+            if let Ok(path) = text.parse::<AbsPath>() {
+                prop_assert!(path.0.starts_with('/') && !path.0.contains("//") && !path.0.contains("/../"));
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Errors as text: with the source line where there is a file, else one line of cause and one of mend.
+
+use anstyle::{AnsiColor, Style};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+
+const RED: Style = AnsiColor::Red.on_default().bold();
+const CYAN: Style = AnsiColor::Cyan.on_default();
+
+/// The error as a person reads it.
+pub fn text(error: &dyn Diagnostic, colours: bool) -> String {
+    let mut text = String::new();
+    if error.source_code().is_some() {
+        let theme = if colours { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
+        if handler.render_report(&mut text, error).is_ok() {
+            return text;
+        }
+    }
+    let mut text = format!("{RED}error:{RED:#} {error}\n");
+    if let Some(help) = error.help() {
+        text += &format!("{CYAN}help:{CYAN:#} {help}\n");
+    }
+    text
+}

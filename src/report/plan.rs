@@ -1,0 +1,153 @@
+//! A plan as text: one paragraph a change, with the exact difference.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use similar::{ChangeTag, TextDiff};
+
+use crate::change::{Change, Detail, Verb};
+use crate::plan::Plan;
+use crate::secret::Secrets;
+
+const GREEN: Style = AnsiColor::Green.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+const RED: Style = AnsiColor::Red.on_default();
+const CYAN: Style = AnsiColor::Cyan.on_default();
+const DIM: Style = Style::new().dimmed();
+const BOLD: Style = Style::new().bold();
+
+/// A new file longer than this is shown by its beginning unless all is asked for.
+const SHOWN: usize = 40;
+
+/// The whole plan. It bears colours; whoever prints it takes them out where they do not belong.
+pub fn text(plan: &Plan, secrets: &Secrets, verbose: bool) -> String {
+    let mut text = String::new();
+    for change in &plan.changes {
+        write_change(&mut text, change, verbose);
+    }
+    let _ = writeln!(text, "{}", summary(plan));
+    secrets.redact(&text)
+}
+
+/// How many changes of which sort, in one line.
+pub fn summary(plan: &Plan) -> String {
+    if plan.changes.is_empty() {
+        return "Nothing to change.".into();
+    }
+    let count = |verb| plan.changes.iter().filter(|change| change.verb == verb).count();
+    let parts = [
+        (count(Verb::Create), "to create"),
+        (count(Verb::Update), "to update"),
+        (count(Verb::Remove), "to remove"),
+        (count(Verb::Run), "to run"),
+    ];
+    let parts: Vec<String> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    let word = if plan.changes.len() == 1 { "change" } else { "changes" };
+    format!("{} {word}: {}.", plan.changes.len(), parts.join(", "))
+}
+
+/// A change's sign and its colour.
+pub fn sign(verb: Verb) -> (char, Style) {
+    match verb {
+        Verb::Create => ('+', GREEN),
+        Verb::Update => ('~', YELLOW),
+        Verb::Remove => ('-', RED),
+        Verb::Run => ('!', CYAN),
+    }
+}
+
+fn write_change(text: &mut String, change: &Change, verbose: bool) {
+    let (sign, style) = sign(change.verb);
+    let _ = writeln!(text, "{style}{sign} {}{style:#}  {BOLD}{}{BOLD:#}", change.id, change.summary);
+    for detail in &change.details {
+        match detail {
+            Detail::Note(note) => {
+                let _ = writeln!(text, "      {note}");
+            }
+            Detail::Field { name, from, to } => {
+                let _ = writeln!(text, "      {name}: {RED}{from}{RED:#} → {GREEN}{to}{GREEN:#}");
+            }
+            Detail::Diff { path, old, new } => write_diff(text, path, old, new, verbose),
+        }
+    }
+    text.push('\n');
+}
+
+fn write_diff(text: &mut String, path: &str, old: &str, new: &str, verbose: bool) {
+    let diff = TextDiff::from_lines(old, new);
+    let _ = writeln!(text, "      {DIM}{path}{DIM:#}");
+    let mut lines = 0;
+    let total = new.lines().count();
+    let hunks = diff.grouped_ops(3);
+    for (index, hunk) in hunks.iter().enumerate() {
+        if index > 0 {
+            let _ = writeln!(text, "        {DIM}⋮{DIM:#}");
+        }
+        for change in hunk.iter().flat_map(|op| diff.iter_changes(op)) {
+            lines += 1;
+            // Every changed line of a file that is there is shown; only new files may be cut.
+            if old.is_empty() && lines > SHOWN && !verbose {
+                let _ = writeln!(text, "        {DIM}… {} more lines; -v shows them{DIM:#}", total - SHOWN);
+                return;
+            }
+            let (sign, style) = match change.tag() {
+                ChangeTag::Delete => ('-', RED),
+                ChangeTag::Insert => ('+', GREEN),
+                ChangeTag::Equal => (' ', DIM),
+            };
+            let line = visible(change.value());
+            let _ = writeln!(text, "        {style}{sign} {line}{style:#}");
+            if change.missing_newline() {
+                let _ = writeln!(text, "        {DIM}(no newline at the end){DIM:#}");
+            }
+        }
+    }
+}
+
+/// A line without its end; control characters shown instead of sent to the terminal.
+fn visible(line: &str) -> String {
+    let line = line.strip_suffix('\n').unwrap_or(line);
+    line.chars()
+        .map(|c| match c {
+            '\t' => "\t".to_owned(),
+            c if c.is_control() => c.escape_default().to_string(),
+            c => c.to_string(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::Id;
+
+    fn plain(plan: &Plan) -> String {
+        let mut secrets = Secrets::default();
+        secrets.add("hunter22");
+        anstream::adapter::strip_str(&text(plan, &secrets, false)).to_string()
+    }
+
+    #[test]
+    fn a_plan_shows_the_exact_difference() {
+        let file = Id::new("file", "/etc/app.conf");
+        let diff = |old: &str, new: &str| Detail::Diff { path: "/etc/app.conf".into(), old: old.into(), new: new.into() };
+        let long: String = (0..50).map(|line| format!("line {line}\n")).collect();
+        let plan = Plan {
+            changes: vec![
+                Change::new(&file, Verb::Update, "update /etc/app.conf")
+                    .detail(diff("a\nb\nc\nd\ne\nf\ng\nh\nold\n", "a\nb\nC\u{1b}[31m\nd\ne\nf\ng\nh\nold"))
+                    .detail(Detail::Field { name: "mode", from: "0600".into(), to: "0640".into() }),
+                Change::new(&Id::new("file", "/new"), Verb::Create, "write /new").detail(diff("", &long)),
+                Change::new(&Id::new("absent", "/x"), Verb::Remove, "remove /x").note("password hunter22"),
+                Change::new(&Id::new("command", "c"), Verb::Run, "run c"),
+            ],
+        };
+        insta::assert_snapshot!(plain(&plan));
+    }
+
+    #[test]
+    fn an_empty_plan_says_so() {
+        assert_eq!(plain(&Plan::default()), "Nothing to change.\n");
+    }
+}

@@ -1,0 +1,68 @@
+//! Paths at which nothing may stand.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::change::{Action, Change, Id, Verb};
+use crate::desired::{Context, Refusal, Resource};
+use crate::facts::Questions;
+use crate::playbook::PlaybookError;
+use crate::playbook::parse::Placed;
+use crate::playbook::render::{Problem, Render, Section};
+use crate::playbook::scalar::AbsPath;
+
+/// Paths that are taken away. What stood there is kept with the run that took it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Absent(Vec<Placed<AbsPath>>);
+
+/// Directories without which there is no host.
+const NEVER: [&str; 16] = [
+    "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/opt", "/proc", "/root", "/run", "/sbin", "/srv",
+    "/sys", "/usr", "/var",
+];
+
+impl Section for Absent {
+    fn render(&self, cx: &mut Render<'_>) -> Result<(), PlaybookError> {
+        for (index, placed) in self.0.iter().enumerate() {
+            let path = &placed.value.0;
+            if NEVER.contains(&path.as_str()) {
+                let problem = Problem::new(format!("{path} cannot be taken away"), "name what is in it");
+                return Err(cx.locate(problem, placed));
+            }
+            if self.0[..index].iter().any(|earlier| earlier.value == placed.value) {
+                let problem = Problem::new(format!("{path} stands here twice"), "remove one of the two");
+                return Err(cx.locate(problem, placed));
+            }
+            cx.push(Gone { id: Id::new("absent", path), path: path.clone() });
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Gone {
+    id: Id,
+    path: String,
+}
+
+impl Resource for Gone {
+    fn id(&self) -> &Id {
+        &self.id
+    }
+
+    fn ask(&self, questions: &mut Questions) {
+        questions.path(&self.path);
+    }
+
+    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
+        let Some(fact) = cx.facts.path(&self.path) else { return Ok(Vec::new()) };
+        let what = match fact.kind {
+            'd' => "the directory",
+            'l' => "the link",
+            _ => "the file",
+        };
+        let change = Change::new(&self.id, Verb::Remove, format!("remove {what} {}", self.path));
+        Ok(vec![change.action(Action::Remove { path: self.path.clone() })])
+    }
+}

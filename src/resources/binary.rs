@@ -1,0 +1,217 @@
+//! Compiled programs, installed by release: `TO/releases/ID/NAME`, and `TO/current` → the live one.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::Playbook;
+use crate::change::{Action, Change, Content, Detail, Id, Verb};
+use crate::desired::{Context, Ref, Refusal, Resource};
+use crate::facts::Questions;
+use crate::playbook::render::{Declaration, Problem, Render};
+use crate::playbook::scalar::{AbsPath, Count, LocalPath, Name, optional};
+
+/// A compiled program. Exactly one of `cargo` and `path` says where it comes from.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Binary {
+    /// A cargo package's directory, relative to the playbook: built here with `cargo build --release --locked`.
+    #[serde(default, deserialize_with = "optional")]
+    pub cargo: Option<LocalPath>,
+    /// A program that is already built, relative to the playbook.
+    #[serde(default, deserialize_with = "optional")]
+    pub path: Option<LocalPath>,
+    /// The cargo target's name; the entry's name unless given.
+    #[serde(default, deserialize_with = "optional")]
+    pub bin: Option<Name>,
+    /// The directory on the host that holds `releases` and `current`.
+    pub to: AbsPath,
+    /// How many releases stay, the live one among them; 5 unless given.
+    #[serde(default, deserialize_with = "optional")]
+    pub keep: Option<Count>,
+}
+
+/// Where a binary's bytes come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// cargo builds the target `bin` of the package in `directory`.
+    Cargo {
+        /// Relative to the playbook.
+        directory: String,
+        /// The target's name.
+        bin: String,
+    },
+    /// It is there already, at this path relative to the playbook.
+    File(String),
+}
+
+/// What must be built or read before a playbook can be rendered, by the entry's name.
+pub fn sources(playbook: &Playbook) -> Vec<(String, Source)> {
+    let source = |name: &Name, binary: &Binary| match (&binary.cargo, &binary.path) {
+        (Some(directory), _) => {
+            let bin = binary.bin.as_ref().unwrap_or(name).0.clone();
+            Some(Source::Cargo { directory: directory.0.clone(), bin })
+        }
+        (None, Some(path)) => Some(Source::File(path.0.clone())),
+        (None, None) => None,
+    };
+    let named = playbook.binaries.iter();
+    named.filter_map(|(name, placed)| Some((name.0.clone(), source(name, &placed.value)?))).collect()
+}
+
+impl Declaration for Binary {
+    fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
+        match (&self.cargo, &self.path) {
+            (Some(directory), None) => {
+                let manifest = cx.loaded.directory.join(&directory.0).join("Cargo.toml");
+                if !manifest.is_file() {
+                    return Err(Problem::new(
+                        format!("{} is not there", manifest.display()),
+                        "`cargo` names a package's directory, relative to the playbook",
+                    ));
+                }
+            }
+            (None, Some(_)) => {}
+            _ => return Err(Problem::new("a binary has one source", "give either `cargo` or `path`")),
+        }
+        let keep = self.keep.as_ref().map_or(5, |count| count.0) as usize;
+        if keep == 0 {
+            return Err(Problem::new("`keep: 0` would remove the live release", "keep 1 or more"));
+        }
+        let bytes = match cx.artifacts {
+            Some(artifacts) => artifacts.get(name).cloned().unwrap_or_default(),
+            None => Vec::new(),
+        };
+        cx.push(Release {
+            id: Id::new("binary", name),
+            name: name.to_owned(),
+            to: self.to.0.clone(),
+            keep,
+            content: Content::new(bytes, false),
+        });
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Release {
+    id: Id,
+    name: String,
+    to: String,
+    keep: usize,
+    content: Content,
+}
+
+impl Release {
+    fn release(&self) -> &str {
+        &self.content.sha256[..12]
+    }
+
+    fn file(&self) -> String {
+        format!("{}/releases/{}/{}", self.to, self.release(), self.name)
+    }
+
+    fn current(&self) -> String {
+        format!("{}/current", self.to)
+    }
+
+    fn releases(&self) -> String {
+        format!("{}/releases", self.to)
+    }
+
+    /// Releases beyond those that are kept, the oldest last.
+    fn surplus<'f>(&self, cx: &'f Context<'_>) -> Vec<&'f String> {
+        let others = cx.facts.listing(&self.releases());
+        let live = cx.facts.path(&self.current()).map(|fact| fact.target.clone()).unwrap_or_default();
+        // The one that has been live until now stays whatever its age: it is the way back.
+        let is_live = |name: &String| live == format!("releases/{name}");
+        let mut others: Vec<&String> = others.iter().filter(|name| *name != self.release()).collect();
+        others.sort_by_key(|name| !is_live(name));
+        others.split_off(others.len().min(self.keep - 1))
+    }
+}
+
+impl Resource for Release {
+    fn id(&self) -> &Id {
+        &self.id
+    }
+
+    fn provides(&self) -> Vec<Ref> {
+        vec![Ref::Path(self.current()), Ref::Path(self.releases())]
+    }
+
+    fn needs(&self) -> Vec<Ref> {
+        vec![Ref::Path(self.to.clone())]
+    }
+
+    fn version(&self) -> Option<String> {
+        Some(self.content.sha256.clone())
+    }
+
+    fn ask(&self, questions: &mut Questions) {
+        questions.content(&self.file(), &self.content.sha256, false);
+        questions.path(&self.current());
+        questions.listing(&self.releases());
+    }
+
+    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
+        if let Some(machine) = built_for(&self.content.bytes)
+            && machine != cx.facts.system.machine
+        {
+            return Err(Refusal {
+                id: self.id.clone(),
+                cause: format!("it is built for {machine}, and the host is {}", cx.facts.system.machine),
+                mend: "build it for the host's machine, and name the result with `path`".into(),
+            });
+        }
+        let (file, release) = (self.file(), self.release());
+        let target = format!("releases/{release}");
+        let mut change = Change::new(&self.id, Verb::Create, format!("install release {release}"));
+        let there = cx.facts.path(&file).is_some_and(|fact| fact.mode == "0755" && fact.owner == "root:root")
+            && cx.facts.has_content(&file, &self.content.sha256);
+        if !there {
+            let size = self.content.bytes.len();
+            change = change.note(format!("{file} 0755 root:root, {size} bytes")).action(Action::Write {
+                path: file,
+                content: self.content.clone(),
+                mode: "0755".into(),
+                owner: "root:root".into(),
+                validate: None,
+            });
+        }
+        let current = cx.facts.path(&self.current());
+        if !current.is_some_and(|fact| fact.kind == 'l' && fact.target == target) {
+            if let Some(fact) = current {
+                change.verb = Verb::Update;
+                change = change.detail(Detail::Field {
+                    name: "current",
+                    from: fact.target.clone(),
+                    to: target.clone(),
+                });
+            }
+            change = change.action(Action::Link { path: self.current(), target });
+        }
+        let surplus = self.surplus(cx);
+        if change.actions.is_empty() && !surplus.is_empty() {
+            change = Change::new(&self.id, Verb::Remove, "remove old releases");
+        }
+        for old in surplus {
+            change = change
+                .note(format!("removes release {old}, {} are kept", self.keep))
+                .action(Action::Delete { path: format!("{}/{old}", self.releases()) });
+        }
+        Ok(if change.actions.is_empty() { Vec::new() } else { vec![change] })
+    }
+}
+
+/// The machine an ELF program is for, as `uname -m` says it (ELF-64 header, `e_machine`).
+fn built_for(bytes: &[u8]) -> Option<&'static str> {
+    if !bytes.starts_with(b"\x7fELF") {
+        return None;
+    }
+    match (bytes.get(18)?, bytes.get(19)?) {
+        (0x3e, 0) => Some("x86_64"),
+        (0xb7, 0) => Some("aarch64"),
+        (0xf3, 0) => Some("riscv64"),
+        _ => None,
+    }
+}

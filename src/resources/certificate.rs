@@ -1,0 +1,204 @@
+//! TLS certificates by certbot, through a webroot that an nginx site serves. Off while there is no domain.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Map;
+
+use super::Playbook;
+use super::file::Plain;
+use super::managed::ManagedFile;
+use crate::change::{Change, Detail, Id, Verb};
+use crate::desired::{Context, Ref, Refusal, Resource};
+use crate::facts::Questions;
+use crate::playbook::render::{Declaration, Problem, Render};
+use crate::playbook::scalar::{AbsPath, Domain, Line, Name, optional};
+use crate::playbook::scope::nearest;
+use crate::shell;
+
+/// A certificate. Without a domain it is off, and a site that names it answers over HTTP.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// The domain; null switches the certificate off.
+    #[serde(deserialize_with = "optional")]
+    pub domain: Option<Domain>,
+    /// Further domains.
+    #[serde(default)]
+    pub aliases: Vec<Domain>,
+    /// Where the authority sends warnings; none unless given.
+    #[serde(default, deserialize_with = "optional")]
+    pub email: Option<Line>,
+    /// The directory that answers challenges; `/var/www/acme` unless given.
+    #[serde(default, deserialize_with = "optional")]
+    pub webroot: Option<AbsPath>,
+    /// The authority's ACME directory; Let's Encrypt's unless given.
+    #[serde(default, deserialize_with = "optional")]
+    pub server: Option<Line>,
+}
+
+/// What others must know of a certificate.
+#[derive(Clone, Debug)]
+pub(super) struct Issued {
+    pub id: Id,
+    pub name: String,
+    pub domains: Vec<String>,
+    pub webroot: String,
+}
+
+impl Issued {
+    fn of(name: &str, certificate: &Certificate) -> Option<Self> {
+        let domain = certificate.domain.as_ref()?;
+        let domains = std::iter::once(domain).chain(&certificate.aliases).map(|domain| domain.0.clone());
+        let webroot = certificate.webroot.as_ref().map_or("/var/www/acme", |path| &path.0).to_owned();
+        Some(Self { id: Id::new("certificate", name), name: name.into(), domains: domains.collect(), webroot })
+    }
+
+    /// Where certbot keeps the live files (certbot's documentation, "Where are my certificates?").
+    pub fn directory(&self) -> String {
+        format!("/etc/letsencrypt/live/{}", self.name)
+    }
+
+    pub fn full_chain(&self) -> String {
+        format!("{}/fullchain.pem", self.directory())
+    }
+}
+
+/// The certificate that a site names, or none when it is off.
+pub(super) fn issued(name: &Name, playbook: &Playbook) -> Result<Option<Issued>, Problem> {
+    let Some(placed) = playbook.certificates.get(name) else {
+        let near = nearest(&name.0, playbook.certificates.keys().map(|name| name.0.as_str()));
+        return Err(Problem::new(
+            format!("there is no certificate `{name}`{near}"),
+            "declare it under `certificates`",
+        ));
+    };
+    Ok(Issued::of(&name.0, &placed.value))
+}
+
+/// The id of the site that answers challenges before `site` has its certificate.
+pub(super) fn challenge_id(site: &str) -> Id {
+    Id::new("nginx", &format!("{site}/challenge"))
+}
+
+impl Declaration for Certificate {
+    fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
+        let Some(issued) = Issued::of(name, self) else { return Ok(()) };
+        let playbook = &cx.loaded.playbook;
+        let uses = |site: &super::nginx::Site| site.certificate.as_ref().is_some_and(|wanted| wanted.0 == name);
+        let sites: Vec<Id> = playbook
+            .nginx
+            .iter()
+            .filter(|(_, placed)| uses(&placed.value))
+            .map(|(site, _)| challenge_id(&site.0))
+            .collect();
+        if sites.is_empty() {
+            return Err(Problem::new(
+                format!("no nginx site answers the challenge for `{name}`"),
+                format!("give a site `certificate: {name}`"),
+            ));
+        }
+        let content = cx.template("reload-nginx.sh.hbs", Map::new())?;
+        let hook = ManagedFile::new("/etc/letsencrypt/renewal-hooks/deploy/hostwright-reload-nginx", content)
+            .mode("0755");
+        let hook_id = Id::new("certificate", "renewal-hook");
+        if !cx.has(&hook_id) {
+            cx.push(Plain { id: hook_id, file: hook });
+        }
+        cx.needs_unit("certbot.timer", "certbot", issued.id.as_str());
+        cx.push(Acme {
+            issued,
+            email: self.email.as_ref().map(|line| line.0.clone()),
+            server: self.server.as_ref().map(|line| line.0.clone()),
+            sites,
+        });
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Acme {
+    issued: Issued,
+    email: Option<String>,
+    server: Option<String>,
+    sites: Vec<Id>,
+}
+
+impl Acme {
+    fn command(&self) -> String {
+        let mut words = vec!["certbot", "certonly", "--non-interactive", "--agree-tos", "--webroot"];
+        words.extend(["--webroot-path", &self.issued.webroot, "--cert-name", &self.issued.name]);
+        words.extend(["--renew-with-new-domains", "--keep-until-expiring"]);
+        for domain in &self.issued.domains {
+            words.extend(["--domain", domain]);
+        }
+        match &self.email {
+            Some(email) => words.extend(["--email", email]),
+            None => words.push("--register-unsafely-without-email"),
+        }
+        if let Some(server) = &self.server {
+            words.extend(["--server", server]);
+        }
+        shell::words(words)
+    }
+}
+
+impl Resource for Acme {
+    fn id(&self) -> &Id {
+        &self.issued.id
+    }
+
+    fn provides(&self) -> Vec<Ref> {
+        vec![Ref::Path(self.issued.directory())]
+    }
+
+    fn needs(&self) -> Vec<Ref> {
+        let mut needs = vec![
+            Ref::Package("certbot".into()),
+            Ref::Path(self.issued.webroot.clone()),
+            Ref::Id(Id::new("certificate", "renewal-hook")),
+            // The challenge comes in from outside.
+            Ref::Id(Id::new("ufw", "firewall")),
+        ];
+        needs.extend(self.sites.iter().cloned().map(Ref::Id));
+        needs
+    }
+
+    fn ask(&self, questions: &mut Questions) {
+        let file = self.issued.full_chain();
+        questions.path(&file);
+        let word = shell::quote(&file);
+        questions.script(
+            self.issued.id.as_str(),
+            format!(
+                "[ -f {word} ] || exit 0\nopenssl x509 -in {word} -noout -checkend 0 >/dev/null || echo expired\n\
+                 openssl x509 -in {word} -noout -ext subjectAltName"
+            ),
+        );
+    }
+
+    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
+        let wanted = self.issued.domains.join(", ");
+        if cx.facts.path(&self.issued.full_chain()).is_none() {
+            let authority = self.server.as_deref().unwrap_or("Let's Encrypt");
+            return Ok(vec![
+                Change::new(self.id(), Verb::Create, format!("get a certificate for {wanted}"))
+                    .note(format!("from {authority}, by certbot through {}", self.issued.webroot))
+                    .shell(self.command()),
+            ]);
+        }
+        let text = cx.facts.output(self.issued.id.as_str());
+        let mut there: Vec<&str> = text.split([',', '\n']).filter_map(|part| part.trim().strip_prefix("DNS:")).collect();
+        let mut all: Vec<&str> = self.issued.domains.iter().map(String::as_str).collect();
+        there.sort_unstable();
+        all.sort_unstable();
+        let mut change = Change::new(self.id(), Verb::Update, format!("renew the certificate for {wanted}"));
+        if there != all {
+            change = change.detail(Detail::Field { name: "domains", from: there.join(", "), to: all.join(", ") });
+        }
+        if text.lines().any(|line| line == "expired") {
+            change = change.note("it has expired");
+        }
+        // A renewal by certbot runs the deploy hook; so does this one.
+        Ok(if change.details.is_empty() { Vec::new() } else { vec![change.shell(self.command())] })
+    }
+}

@@ -1,0 +1,124 @@
+//! What cron runs: an entry in `/etc/cron.d`, and its script.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, json};
+
+use super::file::values;
+use super::managed::ManagedFile;
+use crate::change::{Change, Id, Verb};
+use crate::desired::{Context, Ref, Refusal, Resource};
+use crate::facts::Questions;
+use crate::playbook::render::{Declaration, Problem, Render};
+use crate::playbook::scalar::{Line, LocalPath, Name, Schedule, Text, optional};
+
+/// A job of cron's. Exactly one of `command`, `template` and `source` says what it runs.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// When: cron's five fields, or `@daily` and its like.
+    pub schedule: Schedule,
+    /// A command line.
+    #[serde(default, deserialize_with = "optional")]
+    pub command: Option<Line>,
+    /// A template of a script, relative to the playbook or shipped (`monitor.sh.hbs`, `backup.sh.hbs`).
+    #[serde(default, deserialize_with = "optional")]
+    pub template: Option<LocalPath>,
+    /// A script of this machine, relative to the playbook.
+    #[serde(default, deserialize_with = "optional")]
+    pub source: Option<LocalPath>,
+    /// Values for the template beside the playbook's vars.
+    #[serde(default, rename = "with")]
+    pub values: IndexMap<Name, Text>,
+    /// Who runs it; root unless given.
+    #[serde(default, deserialize_with = "optional")]
+    pub user: Option<Name>,
+}
+
+impl Declaration for Job {
+    fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
+        let playbook = cx.loaded.playbook.name.0.clone();
+        let user = self.user.as_ref().map_or("root", |user| &user.0).to_owned();
+        let mut own = values(&self.values);
+        own.insert("name".into(), json!(name));
+        let content = match (&self.command, &self.template, &self.source) {
+            (Some(_), None, None) => None,
+            (None, Some(template), None) => Some(cx.template(&template.0, own)?),
+            (None, None, Some(source)) => Some(cx.content(cx.local_file(&source.0)?)),
+            _ => {
+                return Err(Problem::new(
+                    "a cron job runs one thing",
+                    "give exactly one of `command`, `template` and `source`",
+                ));
+            }
+        };
+        let script = content.map(|content| {
+            let mut script = ManagedFile::new(format!("/usr/local/lib/{playbook}/{name}"), content);
+            // A script with a secret is for its user alone.
+            script = if script.content.secret { script.mode("0700") } else { script.mode("0755") };
+            if script.content.secret {
+                script.owner = format!("{user}:{user}");
+            }
+            script
+        });
+        let command = match (&script, &self.command) {
+            (Some(script), _) => script.path.clone(),
+            // cron makes a newline of a bare percent sign.
+            (None, Some(command)) => command.0.replace('%', "\\%"),
+            (None, None) => String::new(),
+        };
+        let mut entry = Map::new();
+        for (key, value) in
+            [("name", name), ("schedule", &self.schedule.0), ("user", &user), ("command", &command)]
+        {
+            entry.insert(key.into(), json!(value));
+        }
+        // cron skips names with a dot.
+        let path = format!("/etc/cron.d/{}", format!("{playbook}-{name}").replace('.', "_"));
+        let entry = ManagedFile::new(path, cx.template("cron.hbs", entry)?);
+        let id = Id::new("cron", name);
+        cx.needs_unit("cron.service", "cron", id.as_str());
+        cx.push(Scheduled { id, schedule: self.schedule.0.clone(), user, entry, script });
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Scheduled {
+    id: Id,
+    schedule: String,
+    user: String,
+    entry: ManagedFile,
+    script: Option<ManagedFile>,
+}
+
+impl Resource for Scheduled {
+    fn id(&self) -> &Id {
+        &self.id
+    }
+
+    fn needs(&self) -> Vec<Ref> {
+        let files = self.script.iter().chain([&self.entry]).flat_map(ManagedFile::needs);
+        files.chain([Ref::Package("cron".into()), Ref::User(self.user.clone())]).collect()
+    }
+
+    fn ask(&self, questions: &mut Questions) {
+        for file in self.script.iter().chain([&self.entry]) {
+            file.ask(questions);
+        }
+    }
+
+    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
+        let exists = cx.facts.path(&self.entry.path).is_some();
+        let (verb, word) = if exists { (Verb::Update, "update") } else { (Verb::Create, "add") };
+        let mut change =
+            Change::new(&self.id, verb, format!("{word} cron job at {} as {}", self.schedule, self.user));
+        let mut differs = false;
+        // The script before the entry that runs it.
+        for file in self.script.iter().chain([&self.entry]) {
+            differs |= file.diff_into(cx, &mut change);
+        }
+        Ok(if differs { vec![change] } else { Vec::new() })
+    }
+}

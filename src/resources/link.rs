@@ -1,0 +1,77 @@
+//! Symbolic links.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::change::{Action, Change, Detail, Id, Verb};
+use crate::desired::{Context, Ref, Refusal, Resource, parent};
+use crate::facts::Questions;
+use crate::playbook::render::{Declaration, Problem, Render};
+use crate::playbook::scalar::Line;
+
+/// A symbolic link.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// What it points to.
+    pub to: Line,
+    /// Ids that it comes after.
+    #[serde(default)]
+    pub after: Vec<Line>,
+}
+
+impl Declaration for Link {
+    fn render(&self, path: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
+        cx.push(Symlink { id: Id::new("link", path), path: path.to_owned(), target: self.to.0.clone() });
+        Ok(())
+    }
+
+    fn after(&self) -> &[Line] {
+        &self.after
+    }
+}
+
+#[derive(Debug)]
+struct Symlink {
+    id: Id,
+    path: String,
+    target: String,
+}
+
+impl Resource for Symlink {
+    fn id(&self) -> &Id {
+        &self.id
+    }
+
+    fn provides(&self) -> Vec<Ref> {
+        vec![Ref::Path(self.path.clone())]
+    }
+
+    fn needs(&self) -> Vec<Ref> {
+        let above = parent(&self.path).map(|parent| Ref::Path(parent.to_owned()));
+        above.into_iter().chain([Ref::Path(self.target.clone())]).collect()
+    }
+
+    fn ask(&self, questions: &mut Questions) {
+        questions.path(&self.path);
+    }
+
+    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
+        let Self { id, path, target } = self;
+        let action = Action::Link { path: path.clone(), target: target.clone() };
+        match cx.facts.path(path) {
+            None => Ok(vec![Change::new(id, Verb::Create, format!("link {path} → {target}")).action(action)]),
+            Some(fact) if fact.kind != 'l' => Err(Refusal {
+                id: id.clone(),
+                cause: format!("{path} is there and is not a link"),
+                mend: "move it away, or list it under `absent` in a run before".into(),
+            }),
+            Some(fact) if fact.target != *target => {
+                let detail = Detail::Field { name: "target", from: fact.target.clone(), to: target.clone() };
+                let change = Change::new(id, Verb::Update, format!("link {path} → {target}"));
+                Ok(vec![change.detail(detail).action(action)])
+            }
+            Some(_) => Ok(Vec::new()),
+        }
+    }
+}

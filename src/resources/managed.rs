@@ -1,0 +1,146 @@
+//! A file that a kind puts in place: the same facts, difference and action for all of them.
+
+use crate::change::{Action, Change, Content, Detail, Verb};
+use crate::desired::{Context, Ref, parent};
+use crate::facts::Questions;
+
+/// A file as it should be.
+#[derive(Clone, Debug)]
+pub(super) struct ManagedFile {
+    pub path: String,
+    pub content: Content,
+    pub mode: String,
+    pub owner: String,
+    pub validate: Option<String>,
+}
+
+impl ManagedFile {
+    /// A file of root's that all may read.
+    pub fn new(path: impl Into<String>, content: Content) -> Self {
+        // Nobody but root reads a secret unless the playbook says so.
+        let mode = if content.secret { "0600" } else { "0644" };
+        Self { path: path.into(), content, mode: mode.into(), owner: "root:root".into(), validate: None }
+    }
+
+    /// The same file with another mode.
+    pub fn mode(mut self, mode: &str) -> Self {
+        self.mode = mode.into();
+        self
+    }
+
+    pub fn needs(&self) -> Vec<Ref> {
+        let (user, group) = self.owner.split_once(':').unwrap_or((&self.owner, ""));
+        let mut needs = vec![Ref::User(user.into()), Ref::Group(group.into())];
+        needs.extend(parent(&self.path).map(|parent| Ref::Path(parent.to_owned())));
+        needs
+    }
+
+    pub fn ask(&self, questions: &mut Questions) {
+        questions.content(&self.path, &self.content.sha256, !self.content.secret);
+        if let Some(parent) = parent(&self.path) {
+            questions.path(parent);
+        }
+    }
+
+    /// Whether the host has the file as it should be.
+    pub fn is_there(&self, cx: &Context<'_>) -> bool {
+        let right = |fact: &crate::facts::PathFact| {
+            fact.kind == 'f' && fact.mode == self.mode && fact.owner == self.owner
+        };
+        cx.facts.path(&self.path).is_some_and(right) && cx.facts.has_content(&self.path, &self.content.sha256)
+    }
+
+    pub fn write(&self) -> Action {
+        Action::Write {
+            path: self.path.clone(),
+            content: self.content.clone(),
+            mode: self.mode.clone(),
+            owner: self.owner.clone(),
+            validate: self.validate.clone(),
+        }
+    }
+
+    /// Adds to `change` what putting the file in place looks like and does; says whether anything is to do.
+    pub fn diff_into(&self, cx: &Context<'_>, change: &mut Change) -> bool {
+        if self.is_there(cx) {
+            return false;
+        }
+        let fact = cx.facts.path(&self.path);
+        let differs = !cx.facts.has_content(&self.path, &self.content.sha256);
+        if differs || fact.is_some_and(|fact| fact.kind != 'f') {
+            change.details.push(self.content_detail(cx, fact.is_some()));
+            change.actions.push(self.write());
+        } else {
+            change.actions.push(Action::Attributes {
+                path: self.path.clone(),
+                mode: self.mode.clone(),
+                owner: self.owner.clone(),
+            });
+        }
+        match fact {
+            Some(fact) => change.details.extend(attributes(fact, &self.mode, &self.owner)),
+            None => {
+                change.details.push(Detail::Note(format!("{} {} {}", self.path, self.mode, self.owner)));
+                if let Some(parent) = parent(&self.path)
+                    && cx.facts.path(parent).is_none()
+                    && !cx.provided(parent)
+                {
+                    change.details.push(Detail::Note(format!("{parent} is made too, unless a package brings it")));
+                }
+            }
+        }
+        true
+    }
+
+    fn content_detail(&self, cx: &Context<'_>, exists: bool) -> Detail {
+        let hidden = |why: &str| Detail::Note(format!("{}: {why}", self.path));
+        if self.content.secret {
+            return hidden("the contents hold a secret and are not shown");
+        }
+        let Ok(new) = std::str::from_utf8(&self.content.bytes) else {
+            return hidden(&format!("{} bytes, not text", self.content.bytes.len()));
+        };
+        match (exists, cx.facts.content(&self.path).map(std::str::from_utf8)) {
+            (false, _) => Detail::Diff { path: self.path.clone(), old: String::new(), new: new.to_owned() },
+            (true, Some(Ok(old))) => {
+                Detail::Diff { path: self.path.clone(), old: old.to_owned(), new: new.to_owned() }
+            }
+            (true, _) => hidden("other contents, too large or not text"),
+        }
+    }
+
+    /// The whole change of a resource that is this file and nothing else.
+    pub fn diff(&self, cx: &Context<'_>, id: &crate::change::Id) -> Vec<Change> {
+        let mut change = self.change(cx, id);
+        if self.diff_into(cx, &mut change) { vec![change] } else { Vec::new() }
+    }
+
+    /// A change that says whether the file is made or altered.
+    pub fn change(&self, cx: &Context<'_>, id: &crate::change::Id) -> Change {
+        let exists = cx.facts.path(&self.path).is_some();
+        let (verb, word) = if exists { (Verb::Update, "update") } else { (Verb::Create, "write") };
+        Change::new(id, verb, format!("{word} {}", self.path))
+    }
+}
+
+/// What differs between a path's owner and mode and those it should have.
+pub(super) fn attributes(fact: &crate::facts::PathFact, mode: &str, owner: &str) -> Vec<Detail> {
+    let mut details = Vec::new();
+    let mut field = |name, from: &str, to: &str| {
+        if from != to {
+            details.push(Detail::Field { name, from: from.to_owned(), to: to.to_owned() });
+        }
+    };
+    field("mode", &fact.mode, mode);
+    field("owner", &fact.owner, owner);
+    details
+}
+
+/// `user:group`, the group being the user's own where none is named.
+pub(super) fn owner(
+    user: &Option<crate::playbook::scalar::Name>,
+    group: &Option<crate::playbook::scalar::Name>,
+) -> String {
+    let user = user.as_ref().map_or("root", |name| &name.0);
+    format!("{user}:{}", group.as_ref().map_or(user, |name| &name.0))
+}

@@ -1,0 +1,284 @@
+//! Programs that supervisor runs. Only the program that changed is touched: `reread`, `update NAME`.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::directory::Directory;
+use super::managed::ManagedFile;
+use crate::change::{Action, Change, Id, Verb, sha256};
+use crate::desired::{Context, Ref, Refusal, Resource};
+use crate::facts::Questions;
+use crate::playbook::render::{Declaration, Problem, Render};
+use crate::playbook::scalar::{AbsPath, Count, Flag, Line, LocalPath, Name, optional};
+use crate::playbook::template::object;
+use crate::shell;
+
+/// A program that supervisor starts and keeps running.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// The command line; its program by absolute path.
+    pub command: Line,
+    /// Who runs it; root unless given.
+    #[serde(default, deserialize_with = "optional")]
+    pub user: Option<Name>,
+    /// Working directory; `/` unless given.
+    #[serde(default, deserialize_with = "optional")]
+    pub directory: Option<AbsPath>,
+    /// Its environment.
+    #[serde(default)]
+    pub environment: IndexMap<Name, Line>,
+    /// Whether it starts with supervisor; true unless given.
+    #[serde(default, deserialize_with = "optional")]
+    pub autostart: Option<Flag>,
+    /// Whether it is started again when it ends; true unless given.
+    #[serde(default, deserialize_with = "optional")]
+    pub autorestart: Option<Flag>,
+    /// Seconds it must stay up to count as started; 1 unless given.
+    #[serde(default, deserialize_with = "optional")]
+    pub startsecs: Option<Count>,
+    /// Seconds it may take to stop before it is killed; 10 unless given.
+    #[serde(default, deserialize_with = "optional")]
+    pub stopwaitsecs: Option<Count>,
+    /// The directory of `out.log` and `err.log`; `/var/log/NAME` unless given. Rotation is logrotate's.
+    #[serde(default, deserialize_with = "optional")]
+    pub logs: Option<AbsPath>,
+    /// Files that it reads at its start: it is started again when they change.
+    #[serde(default)]
+    pub restart_on: Vec<AbsPath>,
+    /// A template in place of the shipped one, relative to the playbook.
+    #[serde(default, deserialize_with = "optional")]
+    pub template: Option<LocalPath>,
+    /// Ids that it comes after.
+    #[serde(default)]
+    pub after: Vec<Line>,
+}
+
+impl Program {
+    fn values(&self, name: &str, logs: &str) -> Result<Map<String, Value>, Problem> {
+        let mut environment = Vec::new();
+        for (key, value) in &self.environment {
+            environment.push(format!("{key}=\"{}\"", escape(&value.0)?.replace('\\', "\\\\").replace('"', "\\\"")));
+        }
+        let on = |flag: &Option<Flag>| flag.as_ref().is_none_or(|flag| flag.0);
+        let number = |count: &Option<Count>, or| count.as_ref().map_or(or, |count| count.0);
+        Ok(object(json!({
+            "name": name,
+            "command": escape(&self.command.0)?,
+            "user": self.user.as_ref().map_or("root", |user| &user.0),
+            "directory": self.directory.as_ref().map_or("/", |path| &path.0),
+            "environment": environment.join(","),
+            "autostart": on(&self.autostart),
+            "autorestart": on(&self.autorestart),
+            "startsecs": number(&self.startsecs, 1),
+            "stopwaitsecs": number(&self.stopwaitsecs, 10),
+            "logs": logs,
+        })))
+    }
+}
+
+/// supervisor expands `%(…)s` and cuts a value at a ` ;` or ` #`.
+fn escape(value: &str) -> Result<String, Problem> {
+    if value.contains(" ;") || value.contains(" #") {
+        return Err(Problem::new(
+            format!("supervisor would cut `{value}` at its ` ;` or ` #`"),
+            "put it into a file that the program reads, or into a script",
+        ));
+    }
+    Ok(value.replace('%', "%%"))
+}
+
+impl Declaration for Program {
+    fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
+        if !self.command.0.starts_with('/') {
+            return Err(Problem::new(
+                format!("`{}` does not start with an absolute path", self.command),
+                "supervisor looks nothing up: write the program's whole path",
+            ));
+        }
+        let logs = self.logs.as_ref().map_or_else(|| format!("/var/log/{name}"), |path| path.0.clone());
+        let template = self.template.as_ref().map_or("supervisor.conf.hbs", |path| &path.0);
+        let content = cx.template(template, self.values(name, &logs)?)?;
+        let file = ManagedFile::new(format!("/etc/supervisor/conf.d/{name}.conf"), content);
+        let declared = cx.loaded.playbook.directories.keys().any(|path| path.0 == logs);
+        if !declared && !cx.has(&Id::new("directory", &logs)) {
+            Directory::default().render(&logs, cx)?;
+        }
+        let id = Id::new("supervisor", name);
+        cx.needs_unit("supervisor.service", "supervisor", id.as_str());
+        let executable = self.command.0.split(' ').next().unwrap_or_default().to_owned();
+        cx.push(Supervised {
+            id,
+            name: name.to_owned(),
+            file,
+            user: self.user.as_ref().map_or("root", |user| &user.0).to_owned(),
+            reads: std::iter::once(executable).chain(self.restart_on.iter().map(|path| path.0.clone())).collect(),
+            needs: self.directory.iter().map(|path| path.0.clone()).chain([logs.clone()]).collect(),
+            logs,
+            starts: self.autostart.as_ref().is_none_or(|flag| flag.0),
+            startsecs: self.startsecs.as_ref().map_or(1, |count| count.0),
+        });
+        Ok(())
+    }
+
+    fn after(&self) -> &[Line] {
+        &self.after
+    }
+}
+
+#[derive(Debug)]
+struct Supervised {
+    id: Id,
+    name: String,
+    file: ManagedFile,
+    user: String,
+    /// What it loads when it starts: its program first.
+    reads: Vec<String>,
+    needs: Vec<String>,
+    logs: String,
+    starts: bool,
+    startsecs: u32,
+}
+
+impl Supervised {
+    /// The fingerprint of all that the running program was started from.
+    fn inputs(&self, cx: &Context<'_>) -> String {
+        let mut inputs = self.file.content.sha256.clone();
+        for path in &self.reads {
+            inputs += &cx.version(&Ref::Path(path.clone())).unwrap_or_default();
+        }
+        sha256(inputs.as_bytes())
+    }
+
+    /// Brings the program up on what is now on disk, and waits until supervisor calls it running.
+    fn bring_up(&self, restart: bool) -> String {
+        let name = shell::quote(&self.name);
+        let log = shell::quote(&format!("{}/err.log", self.logs));
+        let restart = if restart {
+            // `update` has started it anew only if its configuration changed.
+            "[ \"$(pid)\" != \"$before\" ] || [ \"$before\" = 0 ] || supervisorctl restart \"$name\"\n"
+        } else {
+            ""
+        };
+        let wait = self.startsecs + 20;
+        let start = if self.starts {
+            format!(
+                r#"[ "$(pid)" != 0 ] || supervisorctl start "$name" || true
+deadline=$(($(date +%s) + {wait}))
+while :; do
+  status=$(supervisorctl status "$name" || true)
+  case $status in
+  *RUNNING*) break ;;
+  *STARTING* | *BACKOFF*) ;;
+  *) deadline=0 ;;
+  esac
+  if [ "$(date +%s)" -ge "$deadline" ]; then
+    echo "$status"
+    echo "the end of {log}:"
+    tail -n 20 {log} || true
+    exit 1
+  fi
+  sleep 0.2
+done"#
+            )
+        } else {
+            String::new()
+        };
+        format!(
+            r#"name={name}
+pid() {{ supervisorctl pid "$name" 2>/dev/null | grep -x '[0-9]*' || echo 0; }}
+tries=0
+until supervisorctl pid >/dev/null 2>&1; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 50 ] || break # supervisord does not answer: the next command says why
+  sleep 0.2
+done
+before=$(pid)
+supervisorctl reread
+supervisorctl update "$name"
+{restart}{start}"#
+        )
+    }
+}
+
+impl Resource for Supervised {
+    fn id(&self) -> &Id {
+        &self.id
+    }
+
+    fn needs(&self) -> Vec<Ref> {
+        let mut needs = vec![
+            Ref::Package("supervisor".into()),
+            Ref::Id(Id::new("systemd", "supervisor")),
+            Ref::User(self.user.clone()),
+        ];
+        needs.extend(self.reads.iter().chain(&self.needs).map(|path| Ref::Path(path.clone())));
+        needs
+    }
+
+    fn ask(&self, questions: &mut Questions) {
+        self.file.ask(questions);
+        questions.script("supervisor.status", "command -v supervisorctl >/dev/null && supervisorctl status");
+    }
+
+    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
+        let mut change = self.file.change(cx, &self.id);
+        let configured = !self.file.diff_into(cx, &mut change);
+        let inputs = self.inputs(cx);
+        let loaded = cx.facts.loaded(self.id.as_str()) == Some(inputs.as_str());
+        let state = state(cx.facts.output("supervisor.status"), &self.name);
+        let up = !self.starts || matches!(state, Some("RUNNING" | "STARTING"));
+        if configured && loaded && up {
+            return Ok(Vec::new());
+        }
+        let word = match (state, up) {
+            (None, _) => "start",
+            (Some(_), true) => "restart",
+            (Some(_), false) => "start again",
+        };
+        if configured {
+            change = Change::new(&self.id, Verb::Run, format!("{word} {}", self.name));
+        } else {
+            change.summary = format!("{word} {} as {} says", self.name, self.file.path);
+        }
+        if !up && let Some(state) = state {
+            change = change.note(format!("it is {state} now"));
+        } else if configured {
+            change = change.note("what it runs from is not what it was last started from");
+        }
+        change.actions.insert(0, Action::Unloaded { name: self.id.to_string() });
+        change = change.shell(self.bring_up(!loaded));
+        change = change.action(Action::Loaded { name: self.id.to_string(), value: inputs });
+        change.recover = Some(format!("supervisorctl reread; supervisorctl update {}", shell::quote(&self.name)));
+        Ok(vec![change])
+    }
+}
+
+/// The state that `supervisorctl status` gives a program.
+fn state<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    status.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next()? == name).then(|| words.next())?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_is_read_by_name() {
+        let status = "api                              RUNNING   pid 12, uptime 0:00:05\napi2 FATAL   Exited";
+        assert_eq!(state(status, "api"), Some("RUNNING"));
+        assert_eq!(state(status, "api2"), Some("FATAL"));
+        assert_eq!(state(status, "other"), None);
+    }
+
+    #[test]
+    fn what_supervisor_would_cut_is_refused() {
+        assert!(escape("a ;b").is_err());
+        assert_eq!(escape("50%").ok(), Some("50%%".into()));
+    }
+}

@@ -1,0 +1,71 @@
+//! Values that must never be shown: in a diff, a log, a journal or an error.
+
+/// The secret values of one playbook. Its `Debug` shows only how many there are.
+#[derive(Clone, Default)]
+pub struct Secrets {
+    values: Vec<String>,
+}
+
+/// What stands where a secret stood.
+pub const HIDDEN: &str = "(secret)";
+
+/// A value shorter than this is not searched for in output: it would hide half of every line.
+const SHORTEST: usize = 4;
+
+impl Secrets {
+    /// Remembers a value. Empty ones are nobody's secret.
+    pub fn add(&mut self, value: &str) {
+        if !value.is_empty() {
+            self.values.push(value.to_owned());
+            // The longest first, so that a secret that holds another is hidden whole.
+            self.values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        }
+    }
+
+    /// Whether `bytes` hold a secret value.
+    pub fn taint(&self, bytes: &[u8]) -> bool {
+        self.values.iter().any(|value| bytes.windows(value.len()).any(|window| window == value.as_bytes()))
+    }
+
+    /// `text` with every secret value replaced by [`HIDDEN`], line by line for values of several lines.
+    pub fn redact(&self, text: &str) -> String {
+        let mut shown = text.to_owned();
+        for value in &self.values {
+            for part in std::iter::once(value.as_str()).chain(value.lines()) {
+                if part.len() >= SHORTEST && shown.contains(part) {
+                    shown = shown.replace(part, HIDDEN);
+                }
+            }
+        }
+        shown
+    }
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Secrets({})", self.values.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_occurrence_is_hidden_and_the_longer_secret_wins() {
+        let mut secrets = Secrets::default();
+        secrets.add("hunter");
+        secrets.add("hunter22");
+        assert_eq!(secrets.redact("a hunter22 b hunter c"), "a (secret) b (secret) c");
+        assert!(secrets.taint(b"x=hunter22\n"));
+        assert!(!secrets.taint(b"x=hunt\n"));
+        assert!(!format!("{secrets:?}").contains("hunter"));
+    }
+
+    #[test]
+    fn each_line_of_a_key_is_hidden() {
+        let mut secrets = Secrets::default();
+        secrets.add("BEGIN\nabcdef\nEND!");
+        assert_eq!(secrets.redact("got abcdef"), "got (secret)");
+    }
+}

@@ -1,0 +1,166 @@
+//! One host, connected: read it, plan, run, check.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::change::Change;
+use crate::checks::{Check, From, Outcome, here, on_host};
+use crate::desired::Desired;
+use crate::facts::{DecodeError, Facts, decode, script};
+use crate::host::ssh::{Connection, SshError};
+use crate::plan::{Plan, PlanError, plan};
+use crate::transaction::journal::Event;
+use crate::transaction::run::{self, Access, RunError};
+
+/// Why a host could not be read.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum SessionError {
+    /// The connection.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Ssh(#[from] SshError),
+    /// Its answer.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Decode(#[from] DecodeError),
+    /// The probe did not run.
+    #[error("{host} did not run the probe (status {status}): {said}")]
+    #[diagnostic(help("log in with ssh and see whether `sh` works there"))]
+    Probe {
+        /// The host.
+        host: String,
+        /// The exit status.
+        status: i32,
+        /// What it printed.
+        said: String,
+    },
+    /// No plan can be made.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Plan(#[from] PlanError),
+}
+
+/// A host that answers.
+pub struct Session {
+    access: Access,
+    connection: Connection,
+}
+
+/// The shell that reads the probe. Its locale is set before it starts: some shells count characters else.
+const PROBE: &str = "LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin exec sh -s";
+
+impl Session {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When the host cannot be reached or logged in to.
+    pub async fn open(access: Access) -> Result<Self, SshError> {
+        let connection = Connection::open(&access.target, &access.options).await?;
+        Ok(Self { access, connection })
+    }
+
+    /// Reads what must be known for `desired`: one exec.
+    ///
+    /// # Errors
+    /// When the host does not answer as it should.
+    pub async fn read(&self, desired: &Desired) -> Result<Facts, SessionError> {
+        let questions = desired.questions();
+        let output = self.connection.output(PROBE, script(&questions).into_bytes()).await?;
+        if output.status != 0 && output.stdout.is_empty() {
+            let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+            let host = self.connection.host().to_owned();
+            return Err(SessionError::Probe { host, status: output.status, said });
+        }
+        Ok(decode(&questions, &output.stdout)?)
+    }
+
+    /// Reads the host and makes the plan.
+    ///
+    /// # Errors
+    /// When the host does not answer as it should, or no plan can be made.
+    pub async fn plan(&self, desired: &Desired) -> Result<(Facts, Plan), SessionError> {
+        let facts = self.read(desired).await?;
+        let plan = plan(desired, &facts)?;
+        Ok((facts, plan))
+    }
+
+    /// Makes the changes, and tells `observe` how it goes.
+    ///
+    /// # Errors
+    /// When it is not known how the run ended.
+    pub async fn run(
+        &mut self,
+        changes: &[Change],
+        observe: &mut dyn FnMut(&Event),
+    ) -> Result<run::Outcome, RunError> {
+        run::run(&mut self.connection, &self.access, changes, observe).await
+    }
+
+    /// Asks every check until it is right or its time is up. The order is that of `checks`.
+    ///
+    /// # Errors
+    /// When the host itself does not answer.
+    pub async fn check(&self, checks: &[Check]) -> Result<Vec<Outcome>, SshError> {
+        let start = Instant::now();
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; checks.len()];
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let open: Vec<usize> = (0..checks.len())
+                .filter(|index| !outcomes[*index].as_ref().is_some_and(|outcome| outcome.wrong.is_none()))
+                .collect();
+            let again: Vec<usize> = open
+                .into_iter()
+                .filter(|index| {
+                    let within = Duration::from_secs(checks[*index].within.into());
+                    outcomes[*index].is_none() || start.elapsed() < within
+                })
+                .collect();
+            if again.is_empty() {
+                return Ok(outcomes.into_iter().flatten().collect());
+            }
+            if outcomes.iter().any(Option::is_some) {
+                sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(2));
+            }
+            self.ask(checks, &again, &mut outcomes).await?;
+        }
+    }
+
+    async fn ask(
+        &self,
+        checks: &[Check],
+        which: &[usize],
+        outcomes: &mut [Option<Outcome>],
+    ) -> Result<(), SshError> {
+        let (on_it, from_here): (Vec<usize>, Vec<usize>) =
+            which.iter().partition(|index| checks[**index].from == From::Host);
+        if !on_it.is_empty() {
+            let asked: Vec<&Check> = on_it.iter().map(|index| &checks[*index]).collect();
+            let output = self.connection.output(PROBE, on_host::script(&asked).into_bytes()).await?;
+            for (index, outcome) in on_it.iter().zip(on_host::judge(&asked, &output.stdout)) {
+                outcomes[*index] = Some(outcome);
+            }
+        }
+        for index in from_here {
+            outcomes[index] = Some(here::ask(&checks[index], self.address()).await);
+        }
+        Ok(())
+    }
+
+    /// The host's address as it was reached.
+    pub fn address(&self) -> IpAddr {
+        self.connection.address().ip()
+    }
+
+    /// `user@host`, for messages.
+    pub fn name(&self) -> String {
+        format!("{}@{}", self.connection.user(), self.connection.host())
+    }
+
+    /// Says goodbye.
+    pub async fn close(self) {
+        self.connection.close().await;
+    }
+}

@@ -1,0 +1,85 @@
+//! Changes → the text of the program. Pure: the same changes make the same program.
+
+use std::fmt::Write;
+
+use crate::change::{Action, Change};
+use crate::shell;
+
+const PRELUDE: &str = include_str!("prelude.sh");
+
+/// The program that makes `changes`, for the run `id`. `token` marks the journal's own lines, so that
+/// nothing a step prints can pass for one.
+pub fn compile(id: &str, token: &str, changes: &[Change]) -> String {
+    let mut text = format!("id={}\ntoken={}\n{PRELUDE}", shell::quote(id), shell::quote(token));
+    for (index, change) in changes.iter().enumerate() {
+        let number = index + 1;
+        let summary = one_line(&change.summary);
+        let _ = writeln!(text, "\n# {number}. {}: {summary}\nstep_{number}() {{", change.id);
+        for line in change.actions.iter().map(action) {
+            let _ = writeln!(text, "{line}");
+        }
+        let _ = writeln!(text, "}}\nrecover_{number}() {{\n{}\n}}", change.recover.as_deref().unwrap_or(":"));
+    }
+    text.push('\n');
+    for number in 1..=changes.len() {
+        let _ = writeln!(text, "step {number}");
+    }
+    text.push_str("finish ok\n");
+    text
+}
+
+fn one_line(text: &str) -> String {
+    text.replace('\n', " ")
+}
+
+fn action(action: &Action) -> String {
+    match action {
+        Action::Write { path, content, mode, owner, validate } => {
+            let mut words = vec!["put", &content.sha256, path, mode, owner];
+            let validate = validate.as_ref().map(|command| command.replace("{}", "\"$new\""));
+            words.extend(validate.as_deref());
+            shell::words(words)
+        }
+        Action::Directory { path, mode, owner } => shell::words(["directory", path, mode, owner]),
+        Action::Attributes { path, mode, owner } => shell::words(["attributes", path, mode, owner]),
+        Action::Link { path, target } => shell::words(["link", path, target]),
+        Action::Remove { path } => shell::words(["remove", path]),
+        Action::Delete { path } => shell::words(["rm", "-rf", "--", path]),
+        Action::Shell(text) => text.clone(),
+        Action::Loaded { name, value } => shell::words(["loaded", name, value]),
+        Action::Unloaded { name } => shell::words(["unloaded", name]),
+        Action::ConfirmAccess { seconds } => format!("confirm_access {seconds}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{Content, Id, Verb};
+
+    #[test]
+    fn a_program_can_be_read() {
+        let id = Id::new("file", "/etc/motd");
+        let write = Action::Write {
+            path: "/etc/it's here".into(),
+            content: Content::new(&b"x"[..], false),
+            mode: "0644".into(),
+            owner: "root:root".into(),
+            validate: Some("check {}".into()),
+        };
+        let changes = [
+            Change::new(&id, Verb::Create, "write\nit").action(write),
+            Change::new(&id, Verb::Run, "run it").shell("echo a\necho b"),
+        ];
+        let text = compile("20260101T000000-ab", "t0ken", &changes);
+        let own = text.strip_prefix(&format!("id=20260101T000000-ab\ntoken=t0ken\n{PRELUDE}")).expect("prelude first");
+        insta::assert_snapshot!(own);
+    }
+
+    #[test]
+    fn the_prelude_is_posix_sh() {
+        let mut dash = std::process::Command::new("sh");
+        let output = dash.arg("-n").arg("-c").arg(compile("i", "t", &[])).output().expect("sh runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}

@@ -1,0 +1,156 @@
+//! A run's journal → what happened. Pure; takes the bytes as they come.
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Every step was done.
+    Ok,
+    /// A step failed, and was put back.
+    Failed,
+    /// Another run held the host's lock; nothing was done.
+    Busy,
+}
+
+/// Something that a journal says. Steps are numbered from 0, times are the host's, in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A step began.
+    Started {
+        /// Which.
+        step: usize,
+        /// When.
+        at: u64,
+    },
+    /// The running step printed a line.
+    Output(String),
+    /// A step was done.
+    Done {
+        /// Which.
+        step: usize,
+        /// When.
+        at: u64,
+    },
+    /// A step failed.
+    Failed {
+        /// Which.
+        step: usize,
+        /// When.
+        at: u64,
+    },
+    /// The run waits for a new connection.
+    Confirm,
+    /// The run is over.
+    End(End),
+}
+
+/// Reads a journal piece by piece.
+#[derive(Debug)]
+pub struct Journal {
+    marker: String,
+    pending: Vec<u8>,
+    offset: u64,
+}
+
+impl Journal {
+    /// A journal whose own lines bear `token`.
+    pub fn new(token: &str) -> Self {
+        Self { marker: format!("@{token} "), pending: Vec::new(), offset: 0 }
+    }
+
+    /// How many bytes have been read: where to go on after the connection broke.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Takes the next bytes and says what they tell. An incomplete line waits for the rest.
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Event> {
+        self.offset += bytes.len() as u64;
+        self.pending.extend_from_slice(bytes);
+        let mut events = Vec::new();
+        while let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.pending.drain(..=end).collect();
+            self.line(&String::from_utf8_lossy(&line[..end]), &mut events);
+        }
+        events
+    }
+
+    fn line(&self, line: &str, events: &mut Vec<Event>) {
+        // A step's last line may lack its newline: the mark then stands behind it.
+        let Some((before, mark)) = line.split_once(&self.marker) else {
+            events.push(Event::Output(line.to_owned()));
+            return;
+        };
+        if !before.is_empty() {
+            events.push(Event::Output(before.to_owned()));
+        }
+        events.extend(read(mark));
+    }
+}
+
+fn read(mark: &str) -> Option<Event> {
+    let words: Vec<&str> = mark.split(' ').collect();
+    let [what, which, at] = words[..] else { return None };
+    if what == "end" {
+        return match which {
+            "ok" => Some(Event::End(End::Ok)),
+            "failed" => Some(Event::End(End::Failed)),
+            "busy" => Some(Event::End(End::Busy)),
+            _ => None,
+        };
+    }
+    let step = which.parse::<usize>().ok()?.checked_sub(1)?;
+    let at = at.parse().ok()?;
+    match what {
+        "started" => Some(Event::Started { step, at }),
+        "done" => Some(Event::Done { step, at }),
+        "failed" => Some(Event::Failed { step, at }),
+        "confirm" => Some(Event::Confirm),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TEXT: &[u8] =
+        b"@t started 1 100\nhello\n@x done 1 5\nno newline@t done 1 250\n@t started 2 251\n@t confirm 2 260\n@t failed 2 300\n@t end failed 301\n";
+
+    fn all() -> Vec<Event> {
+        vec![
+            Event::Started { step: 0, at: 100 },
+            Event::Output("hello".into()),
+            Event::Output("@x done 1 5".into()),
+            Event::Output("no newline".into()),
+            Event::Done { step: 0, at: 250 },
+            Event::Started { step: 1, at: 251 },
+            Event::Confirm,
+            Event::Failed { step: 1, at: 300 },
+            Event::End(End::Failed),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn however_it_is_cut_it_says_the_same(cuts in proptest::collection::vec(0..TEXT.len(), 0..6)) {
+            let mut cuts = cuts;
+            cuts.push(TEXT.len());
+            cuts.sort_unstable();
+            let mut journal = Journal::new("t");
+            let mut events = Vec::new();
+            let mut at = 0;
+            for cut in cuts {
+                events.extend(journal.feed(&TEXT[at..cut]));
+                at = cut;
+            }
+            prop_assert_eq!(events, all());
+            prop_assert_eq!(journal.offset(), TEXT.len() as u64);
+        }
+
+        #[test]
+        fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = Journal::new("t").feed(&[b"@t ".as_slice(), &bytes, b"\n"].concat());
+        }
+    }
+}

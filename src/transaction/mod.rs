@@ -1,0 +1,6 @@
+//! A plan's changes → one program that the host runs by itself, journaled, under its lock.
+
+pub mod compile;
+pub mod journal;
+pub mod run;
+pub mod stage;

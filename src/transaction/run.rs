@@ -1,0 +1,157 @@
+//! Starts a run on a host and follows it to its end, across broken connections.
+
+use std::time::Duration;
+
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::time::{Instant, sleep};
+
+use super::journal::{End, Event, Journal};
+use super::{compile, stage};
+use crate::change::Change;
+use crate::host::ssh::{self, Connection, Options, SshError};
+use crate::host::target::Target;
+
+/// How to reach a host, again if need be.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// The host.
+    pub target: Target,
+    /// How to log in.
+    pub options: Options,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every step was done.
+    Done,
+    /// A step failed; its files were put back and the steps after it were not started.
+    Failed,
+}
+
+/// Why it is not known how a run ended, or why there was none.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum RunError {
+    /// The connection.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Ssh(#[from] SshError),
+    /// The host could not take the contents in.
+    #[error("{host} could not take in what it needs: {cause}")]
+    #[diagnostic(help("is its disk full? Nothing was changed; mend it and run again"))]
+    Stage {
+        /// The host.
+        host: String,
+        /// What it said.
+        cause: String,
+    },
+    /// Another run holds the lock.
+    #[error("another run is going on on {host}")]
+    #[diagnostic(help("nothing was changed; wait until it is over and run again"))]
+    Busy {
+        /// The host.
+        host: String,
+    },
+    /// The run ended without saying how.
+    #[error("the run {id} on {host} was cut off; was the host restarted?")]
+    #[diagnostic(help("no file is half written; run apply again, and it goes on from there"))]
+    Died {
+        /// The host.
+        host: String,
+        /// The run.
+        id: String,
+    },
+    /// This machine's memory or random source failed.
+    #[error("the run could not be prepared: {0}")]
+    #[diagnostic(help("nothing was changed; run again"))]
+    Prepare(String),
+}
+
+/// How long a lost host may take to answer again.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Runs `changes` on the host and tells `observe` what its journal says. On return the connection may be
+/// another than at the start.
+///
+/// # Errors
+/// When it is not known how the run ended. The host finishes what it has begun in any case.
+pub async fn run(
+    connection: &mut Connection,
+    access: &Access,
+    changes: &[Change],
+    observe: &mut dyn FnMut(&Event),
+) -> Result<Outcome, RunError> {
+    let host = connection.host().to_owned();
+    let id = run_id()?;
+    let token = random()?;
+    let program = compile::compile(&id, &token, changes);
+    let archive = stage::archive(&program, changes).map_err(|error| RunError::Prepare(error.to_string()))?;
+    let mut journal = Journal::new(&token);
+    let mut said = Vec::new();
+    let mut exec = connection.exec(&stage::command(&id), archive).await?;
+    loop {
+        match exec.next().await {
+            Ok(Some(ssh::Event::Stdout(bytes))) => {
+                for event in journal.feed(&bytes) {
+                    match event {
+                        Event::End(End::Ok) => return Ok(Outcome::Done),
+                        Event::End(End::Failed) => return Ok(Outcome::Failed),
+                        Event::End(End::Busy) => return Err(RunError::Busy { host }),
+                        // When it fails the host undoes the step, and the journal says so.
+                        Event::Confirm => confirm(access, &id).await,
+                        event => observe(&event),
+                    }
+                }
+            }
+            Ok(Some(ssh::Event::Stderr(bytes))) => said.extend(bytes),
+            Ok(Some(ssh::Event::Exit(status))) if status != 0 && journal.offset() == 0 => {
+                let cause = String::from_utf8_lossy(&said).trim().replace('\n', "; ");
+                return Err(RunError::Stage { host, cause });
+            }
+            Ok(Some(ssh::Event::Exit(_)) | None) => return Err(RunError::Died { host, id }),
+            Err(SshError::Lost { .. }) => {
+                *connection = reconnect(access).await?;
+                exec = connection.exec(&stage::follow(&id, journal.offset()), Vec::new()).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Proves over a new connection that the host lets us in, and tells the run.
+async fn confirm(access: &Access, id: &str) {
+    let deadline = Instant::now() + Duration::from_secs(25);
+    while Instant::now() < deadline {
+        if let Ok(fresh) = Connection::open(&access.target, &access.options).await {
+            if fresh.output(&stage::confirm(id), Vec::new()).await.is_ok_and(|output| output.status == 0) {
+                return;
+            }
+        }
+        sleep(Duration::from_millis(500)).await;
+    }
+}
+
+async fn reconnect(access: &Access) -> Result<Connection, SshError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match Connection::open(&access.target, &access.options).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) if Instant::now() >= deadline => return Err(error),
+            Err(_) => sleep(Duration::from_secs(1)).await,
+        }
+    }
+}
+
+/// An id that sorts by time: seconds since 1970 and a random part.
+fn run_id() -> Result<String, RunError> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let seconds = now.map_or(0, |time| time.as_secs());
+    Ok(format!("{seconds:012}-{}", &random()?[..8]))
+}
+
+fn random() -> Result<String, RunError> {
+    let mut bytes = [0_u8; 8];
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| RunError::Prepare("this machine gives no random numbers".into()))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
