@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use russh::client::Msg;
-use russh::{Channel, ChannelMsg, ChannelWriteHalf, Sig};
+use russh::{Channel, ChannelMsg, Sig};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -33,7 +33,9 @@ pub struct Output {
 }
 
 /// A running command. Its output is taken off the connection whether or not it is asked for, so that
-/// an `Exec` nobody reads holds up no other. Dropping it sends the command SIGTERM and closes its session.
+/// an `Exec` nobody reads holds up no other. Dropping it closes its session: the command gets
+/// end of file, and SIGPIPE when it writes. One that does neither runs on, and counts among the sessions that
+/// sshd allows until it ends; sshd takes no signals for it in a login of root.
 #[derive(Debug)]
 pub struct Exec {
     events: UnboundedReceiver<Result<Event, SshError>>,
@@ -182,7 +184,7 @@ async fn carry(
             }
             message = reader.wait() => message,
             () = events.closed() => {
-                abandon(&writer).await;
+                let _ = writer.close().await;
                 return;
             }
         };
@@ -207,21 +209,13 @@ async fn carry(
             Some(_) => Ok(()),
         };
         if sent.is_err() {
-            abandon(&writer).await;
+            let _ = writer.close().await;
             return;
         }
     }
     if let Some(status) = status {
         let _ = events.send(Ok(Event::Exit(status)));
     }
-}
-
-/// Ends a command that nobody waits for any more. A session that is merely closed would count against
-/// MaxSessions for as long as its command runs.
-async fn abandon(writer: &ChannelWriteHalf<Msg>) {
-    // Neither can fail but by the loss of the connection, which ends the command as well.
-    let _ = writer.signal(Sig::TERM).await;
-    let _ = writer.close().await;
 }
 
 /// Linux's number of a signal (signal(7)); 0 for one that SSH cannot name.
