@@ -58,8 +58,10 @@ pub fn build(loaded: &Loaded) -> Result<Artifacts, ArtifactError> {
             Source::File(path) => loaded.directory.join(path),
             Source::Cargo { directory, bin } => cargo(&name, &loaded.directory.join(directory), &bin)?.into(),
         };
-        let bytes = std::fs::read(&path).map_err(|cause| {
-            ArtifactError::Read { name: name.clone(), path: path.display().to_string(), cause }
+        let bytes = std::fs::read(&path).map_err(|cause| ArtifactError::Read {
+            name: name.clone(),
+            path: path.display().to_string(),
+            cause,
         })?;
         artifacts.insert(name, bytes);
     }
@@ -68,14 +70,24 @@ pub fn build(loaded: &Loaded) -> Result<Artifacts, ArtifactError> {
 
 fn cargo(name: &str, directory: &Path, bin: &str) -> Result<String, ArtifactError> {
     let output = Command::new("cargo")
-        .args(["build", "--release", "--locked", "--message-format=json-render-diagnostics", "--bin", bin])
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--message-format=json-render-diagnostics",
+            "--bin",
+            bin,
+        ])
         .current_dir(directory)
         .stderr(Stdio::inherit())
         .output()
         .map_err(ArtifactError::NoCargo)?;
     let package = directory.display().to_string();
     if !output.status.success() {
-        return Err(ArtifactError::Build { name: name.to_owned(), package });
+        return Err(ArtifactError::Build {
+            name: name.to_owned(),
+            package,
+        });
     }
     // cargo's reference, "External tools": an artifact message names its target and its executable.
     let executable = output.stdout.split(|byte| *byte == b'\n').find_map(|line| {
@@ -83,5 +95,9 @@ fn cargo(name: &str, directory: &Path, bin: &str) -> Result<String, ArtifactErro
         let is_target = message.pointer("/target/name")?.as_str()? == bin;
         is_target.then(|| message.get("executable")?.as_str().map(str::to_owned))?
     });
-    executable.ok_or_else(|| ArtifactError::NoTarget { name: name.to_owned(), package, bin: bin.to_owned() })
+    executable.ok_or_else(|| ArtifactError::NoTarget {
+        name: name.to_owned(),
+        package,
+        bin: bin.to_owned(),
+    })
 }

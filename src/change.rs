@@ -47,7 +47,11 @@ impl Content {
     /// Addresses `bytes`.
     pub fn new(bytes: impl Into<Arc<[u8]>>, secret: bool) -> Self {
         let bytes = bytes.into();
-        Self { sha256: sha256(&bytes), bytes, secret }
+        Self {
+            sha256: sha256(&bytes),
+            bytes,
+            secret,
+        }
     }
 }
 
@@ -60,10 +64,13 @@ impl fmt::Debug for Content {
 /// The SHA-256 of `bytes`, in hex.
 pub fn sha256(bytes: &[u8]) -> String {
     use fmt::Write;
-    ring::digest::digest(&ring::digest::SHA256, bytes).as_ref().iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    ring::digest::digest(&ring::digest::SHA256, bytes)
+        .as_ref()
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }
 
 /// What happens to a resource, as a plan's sign says it.

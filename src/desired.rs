@@ -156,7 +156,9 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// Whether the provider of `wanted` changes in this plan.
     pub fn changes(&self, wanted: &Ref) -> bool {
-        self.providers.find(wanted).is_some_and(|index| self.changed.contains(self.entries[index].resource.id()))
+        self.providers
+            .find(wanted)
+            .is_some_and(|index| self.changed.contains(self.entries[index].resource.id()))
     }
 
     /// Whether some resource puts `path` (or a directory above it) in place.
@@ -166,7 +168,9 @@ impl Context<'_> {
 
     /// The fingerprint of what provides `wanted`.
     pub fn version(&self, wanted: &Ref) -> Option<String> {
-        self.providers.find(wanted).and_then(|index| self.entries[index].resource.version())
+        self.providers
+            .find(wanted)
+            .and_then(|index| self.entries[index].resource.version())
     }
 
     /// Whether `package` is not on the host yet (and so whatever it brings is not, either).

@@ -24,7 +24,11 @@ impl Secrets {
 
     /// Whether `bytes` hold a secret value.
     pub fn taint(&self, bytes: &[u8]) -> bool {
-        self.values.iter().any(|value| bytes.windows(value.len()).any(|window| window == value.as_bytes()))
+        self.values.iter().any(|value| {
+            bytes
+                .windows(value.len())
+                .any(|window| window == value.as_bytes())
+        })
     }
 
     /// `text` with every secret value replaced by [`HIDDEN`], line by line for values of several lines.

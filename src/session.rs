@@ -67,11 +67,18 @@ impl Session {
     /// When the host does not answer as it should.
     pub async fn read(&self, desired: &Desired) -> Result<Facts, SessionError> {
         let questions = desired.questions();
-        let output = self.connection.output(PROBE, script(&questions).into_bytes()).await?;
+        let output = self
+            .connection
+            .output(PROBE, script(&questions).into_bytes())
+            .await?;
         if output.status != 0 && output.stdout.is_empty() {
             let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
             let host = self.connection.host().to_owned();
-            return Err(SessionError::Probe { host, status: output.status, said });
+            return Err(SessionError::Probe {
+                host,
+                status: output.status,
+                said,
+            });
         }
         Ok(decode(&questions, &output.stdout)?)
     }
@@ -108,7 +115,11 @@ impl Session {
         let mut pause = Duration::from_millis(100);
         loop {
             let open: Vec<usize> = (0..checks.len())
-                .filter(|index| !outcomes[*index].as_ref().is_some_and(|outcome| outcome.wrong.is_none()))
+                .filter(|index| {
+                    !outcomes[*index]
+                        .as_ref()
+                        .is_some_and(|outcome| outcome.wrong.is_none())
+                })
                 .collect();
             let again: Vec<usize> = open
                 .into_iter()
@@ -138,7 +149,10 @@ impl Session {
             which.iter().partition(|index| checks[**index].from == From::Host);
         if !on_it.is_empty() {
             let asked: Vec<&Check> = on_it.iter().map(|index| &checks[*index]).collect();
-            let output = self.connection.output(PROBE, on_host::script(&asked).into_bytes()).await?;
+            let output = self
+                .connection
+                .output(PROBE, on_host::script(&asked).into_bytes())
+                .await?;
             for (index, outcome) in on_it.iter().zip(on_host::judge(&asked, &output.stdout)) {
                 outcomes[*index] = Some(outcome);
             }

@@ -22,7 +22,10 @@ mod tests {
 
     #[test]
     fn plain_words_stay_readable() {
-        assert_eq!(quote("/etc/nginx/sites-available/x"), "/etc/nginx/sites-available/x");
+        assert_eq!(
+            quote("/etc/nginx/sites-available/x"),
+            "/etc/nginx/sites-available/x"
+        );
         assert_eq!(quote(""), "''");
         assert_eq!(words(["a b", "c"]), "'a b' c");
     }

@@ -40,18 +40,30 @@ impl Config {
             None => 8080,
             Some(value) => match value.parse::<u16>() {
                 Ok(port) if port > 0 => port,
-                _ => return Err(ConfigError { name: "PORT", value, wanted: "a port from 1 to 65535" }),
+                _ => {
+                    return Err(ConfigError {
+                        name: "PORT",
+                        value,
+                        wanted: "a port from 1 to 65535",
+                    });
+                }
             },
         };
         let address = match given("BIND") {
             None => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            Some(value) => value
-                .parse()
-                .map_err(|_| ConfigError { name: "BIND", value, wanted: "an IP address to listen on" })?,
+            Some(value) => value.parse().map_err(|_| ConfigError {
+                name: "BIND",
+                value,
+                wanted: "an IP address to listen on",
+            })?,
         };
         let base = given("BINANCE_BASE_URL").unwrap_or_else(|| "https://data-api.binance.vision".into());
         if !base.starts_with("http://") && !base.starts_with("https://") {
-            return Err(ConfigError { name: "BINANCE_BASE_URL", value: base, wanted: "an http or https URL" });
+            return Err(ConfigError {
+                name: "BINANCE_BASE_URL",
+                value: base,
+                wanted: "an http or https URL",
+            });
         }
         let upstream = match given("UPSTREAM").as_deref() {
             None | Some("live") => Upstream::Live(base.trim_end_matches('/').to_owned()),
@@ -64,7 +76,10 @@ impl Config {
                 });
             }
         };
-        Ok(Self { listen: SocketAddr::new(address, port), upstream })
+        Ok(Self {
+            listen: SocketAddr::new(address, port),
+            upstream,
+        })
     }
 }
 
@@ -73,7 +88,12 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Config, String> {
-        let look_up = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let look_up = |name: &str| {
+            pairs
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
         Config::from_environment(look_up).map_err(|error| error.to_string())
     }
 
@@ -86,9 +106,18 @@ mod tests {
 
     #[test]
     fn a_bad_value_names_itself() {
-        assert_eq!(read(&[("PORT", "0")]), Err("PORT=0 is not a port from 1 to 65535".into()));
-        assert_eq!(read(&[("BIND", "x")]), Err("BIND=x is not an IP address to listen on".into()));
-        assert_eq!(read(&[("UPSTREAM", "x")]), Err("UPSTREAM=x is not `live` or `recorded`".into()));
+        assert_eq!(
+            read(&[("PORT", "0")]),
+            Err("PORT=0 is not a port from 1 to 65535".into())
+        );
+        assert_eq!(
+            read(&[("BIND", "x")]),
+            Err("BIND=x is not an IP address to listen on".into())
+        );
+        assert_eq!(
+            read(&[("UPSTREAM", "x")]),
+            Err("UPSTREAM=x is not `live` or `recorded`".into())
+        );
         assert!(read(&[("BINANCE_BASE_URL", "ftp://x")]).is_err());
     }
 }

@@ -43,12 +43,17 @@ pub fn pair(symbol: &str) -> Option<String> {
     if !valid {
         return None;
     }
-    let quoted = QUOTES.iter().any(|quote| symbol.len() > quote.len() && symbol.ends_with(quote));
+    let quoted = QUOTES
+        .iter()
+        .any(|quote| symbol.len() > quote.len() && symbol.ends_with(quote));
     Some(if quoted { symbol } else { symbol + "USDT" })
 }
 
 fn dollars(price: Decimal) -> String {
-    let text = format!("{:.4}", price.round_dp_with_strategy(4, RoundingStrategy::MidpointNearestEven));
+    let text = format!(
+        "{:.4}",
+        price.round_dp_with_strategy(4, RoundingStrategy::MidpointNearestEven)
+    );
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0000"));
     let digits: Vec<char> = whole.chars().collect();
     let mut grouped = String::new();
@@ -72,7 +77,8 @@ mod tests {
 
     #[test]
     fn the_body_is_the_documents() {
-        let wanted = r#"{"symbol":"BTCUSDT","price":92731.52,"price_formatted":"$92,731.5200","market":"现货"}"#;
+        let wanted =
+            r#"{"symbol":"BTCUSDT","price":92731.52,"price_formatted":"$92,731.5200","market":"现货"}"#;
         assert_eq!(answer("92731.52000000"), wanted);
         assert!(answer("0.00001234").contains(r#""price":0.00001234,"price_formatted":"$0.0000""#));
         assert!(answer("1234567.5").contains("$1,234,567.5000"));

@@ -18,25 +18,40 @@ pub async fn answer<B>(prices: &Prices, request: &Request<B>) -> Answer {
     }
     match request.uri().path() {
         "/" => json_answer(StatusCode::OK, &documentation()),
-        "/health" => json_answer(StatusCode::OK, &json!({ "status": "ok", "service": "MCP Crypto API" })),
+        "/health" => json_answer(
+            StatusCode::OK,
+            &json!({ "status": "ok", "service": "MCP Crypto API" }),
+        ),
         "/ready" => json_answer(StatusCode::OK, &json!({ "status": "ready" })),
         "/binance/spot/price" => spot_price(prices, request.uri().query().unwrap_or_default()).await,
-        path => error(StatusCode::NOT_FOUND, &format!("there is no {path} here; / lists what there is")),
+        path => error(
+            StatusCode::NOT_FOUND,
+            &format!("there is no {path} here; / lists what there is"),
+        ),
     }
 }
 
 async fn spot_price(prices: &Prices, query: &str) -> Answer {
     let symbol = query.split('&').find_map(|part| part.strip_prefix("symbol="));
     let Some(symbol) = symbol else {
-        return error(StatusCode::BAD_REQUEST, "the parameter `symbol` is missing: /binance/spot/price?symbol=BTC");
+        return error(
+            StatusCode::BAD_REQUEST,
+            "the parameter `symbol` is missing: /binance/spot/price?symbol=BTC",
+        );
     };
     let Some(pair) = pair(symbol) else {
-        return error(StatusCode::BAD_REQUEST, "`symbol` is letters and digits, such as BTC or ETHBTC");
+        return error(
+            StatusCode::BAD_REQUEST,
+            "`symbol` is letters and digits, such as BTC or ETHBTC",
+        );
     };
     match prices.spot(&pair).await {
         Ok(price) => match SpotPrice::new(&pair, price, prices.recorded()) {
             Some(answer) => json_answer(StatusCode::OK, &json!(answer)),
-            None => error(StatusCode::BAD_GATEWAY, "the exchange gave a price that is no number"),
+            None => error(
+                StatusCode::BAD_GATEWAY,
+                "the exchange gave a price that is no number",
+            ),
         },
         Err(cause @ PriceError::Unknown(_)) => error(StatusCode::NOT_FOUND, &cause.to_string()),
         Err(cause @ PriceError::Down(_)) => error(StatusCode::SERVICE_UNAVAILABLE, &cause.to_string()),
@@ -61,7 +76,10 @@ fn error(status: StatusCode, cause: &str) -> Answer {
 fn json_answer(status: StatusCode, body: &Value) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from(body.to_string())));
     *answer.status_mut() = status;
-    answer.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    answer.headers_mut().insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("application/json"),
+    );
     answer
 }
 
@@ -83,7 +101,10 @@ mod tests {
 
     #[tokio::test]
     async fn the_documents_routes_answer() {
-        assert_eq!(get("/health").await, (200, r#"{"status":"ok","service":"MCP Crypto API"}"#.into()));
+        assert_eq!(
+            get("/health").await,
+            (200, r#"{"status":"ok","service":"MCP Crypto API"}"#.into())
+        );
         let (status, body) = get("/binance/spot/price?symbol=btc").await;
         assert_eq!(status, 200);
         assert_eq!(

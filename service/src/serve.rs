@@ -44,10 +44,15 @@ pub enum ServeError {
 pub async fn serve(config: &Config) -> Result<(), ServeError> {
     let prices = Arc::new(Prices::new(config.upstream.clone())?);
     let address = config.listen;
-    let listener = TcpListener::bind(address).await.map_err(|cause| ServeError::Listen { address, cause })?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|cause| ServeError::Listen { address, cause })?;
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signal)?;
-    println!("{}", serde_json::json!({ "event": "listening", "address": address.to_string() }));
+    println!(
+        "{}",
+        serde_json::json!({ "event": "listening", "address": address.to_string() })
+    );
     let graceful = GracefulShutdown::new();
     loop {
         tokio::select! {

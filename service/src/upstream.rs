@@ -81,7 +81,9 @@ fn recorded(pair: &str) -> Result<Decimal, PriceError> {
     let tickers: Vec<Ticker> =
         serde_json::from_str(RECORDED).map_err(|error| PriceError::Down(error.to_string()))?;
     let found = tickers.into_iter().find(|ticker| ticker.symbol == pair);
-    found.map(|ticker| ticker.price).ok_or_else(|| PriceError::Unknown(pair.to_owned()))
+    found
+        .map(|ticker| ticker.price)
+        .ok_or_else(|| PriceError::Unknown(pair.to_owned()))
 }
 
 #[cfg(test)]

@@ -12,7 +12,12 @@ pub async fn ask(check: &Check, host: IpAddr) -> Outcome {
         IpAddr::V6(address) => format!("[{address}]"),
     };
     let wrong = match &check.probe {
-        Probe::Http { url, post, headers, expect } => {
+        Probe::Http {
+            url,
+            post,
+            headers,
+            expect,
+        } => {
             let url = url.replacen("HOST", &name, 1);
             match http(&url, post.as_deref(), headers).await {
                 Ok((status, body)) => expect.judge(status, &body),
@@ -30,7 +35,10 @@ pub async fn ask(check: &Check, host: IpAddr) -> Outcome {
         }
         Probe::Command(_) => Some("a command runs on the host only".into()),
     };
-    Outcome { name: check.name.clone(), wrong }
+    Outcome {
+        name: check.name.clone(),
+        wrong,
+    }
 }
 
 async fn http(url: &str, post: Option<&str>, headers: &[(String, String)]) -> Result<(u16, String), String> {
@@ -41,7 +49,10 @@ async fn http(url: &str, post: Option<&str>, headers: &[(String, String)]) -> Re
         .build()
         .map_err(|error| error.to_string())?;
     let mut request = match post {
-        Some(body) => client.post(url).header("content-type", "application/json").body(body.to_owned()),
+        Some(body) => client
+            .post(url)
+            .header("content-type", "application/json")
+            .body(body.to_owned()),
         None => client.get(url),
     };
     for (name, value) in headers {

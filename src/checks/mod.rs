@@ -116,7 +116,11 @@ pub fn render(playbook: &Playbook) -> Vec<Check> {
             (Some(url), None, None) => Probe::Http {
                 url: url.0.clone(),
                 post: declared.post.as_ref().map(|text| text.0.clone()),
-                headers: declared.headers.iter().map(|(name, value)| (name.0.clone(), value.0.clone())).collect(),
+                headers: declared
+                    .headers
+                    .iter()
+                    .map(|(name, value)| (name.0.clone(), value.0.clone()))
+                    .collect(),
                 expect: declared.expect.clone(),
             },
             (None, Some(address), None) => Probe::Tcp(address.0.clone()),
@@ -124,21 +128,37 @@ pub fn render(playbook: &Playbook) -> Vec<Check> {
             _ => return None,
         };
         let within = declared.within.as_ref().map_or(30, |time| time.0);
-        Some(Check { name: name.0.clone(), probe, from: declared.from, within })
+        Some(Check {
+            name: name.0.clone(),
+            probe,
+            from: declared.from,
+            within,
+        })
     };
     playbook.checks.iter().filter_map(check).collect()
 }
 
 /// What is wrong with a declared check, in words for its author.
 pub fn problem(declared: &CheckDeclaration) -> Option<(&'static str, &'static str)> {
-    let given = [declared.http.is_some(), declared.tcp.is_some(), declared.command.is_some()];
+    let given = [
+        declared.http.is_some(),
+        declared.tcp.is_some(),
+        declared.command.is_some(),
+    ];
     if given.iter().filter(|given| **given).count() != 1 {
-        return Some(("a check asks one thing", "give exactly one of `http`, `tcp` and `command`"));
+        return Some((
+            "a check asks one thing",
+            "give exactly one of `http`, `tcp` and `command`",
+        ));
     }
     if declared.command.is_some() && declared.from == From::Here {
         return Some(("a command check runs on the host", "remove `from: here`"));
     }
-    if declared.http.as_ref().is_some_and(|url| !url.0.starts_with("http://") && !url.0.starts_with("https://")) {
+    if declared
+        .http
+        .as_ref()
+        .is_some_and(|url| !url.0.starts_with("http://") && !url.0.starts_with("https://"))
+    {
         return Some(("`http` is not a URL", "write `http://127.0.0.1/health`"));
     }
     None
@@ -149,7 +169,10 @@ impl Expect {
     pub fn judge(&self, status: u16, body: &str) -> Option<String> {
         let wanted = self.status.as_ref().map_or(200, |count| count.0);
         if u32::from(status) != wanted {
-            return Some(format!("the status is {status}, not {wanted}: {}", shortened(body)));
+            return Some(format!(
+                "the status is {status}, not {wanted}: {}",
+                shortened(body)
+            ));
         }
         if let Some(text) = self.contains.as_ref().filter(|text| !body.contains(&text.0)) {
             return Some(format!("the answer does not hold `{text}`: {}", shortened(body)));
@@ -173,8 +196,16 @@ impl Expect {
 
 /// One line of an answer, short enough for a message.
 fn shortened(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(160).collect();
-    if line.trim().is_empty() { "(empty)".into() } else { line }
+    let line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(160)
+        .collect();
+    if line.trim().is_empty() {
+        "(empty)".into()
+    } else {
+        line
+    }
 }
 
 #[cfg(test)]
@@ -184,7 +215,10 @@ mod tests {
     fn expect(status: u32, json: &[(&str, &str)]) -> Expect {
         Expect {
             status: Some(Count(status)),
-            json: json.iter().map(|(name, value)| (Name((*name).into()), Line((*value).into()))).collect(),
+            json: json
+                .iter()
+                .map(|(name, value)| (Name((*name).into()), Line((*value).into())))
+                .collect(),
             contains: None,
         }
     }
@@ -193,9 +227,21 @@ mod tests {
     fn an_answer_is_judged_by_status_and_json() {
         let wanted = expect(200, &[("status", "ok"), ("port", "80")]);
         assert_eq!(wanted.judge(200, r#"{"status":"ok","port":80,"more":1}"#), None);
-        assert_eq!(wanted.judge(200, r#"{"status":"bad","port":80}"#), Some("`status` is `bad`, not `ok`".into()));
-        assert_eq!(wanted.judge(200, "{}"), Some("the answer has no `status`: {}".into()));
-        assert_eq!(wanted.judge(502, "x\ny"), Some("the status is 502, not 200: x y".into()));
-        assert_eq!(wanted.judge(200, "<html>"), Some("the answer is not JSON: <html>".into()));
+        assert_eq!(
+            wanted.judge(200, r#"{"status":"bad","port":80}"#),
+            Some("`status` is `bad`, not `ok`".into())
+        );
+        assert_eq!(
+            wanted.judge(200, "{}"),
+            Some("the answer has no `status`: {}".into())
+        );
+        assert_eq!(
+            wanted.judge(502, "x\ny"),
+            Some("the status is 502, not 200: x y".into())
+        );
+        assert_eq!(
+            wanted.judge(200, "<html>"),
+            Some("the answer is not JSON: <html>".into())
+        );
     }
 }

@@ -15,10 +15,15 @@ pub fn script(checks: &[&Check]) -> String {
     let mut text = String::from(PRELUDE);
     for (index, check) in checks.iter().enumerate() {
         let _ = match &check.probe {
-            Probe::Http { url, post, headers, .. } => {
+            Probe::Http {
+                url, post, headers, ..
+            } => {
                 let config = curl_config(url, post.as_deref(), headers);
                 let config = shell::quote(&config);
-                writeln!(text, "answer=$(printf %s {config} | curl --config - 2>&1); report {index} $? \"$answer\"")
+                writeln!(
+                    text,
+                    "answer=$(printf %s {config} | curl --config - 2>&1); report {index} $? \"$answer\""
+                )
             }
             Probe::Tcp(address) => {
                 let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
@@ -27,7 +32,10 @@ pub fn script(checks: &[&Check]) -> String {
                 writeln!(text, "answer=$({words} 2>&1); report {index} $? \"$answer\"")
             }
             Probe::Command(command) => {
-                writeln!(text, "answer=$( (\n{command}\n) 2>&1); report {index} $? \"$answer\"")
+                writeln!(
+                    text,
+                    "answer=$( (\n{command}\n) 2>&1); report {index} $? \"$answer\""
+                )
             }
         };
     }
@@ -39,7 +47,10 @@ pub fn script(checks: &[&Check]) -> String {
 fn curl_config(url: &str, post: Option<&str>, headers: &[(String, String)]) -> String {
     let mut config = String::from("silent\nshow-error\nmax-time = 10\nwrite-out = \"\\n%{http_code}\"\n");
     let mut option = |name: &str, value: &str| {
-        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let value = value
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('\n', "\\n");
         let _ = writeln!(config, "{name} = \"{value}\"");
     };
     option("url", url);
@@ -67,7 +78,10 @@ pub fn judge(checks: &[&Check], output: &[u8]) -> Vec<Outcome> {
             None => Some("the host did not answer".to_owned()),
             Some((_, status, answer)) => wrong(&check.probe, *status, answer),
         };
-        Outcome { name: check.name.clone(), wrong }
+        Outcome {
+            name: check.name.clone(),
+            wrong,
+        }
     };
     checks.iter().enumerate().map(outcome).collect()
 }
@@ -89,9 +103,10 @@ fn wrong(probe: &Probe, status: i32, answer: &str) -> Option<String> {
             http(expect, url, status, body, code)
         }
         Probe::Tcp(address) if status != 0 => Some(format!("nothing takes a connection at {address}")),
-        Probe::Command(_) if status != 0 => {
-            Some(format!("it ended with {status}: {}", super::shortened(answer.trim())))
-        }
+        Probe::Command(_) if status != 0 => Some(format!(
+            "it ended with {status}: {}",
+            super::shortened(answer.trim())
+        )),
         _ => None,
     }
 }
@@ -110,7 +125,12 @@ mod tests {
     use crate::checks::From;
 
     fn check(name: &str, probe: Probe) -> Check {
-        Check { name: name.into(), probe, from: From::Host, within: 1 }
+        Check {
+            name: name.into(),
+            probe,
+            from: From::Host,
+            within: 1,
+        }
     }
 
     #[test]
@@ -129,10 +149,16 @@ mod tests {
         );
         let checks = [&a, &b, &c, &d];
         let output = "@0 0 6\nok\n200\n@1 7 8\nrefused\n\n@2 1 0\n\n@3 0 0\n\n";
-        let wrong: Vec<Option<String>> = judge(&checks, output.as_bytes()).into_iter().map(|o| o.wrong).collect();
+        let wrong: Vec<Option<String>> = judge(&checks, output.as_bytes())
+            .into_iter()
+            .map(|o| o.wrong)
+            .collect();
         assert_eq!(wrong[0], None);
         assert_eq!(wrong[1].as_deref(), Some("http://x/ does not answer: refused"));
-        assert_eq!(wrong[2].as_deref(), Some("nothing takes a connection at 127.0.0.1:1"));
+        assert_eq!(
+            wrong[2].as_deref(),
+            Some("nothing takes a connection at 127.0.0.1:1")
+        );
         assert_eq!(wrong[3], None);
     }
 
@@ -149,7 +175,11 @@ mod tests {
         let yes = check("yes", Probe::Command("true".into()));
         let closed = check("closed", Probe::Tcp("127.0.0.1:1".into()));
         let checks = [&no, &yes, &closed];
-        let output = std::process::Command::new("sh").arg("-c").arg(script(&checks)).output().expect("sh runs");
+        let output = std::process::Command::new("sh")
+            .arg("-c")
+            .arg(script(&checks))
+            .output()
+            .expect("sh runs");
         let outcomes = judge(&checks, &output.stdout);
         assert_eq!(outcomes[0].wrong.as_deref(), Some("it ended with 3: why"));
         assert_eq!(outcomes[1].wrong, None);

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use super::common::{
-    HostArgs, PlaybookArgs, ask, boxed, desired, is_interactive, plan_when_free, run_and_verify, run_checks, show,
+    HostArgs, PlaybookArgs, ask, boxed, desired, is_interactive, plan_when_free, run_and_verify, run_checks,
+    show,
 };
 use super::{Exit, Failure};
 use crate::playbook::PlaybookError;
@@ -28,7 +29,13 @@ pub(super) async fn run(args: &Args) -> Exit {
     let desired = desired(&loaded)?;
     let mut session = Session::open(args.host.access()).await.map_err(boxed)?;
     let (facts, plan) = plan_when_free(&session, &desired).await?;
-    show(&plan, &desired, &session, &facts.system.release, args.playbook.verbose);
+    show(
+        &plan,
+        &desired,
+        &session,
+        &facts.system.release,
+        args.playbook.verbose,
+    );
     if !plan.changes.is_empty() {
         if !args.yes && !ask("\nApply these changes?") {
             anstream::println!("Nothing was changed.");

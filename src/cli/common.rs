@@ -12,9 +12,9 @@ use crate::change::Change;
 use crate::desired::Desired;
 use crate::host::ssh::Options;
 use crate::host::target::Target;
+use crate::plan::Plan;
 use crate::playbook::load::{Loaded, Overrides, load};
 use crate::playbook::render::render;
-use crate::plan::Plan;
 use crate::report::progress::Progress;
 use crate::report::{self};
 use crate::session::Session;
@@ -60,7 +60,10 @@ impl HostArgs {
             accept_new: self.accept_new,
             ..Options::default()
         };
-        Access { target: self.target.clone(), options }
+        Access {
+            target: self.target.clone(),
+            options,
+        }
     }
 }
 
@@ -74,7 +77,11 @@ fn pair(text: &str) -> Result<(String, String), String> {
 impl PlaybookArgs {
     /// Reads the playbook; nothing is built and no host is contacted.
     pub fn load(&self, rehearsal: bool) -> Result<Loaded, Failure> {
-        let overrides = Overrides { set: self.set.clone(), vars: self.vars.clone(), rehearsal };
+        let overrides = Overrides {
+            set: self.set.clone(),
+            vars: self.vars.clone(),
+            rehearsal,
+        };
         let loaded = load(&self.playbook, &overrides).map_err(boxed)?;
         // The whole playbook is proved before anything is built.
         let desired = render(&loaded, None).map_err(boxed)?;
@@ -129,7 +136,10 @@ pub(super) async fn plan_when_free(
         match &facts.system.busy {
             Some(run) if start.elapsed() < PATIENCE => {
                 if !told {
-                    anstream::println!("The run {run} is still going on on {}; waiting for its end.", session.name());
+                    anstream::println!(
+                        "The run {run} is still going on on {}; waiting for its end.",
+                        session.name()
+                    );
                     told = true;
                 }
                 sleep(Duration::from_secs(1)).await;
@@ -145,13 +155,12 @@ pub(super) enum ApplyError {
     /// A step failed; it has been told already.
     #[error("{host} is not as the playbook says: step {step} failed")]
     #[diagnostic(help("its output stands above; mend the cause and apply again"))]
-    Step {
-        host: String,
-        step: String,
-    },
+    Step { host: String, step: String },
     /// After all steps something is left to change.
     #[error("{host} still differs after the run: {left}")]
-    #[diagnostic(help("something on the host undoes these changes, or a command does not do what its `unless` asks for"))]
+    #[diagnostic(help(
+        "something on the host undoes these changes, or a command does not do what its `unless` asks for"
+    ))]
     Left { host: String, left: String },
     /// A check did not come right.
     #[error("{count} of {total} checks failed on {host}")]
@@ -173,23 +182,36 @@ pub(super) async fn run_and_verify(
     let start = Instant::now();
     let terminal = std::io::stdout().is_terminal();
     let mut progress = Progress::new(&plan.changes, &desired.secrets, verbose, terminal);
-    let outcome = session.run(&plan.changes, &mut |event| progress.observe(event)).await;
+    let outcome = session
+        .run(&plan.changes, &mut |event| progress.observe(event))
+        .await;
     let failure = progress.failure();
-    let step = progress.failed_step().map_or(String::new(), |change: &Change| change.id.to_string());
+    let step = progress
+        .failed_step()
+        .map_or(String::new(), |change: &Change| change.id.to_string());
     drop(progress);
     if outcome.map_err(boxed)? == Outcome::Failed {
         anstream::print!("\n{failure}");
-        return Err(boxed(ApplyError::Step { host: session.name(), step }));
+        return Err(boxed(ApplyError::Step {
+            host: session.name(),
+            step,
+        }));
     }
     let (_, left) = session.plan(desired).await.map_err(boxed)?;
     if !left.changes.is_empty() {
         anstream::print!("\n{}", report::plan::text(&left, &desired.secrets, verbose));
         let mut ids: Vec<&str> = left.changes.iter().map(|change| change.id.as_str()).collect();
         ids.dedup();
-        return Err(boxed(ApplyError::Left { host: session.name(), left: ids.join(", ") }));
+        return Err(boxed(ApplyError::Left {
+            host: session.name(),
+            left: ids.join(", "),
+        }));
     }
     let time = start.elapsed().as_secs_f64();
-    anstream::println!("\nApplied {} changes in {time:.1} s; nothing is left to change.", plan.changes.len());
+    anstream::println!(
+        "\nApplied {} changes in {time:.1} s; nothing is left to change.",
+        plan.changes.len()
+    );
     Ok(())
 }
 
@@ -206,12 +228,19 @@ pub(super) async fn run_checks(session: &Session, desired: &Desired) -> Result<(
             None => anstream::println!("{}", report::progress::passed(&outcome.name)),
             Some(wrong) => {
                 failed += 1;
-                anstream::println!("{}", report::progress::wrong(&outcome.name, &desired.secrets.redact(wrong)));
+                anstream::println!(
+                    "{}",
+                    report::progress::wrong(&outcome.name, &desired.secrets.redact(wrong))
+                );
             }
         }
     }
     if failed > 0 {
-        return Err(boxed(ApplyError::Checks { host: session.name(), count: failed, total: outcomes.len() }));
+        return Err(boxed(ApplyError::Checks {
+            host: session.name(),
+            count: failed,
+            total: outcomes.len(),
+        }));
     }
     let time = start.elapsed().as_secs_f64();
     anstream::println!("{} checks passed in {time:.1} s.", outcomes.len());

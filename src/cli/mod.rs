@@ -45,7 +45,11 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // Only an earlier installation makes this an error, and then there is a provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             anstream::eprintln!("error: the program could not start its threads: {error}");

@@ -22,7 +22,13 @@ pub(super) async fn run(args: &Args) -> Exit {
     let desired = desired(&loaded)?;
     let session = Session::open(args.host.access()).await.map_err(boxed)?;
     let (facts, plan) = session.plan(&desired).await.map_err(boxed)?;
-    show(&plan, &desired, &session, &facts.system.release, args.playbook.verbose);
+    show(
+        &plan,
+        &desired,
+        &session,
+        &facts.system.release,
+        args.playbook.verbose,
+    );
     session.close().await;
     Ok(match (args.detailed_exitcode, plan.changes.is_empty()) {
         (true, false) => ExitCode::from(2),

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use tokio::task::spawn_blocking;
 
-use super::common::{
-    PlaybookArgs, ask, boxed, desired, is_interactive, run_and_verify, run_checks, show,
-};
+use super::common::{PlaybookArgs, ask, boxed, desired, is_interactive, run_and_verify, run_checks, show};
 use super::{Exit, Failure};
 use crate::desired::Desired;
-use crate::host::rehearsal::{Base, BootOptions, Image, Missing, Rehearsal, RehearsalError, image, install, missing};
+use crate::host::rehearsal::{
+    Base, BootOptions, Image, Missing, Rehearsal, RehearsalError, image, install, missing,
+};
 use crate::host::ssh::Options;
 use crate::host::target::Target;
 use crate::session::Session;
@@ -43,7 +43,9 @@ enum CannotRehearse {
     #[diagnostic(help("install them with `apt-get install {}`, or answer yes (--yes in a script)", .0.join(" ")))]
     Declined(Vec<&'static str>),
     #[error("the second plan is not empty")]
-    #[diagnostic(help("an apply that does not converge is a bug in the playbook or in a kind; the plan stands above"))]
+    #[diagnostic(help(
+        "an apply that does not converge is a bug in the playbook or in a kind; the plan stands above"
+    ))]
     NotEmpty,
     #[error("the rehearsal was interrupted")]
     #[diagnostic(help("the host has been removed"))]
@@ -54,7 +56,11 @@ enum CannotRehearse {
 }
 
 fn list(missing: &[Missing]) -> String {
-    missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", no ")
+    missing
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", no ")
 }
 
 /// How long each part took.
@@ -67,7 +73,12 @@ impl Timings {
     }
 
     fn text(&self) -> String {
-        let width = self.0.iter().map(|(what, _)| what.len()).max().unwrap_or_default();
+        let width = self
+            .0
+            .iter()
+            .map(|(what, _)| what.len())
+            .max()
+            .unwrap_or_default();
         self.0.iter().fold(String::new(), |text, (what, time)| {
             text + &format!("  {what:width$}  {:>6.1} s\n", time.as_secs_f64())
         })
@@ -106,7 +117,11 @@ pub(super) async fn run(args: &Args) -> Exit {
     }
     outcome?;
     timings.add("in all", start);
-    anstream::println!("\nThe rehearsal of {} went through.\n{}", desired.name, timings.text());
+    anstream::println!(
+        "\nThe rehearsal of {} went through.\n{}",
+        desired.name,
+        timings.text()
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -122,7 +137,10 @@ fn prepare(yes: bool) -> Result<(), Failure> {
     if packages.is_empty() {
         return Ok(());
     }
-    anstream::println!("A rehearsal needs packages that this machine lacks: {}", packages.join(", "));
+    anstream::println!(
+        "A rehearsal needs packages that this machine lacks: {}",
+        packages.join(", ")
+    );
     if !yes && is_interactive() && !ask("Install them now?") {
         return Err(boxed(CannotRehearse::Declined(packages)));
     }
@@ -144,12 +162,22 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RehearsalError> + Send + 'static,
 ) -> Result<T, Failure> {
     let done = spawn_blocking(work).await;
-    done.map_err(|error| boxed(CannotRehearse::Task(error.to_string())))?.map_err(boxed)
+    done.map_err(|error| boxed(CannotRehearse::Task(error.to_string())))?
+        .map_err(boxed)
 }
 
-async fn rehearse(host: &Rehearsal, desired: &Desired, verbose: bool, timings: &mut Timings) -> Result<(), Failure> {
+async fn rehearse(
+    host: &Rehearsal,
+    desired: &Desired,
+    verbose: bool,
+    timings: &mut Timings,
+) -> Result<(), Failure> {
     let access = Access {
-        target: Target { user: Some("root".into()), host: host.address().to_string(), port: None },
+        target: Target {
+            user: Some("root".into()),
+            host: host.address().to_string(),
+            port: None,
+        },
         options: Options {
             identity: Some(host.identity().to_path_buf()),
             known_hosts: Some(host.known_hosts().to_path_buf()),

@@ -11,7 +11,9 @@ pub enum DecodeError {
     Cut(usize),
     /// It is not the probe's answer.
     #[error("the host did not answer the probe: {0:?}")]
-    #[diagnostic(help("its login shell or a startup file may print text; log in with ssh and see what comes first"))]
+    #[diagnostic(help(
+        "its login shell or a startup file may print text; log in with ssh and see what comes first"
+    ))]
     Foreign(String),
 }
 
@@ -64,7 +66,10 @@ fn frame<'a>(bytes: &'a [u8], at: &mut usize) -> Result<Frame<'a>, DecodeError> 
     let header = std::str::from_utf8(&rest[..newline]).map_err(|_| foreign())?;
     let mut words = header.strip_prefix('@').ok_or_else(foreign)?.splitn(3, ' ');
     let kind = words.next().unwrap_or_default();
-    let length: usize = words.next().and_then(|word| word.parse().ok()).ok_or_else(foreign)?;
+    let length: usize = words
+        .next()
+        .and_then(|word| word.parse().ok())
+        .ok_or_else(foreign)?;
     let name = words.next().unwrap_or_default();
     let start = newline + 1;
     let end = start.checked_add(length).ok_or_else(foreign)?;
@@ -72,17 +77,26 @@ fn frame<'a>(bytes: &'a [u8], at: &mut usize) -> Result<Frame<'a>, DecodeError> 
         return Err(DecodeError::Cut(bytes.len()));
     }
     *at += end + 1;
-    Ok(Frame { kind, name, body: &rest[start..end] })
+    Ok(Frame {
+        kind,
+        name,
+        body: &rest[start..end],
+    })
 }
 
 fn pairs(text: &str) -> std::collections::HashMap<String, String> {
-    let pair = |line: &str| line.split_once(' ').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let pair = |line: &str| {
+        line.split_once(' ')
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    };
     text.lines().filter_map(pair).collect()
 }
 
 fn system(text: &str) -> System {
     let field = |name: &str| {
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         value.unwrap_or_default().trim().to_owned()
     };
     System {
@@ -97,7 +111,9 @@ fn system(text: &str) -> System {
 
 fn paths(text: &str, facts: &mut Facts) {
     for line in text.lines() {
-        let Some((path, fact)) = path_line(line) else { continue };
+        let Some((path, fact)) = path_line(line) else {
+            continue;
+        };
         facts.paths.insert(path, fact);
     }
 }
@@ -109,7 +125,13 @@ fn path_line(line: &str) -> Option<(String, PathFact)> {
     let size = fields.next()?.parse().ok()?;
     let owner = fields.next()?.to_owned();
     let (path, target) = fields.next()?.split_once('\t')?;
-    let fact = PathFact { kind, mode: format!("{mode:0>4}"), owner, size, target: target.to_owned() };
+    let fact = PathFact {
+        kind,
+        mode: format!("{mode:0>4}"),
+        owner,
+        size,
+        target: target.to_owned(),
+    };
     Some((path.to_owned(), fact))
 }
 
@@ -146,7 +168,10 @@ fn users(text: &str, facts: &mut Facts) {
     for line in text.lines() {
         let fields: Vec<&str> = line.split(':').collect();
         if let [name, _, _, _, _, home, shell] = fields[..] {
-            let fact = UserFact { home: home.to_owned(), shell: shell.to_owned() };
+            let fact = UserFact {
+                home: home.to_owned(),
+                shell: shell.to_owned(),
+            };
             facts.users.insert(name.to_owned(), fact);
         }
     }
@@ -156,7 +181,11 @@ fn groups(text: &str, facts: &mut Facts) {
     for line in text.lines() {
         let fields: Vec<&str> = line.split(':').collect();
         if let [name, _, _, members] = fields[..] {
-            let members = members.split(',').filter(|member| !member.is_empty()).map(str::to_owned).collect();
+            let members = members
+                .split(',')
+                .filter(|member| !member.is_empty())
+                .map(str::to_owned)
+                .collect();
             facts.groups.insert(name.to_owned(), members);
         }
     }
@@ -166,11 +195,16 @@ fn groups(text: &str, facts: &mut Facts) {
 fn units(questions: &Questions, text: &str, facts: &mut Facts) {
     for (name, block) in questions.units.iter().zip(text.split("\n\n")) {
         let field = |key: &str| {
-            let value = block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            let value = block
+                .lines()
+                .find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
             value.unwrap_or_default().to_owned()
         };
-        let fact =
-            UnitFact { load: field("LoadState"), active: field("ActiveState"), file: field("UnitFileState") };
+        let fact = UnitFact {
+            load: field("LoadState"),
+            active: field("ActiveState"),
+            file: field("UnitFileState"),
+        };
         facts.units.insert(name.clone(), fact);
     }
 }

@@ -75,7 +75,10 @@ pub fn script(questions: &Questions) -> String {
     let mut shown = String::new();
     for ((path, sha256), reveal) in &questions.contents {
         // A secret may stand in the old file as in the new one, so neither is read.
-        let hidden = questions.contents.iter().any(|((other, _), reveal)| other == path && !reveal);
+        let hidden = questions
+            .contents
+            .iter()
+            .any(|((other, _), reveal)| other == path && !reveal);
         if *reveal && !hidden && shown != *path {
             let path_word = shell::quote(path);
             let _ = writeln!(text, "[ -f {path_word} ] && content {sha256} {path_word} {SHOWN}");
@@ -85,7 +88,11 @@ pub fn script(questions: &Questions) -> String {
     text.push_str("}\n");
     let mut nested = "fast".to_owned();
     for (index, (name, body)) in questions.scripts.iter().enumerate() {
-        let _ = writeln!(text, "q{index}() {{ say script {} \"$(\n{body}\n)\"; }}", shell::quote(name));
+        let _ = writeln!(
+            text,
+            "q{index}() {{ say script {} \"$(\n{body}\n)\"; }}",
+            shell::quote(name)
+        );
         // A pipeline runs its stages side by side and `cat` keeps the answers in order: no file is needed.
         nested = format!("q{index} | {{ {nested}; cat; }}");
     }

@@ -42,13 +42,20 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
         return Err(PlanError::Lacks(facts.system.lacks.clone()));
     }
     if facts.system.uid != "0" {
-        return Err(PlanError::NotRoot { uid: facts.system.uid.clone() });
+        return Err(PlanError::NotRoot {
+            uid: facts.system.uid.clone(),
+        });
     }
     let providers = Providers::of(&desired.entries);
     let mut changed = HashSet::new();
     let mut changes = Vec::new();
     for entry in &desired.entries {
-        let context = Context { facts, entries: &desired.entries, providers: &providers, changed: &changed };
+        let context = Context {
+            facts,
+            entries: &desired.entries,
+            providers: &providers,
+            changed: &changed,
+        };
         let mut own = entry.resource.diff(&context)?;
         if !own.is_empty() {
             changed.insert(entry.resource.id().clone());

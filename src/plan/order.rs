@@ -15,8 +15,11 @@ pub fn order(mut entries: Vec<Entry>) -> Result<Vec<Entry>, String> {
         return Err(format!("two resources have the id `{}`", pair[0]));
     }
     let providers = Providers::of(&entries);
-    let needs: Vec<Vec<usize>> =
-        entries.iter().enumerate().map(|(index, entry)| needs(index, entry, &providers)).collect();
+    let needs: Vec<Vec<usize>> = entries
+        .iter()
+        .enumerate()
+        .map(|(index, entry)| needs(index, entry, &providers))
+        .collect();
     let mut placed = vec![false; entries.len()];
     let mut order = Vec::with_capacity(entries.len());
     while order.len() < entries.len() {
@@ -28,7 +31,10 @@ pub fn order(mut entries: Vec<Entry>) -> Result<Vec<Entry>, String> {
         order.push(next);
     }
     let mut slots: Vec<Option<Entry>> = entries.into_iter().map(Some).collect();
-    Ok(order.into_iter().filter_map(|index| slots[index].take()).collect())
+    Ok(order
+        .into_iter()
+        .filter_map(|index| slots[index].take())
+        .collect())
 }
 
 fn needs(index: usize, entry: &Entry, providers: &Providers) -> Vec<usize> {
@@ -46,7 +52,9 @@ fn circle(entries: &[Entry], needs: &[Vec<usize>], placed: &[bool]) -> String {
     while let Some(index) = at {
         if let Some(start) = path.iter().position(|seen| *seen == index) {
             let names = path[start..].iter().chain([&index]);
-            let names: Vec<&str> = names.map(|index| entries[*index].resource.id().as_str()).collect();
+            let names: Vec<&str> = names
+                .map(|index| entries[*index].resource.id().as_str())
+                .collect();
             return format!("these need each other in a circle: {}", names.join(" → "));
         }
         path.push(index);
@@ -86,12 +94,19 @@ mod tests {
         let paths = |texts: &[&str]| texts.iter().map(|text| Ref::Path((*text).into())).collect();
         let resource = Fake(Id::new("k", name), paths(provides), paths(needs));
         let after = after.iter().map(|id| Id::parse(id)).collect();
-        Entry { resource: Box::new(resource), kind, after }
+        Entry {
+            resource: Box::new(resource),
+            kind,
+            after,
+        }
     }
 
     fn names(entries: Vec<Entry>) -> Vec<String> {
         let ordered = order(entries).expect("an order");
-        ordered.iter().map(|entry| entry.resource.id().as_str().to_owned()).collect()
+        ordered
+            .iter()
+            .map(|entry| entry.resource.id().as_str().to_owned())
+            .collect()
     }
 
     #[test]
@@ -107,7 +122,10 @@ mod tests {
 
     #[test]
     fn a_circle_is_named() {
-        let entries = vec![entry(0, "a", &["/a"], &["/b"], &[]), entry(0, "b", &["/b"], &["/a"], &[])];
+        let entries = vec![
+            entry(0, "a", &["/a"], &["/b"], &[]),
+            entry(0, "b", &["/b"], &["/a"], &[]),
+        ];
         let error = order(entries).expect_err("a circle");
         assert_eq!(error, "these need each other in a circle: k.a → k.b → k.a");
     }
@@ -115,7 +133,10 @@ mod tests {
     #[test]
     fn one_id_twice_is_refused() {
         let entries = vec![entry(0, "a", &[], &[], &[]), entry(1, "a", &[], &[], &[])];
-        assert_eq!(order(entries).expect_err("twice"), "two resources have the id `k.a`");
+        assert_eq!(
+            order(entries).expect_err("twice"),
+            "two resources have the id `k.a`"
+        );
     }
 
     proptest! {

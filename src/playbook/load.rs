@@ -52,13 +52,23 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, PlaybookError>
     let mut secrets = Secrets::default();
     let mut given: Vec<(String, parse::Var)> = Vec::new();
     if overrides.rehearsal {
-        given.extend(head.rehearsal.vars.iter().map(|(name, value)| (name.0.clone(), value.clone())));
+        given.extend(
+            head.rehearsal
+                .vars
+                .iter()
+                .map(|(name, value)| (name.0.clone(), value.clone())),
+        );
     }
     if let Some(vars) = &overrides.vars {
         let values = parse::vars(&vars.display().to_string(), &read(vars)?)?;
         given.extend(values.into_iter().map(|(name, value)| (name.0, value)));
     }
-    given.extend(overrides.set.iter().map(|(name, value)| (name.clone(), parse::Var(Some(value.clone())))));
+    given.extend(
+        overrides
+            .set
+            .iter()
+            .map(|(name, value)| (name.clone(), parse::Var(Some(value.clone())))),
+    );
     for (name, _) in &given {
         if !head.vars.contains_key(&Name(name.clone())) {
             let known = nearest(name, head.vars.keys().map(|name| name.0.as_str()));
@@ -69,17 +79,25 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, PlaybookError>
         }
     }
     for (name, placed) in &head.vars {
-        let value = given.iter().rev().find(|(key, _)| *key == name.0).map_or(&placed.value, |(_, value)| value);
+        let value = given
+            .iter()
+            .rev()
+            .find(|(key, _)| *key == name.0)
+            .map_or(&placed.value, |(_, value)| value);
         let value = parse::expand_var(&scope, value)
             .map_err(|cause| PlaybookError::at(&file, &text, placed.line, placed.column, cause))?;
         scope.set(&name.0, value);
     }
     for (name, placed) in &head.secrets {
         let at = |message: String, help: &str| {
-            PlaybookError::at(&file, &text, placed.line, placed.column, message).with_help(Some(help.to_owned()))
+            PlaybookError::at(&file, &text, placed.line, placed.column, message)
+                .with_help(Some(help.to_owned()))
         };
         if head.vars.contains_key(name) {
-            return Err(at(format!("`{name}` is a var as well as a secret"), "rename one of the two"));
+            return Err(at(
+                format!("`{name}` is a var as well as a secret"),
+                "rename one of the two",
+            ));
         }
         let value = secret(&placed.value, &directory).map_err(|(message, help)| at(message, help))?;
         secrets.add(&value);
@@ -87,8 +105,20 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, PlaybookError>
     }
     let scope = Rc::new(scope);
     let playbook = parse::playbook(&file, &text, &scope)?;
-    let var_lines = head.vars.iter().map(|(name, placed)| (name.0.clone(), placed.line)).collect();
-    Ok(Loaded { playbook, file, text, directory, scope, secrets, var_lines })
+    let var_lines = head
+        .vars
+        .iter()
+        .map(|(name, placed)| (name.0.clone(), placed.line))
+        .collect();
+    Ok(Loaded {
+        playbook,
+        file,
+        text,
+        directory,
+        scope,
+        secrets,
+        var_lines,
+    })
 }
 
 fn read(path: &Path) -> Result<String, PlaybookError> {
@@ -102,15 +132,25 @@ fn read(path: &Path) -> Result<String, PlaybookError> {
 
 fn secret(source: &parse::SecretSource, directory: &Path) -> Result<String, (String, &'static str)> {
     match (&source.env, &source.file) {
-        (Some(name), None) => std::env::var(&name.0)
-            .map_err(|_| (format!("the environment variable `{name}` is not set"), "set it, and run again")),
+        (Some(name), None) => std::env::var(&name.0).map_err(|_| {
+            (
+                format!("the environment variable `{name}` is not set"),
+                "set it, and run again",
+            )
+        }),
         (None, Some(file)) => {
             let path = directory.join(&file.0);
             let text = std::fs::read_to_string(&path).map_err(|error| {
-                (format!("{} cannot be read: {error}", path.display()), "make the file, readable for you alone")
+                (
+                    format!("{} cannot be read: {error}", path.display()),
+                    "make the file, readable for you alone",
+                )
             })?;
             Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
         }
-        _ => Err(("a secret has one source".into(), "write `{ env: NAME }` or `{ file: PATH }`")),
+        _ => Err((
+            "a secret has one source".into(),
+            "write `{ env: NAME }` or `{ file: PATH }`",
+        )),
     }
 }

@@ -30,7 +30,12 @@ pub struct PlaybookError {
 impl PlaybookError {
     /// An error that belongs to no line of a file.
     pub fn plain(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { message: message.into(), help: Some(help.into()), source_code: None, span: None }
+        Self {
+            message: message.into(),
+            help: Some(help.into()),
+            source_code: None,
+            span: None,
+        }
     }
 
     /// An error at a line and column (both from 1, the column in characters) of `text`.
@@ -52,13 +57,24 @@ impl PlaybookError {
 
 /// The word at a line and column, as bytes of `text`.
 fn span(text: &str, line: usize, column: usize) -> SourceSpan {
-    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let start: usize = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
     let rest = &text[start..];
     let rest = rest.split('\n').next().unwrap_or_default();
-    let skip: usize = rest.chars().take(column.saturating_sub(1)).map(char::len_utf8).sum();
+    let skip: usize = rest
+        .chars()
+        .take(column.saturating_sub(1))
+        .map(char::len_utf8)
+        .sum();
     let word = &rest[skip..];
     let end = word.find([' ', ',', '}', ']']).unwrap_or(word.len());
-    let end = word[..end].strip_suffix(':').map_or(end, str::len).max(usize::from(!word.is_empty()));
+    let end = word[..end]
+        .strip_suffix(':')
+        .map_or(end, str::len)
+        .max(usize::from(!word.is_empty()));
     SourceSpan::from((start + skip, if word.is_char_boundary(end) { end } else { 0 }))
 }
 

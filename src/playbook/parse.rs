@@ -28,7 +28,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
         let spanned = Spanned::<T>::deserialize(deserializer)?;
         let place = |number: u64| usize::try_from(number).unwrap_or(1);
         let at = spanned.referenced;
-        Ok(Self { line: place(at.line()), column: place(at.column()), value: spanned.value })
+        Ok(Self {
+            line: place(at.line()),
+            column: place(at.column()),
+            value: spanned.value,
+        })
     }
 }
 
@@ -124,8 +128,10 @@ pub fn vars(file: &str, text: &str) -> Result<IndexMap<Name, Var>, PlaybookError
 
 fn from_str<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, PlaybookError> {
     if let Some((line, column)) = leading_tab(text) {
-        return Err(PlaybookError::at(file, text, line, column, "a tab stands where YAML wants blanks")
-            .with_help(Some("indent with blanks".into())));
+        return Err(
+            PlaybookError::at(file, text, line, column, "a tab stands where YAML wants blanks")
+                .with_help(Some("indent with blanks".into())),
+        );
     }
     let mut options = Options::default();
     options.with_snippet = false;
@@ -136,23 +142,37 @@ fn leading_tab(text: &str) -> Option<(usize, usize)> {
     text.lines().enumerate().find_map(|(index, line)| {
         let indent = &line[..line.len() - line.trim_start().len()];
         let blank = line.trim().is_empty();
-        indent.find('\t').filter(|_| !blank).map(|column| (index + 1, column + 1))
+        indent
+            .find('\t')
+            .filter(|_| !blank)
+            .map(|column| (index + 1, column + 1))
     })
 }
 
 fn explain(file: &str, text: &str, error: &Error) -> PlaybookError {
     let (message, help) = match error.without_snippet() {
         Error::SerdeUnknownField { field, expected, .. } => (
-            format!("`{field}` is not a key here{}", nearest(field, expected.iter().copied())),
+            format!(
+                "`{field}` is not a key here{}",
+                nearest(field, expected.iter().copied())
+            ),
             Some(format!("known keys: {}", expected.join(", "))),
         ),
-        Error::SerdeUnknownVariant { variant, expected, .. } => (
-            format!("`{variant}` is not a value here{}", nearest(variant, expected.iter().copied())),
+        Error::SerdeUnknownVariant {
+            variant, expected, ..
+        } => (
+            format!(
+                "`{variant}` is not a value here{}",
+                nearest(variant, expected.iter().copied())
+            ),
             Some(format!("known values: {}", expected.join(", "))),
         ),
         Error::SerdeMissingField { field, .. } => (format!("`{field}` is missing here"), None),
         Error::DuplicateMappingKey { key, .. } => (
-            format!("`{}` stands twice in one mapping", key.as_deref().unwrap_or("this key")),
+            format!(
+                "`{}` stands twice in one mapping",
+                key.as_deref().unwrap_or("this key")
+            ),
             Some("names are identities: remove one of the two, or rename it".into()),
         ),
         other => (first_line(&other.to_string()), None),

@@ -39,7 +39,10 @@ impl From<PlaybookError> for Problem {
 impl Problem {
     /// A problem at the declaration with its remedy.
     pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::Here { message: message.into(), help: Some(help.into()) }
+        Self::Here {
+            message: message.into(),
+            help: Some(help.into()),
+        }
     }
 }
 
@@ -94,7 +97,11 @@ pub struct Render<'a> {
 impl<'a> Render<'a> {
     /// Adds a resource of the kind that is being rendered.
     pub fn push(&mut self, resource: impl Resource + 'static) {
-        self.entries.push(Entry { resource: Box::new(resource), kind: self.kind, after: self.after.clone() });
+        self.entries.push(Entry {
+            resource: Box::new(resource),
+            kind: self.kind,
+            after: self.after.clone(),
+        });
     }
 
     /// Whether a resource with this id is there already.
@@ -104,7 +111,9 @@ impl<'a> Render<'a> {
 
     /// Says that `package` must be installed for `because`.
     pub fn needs_package(&mut self, package: &str, because: &str) {
-        self.packages.entry(package.to_owned()).or_insert_with(|| because.to_owned());
+        self.packages
+            .entry(package.to_owned())
+            .or_insert_with(|| because.to_owned());
     }
 
     /// Says that `unit`, which `package` brings, must be enabled and running.
@@ -142,7 +151,10 @@ impl<'a> Render<'a> {
                 let shipped: Vec<&str> = template::shipped_names().collect();
                 return Err(Problem::new(
                     format!("the template {} cannot be read: {error}", local.display()),
-                    format!("name a file beside the playbook, or one of: {}", shipped.join(", ")),
+                    format!(
+                        "name a file beside the playbook, or one of: {}",
+                        shipped.join(", ")
+                    ),
                 ));
             }
         };
@@ -197,8 +209,20 @@ impl<'a> Render<'a> {
                 return Err(self.locate(Problem::new(message, help), placed));
             }
         }
-        let Loaded { file, text, scope, playbook, secrets, var_lines, .. } = self.loaded;
-        let ids: Vec<&str> = self.entries.iter().map(|entry| entry.resource.id().as_str()).collect();
+        let Loaded {
+            file,
+            text,
+            scope,
+            playbook,
+            secrets,
+            var_lines,
+            ..
+        } = self.loaded;
+        let ids: Vec<&str> = self
+            .entries
+            .iter()
+            .map(|entry| entry.resource.id().as_str())
+            .collect();
         for (id, line, column) in &self.awaited {
             if !ids.contains(&id.as_str()) {
                 let near = scope::nearest(id.as_str(), ids.iter().copied());
@@ -207,13 +231,21 @@ impl<'a> Render<'a> {
             }
         }
         let unused = var_lines.iter().filter(|(name, _)| !scope.is_used(name));
-        let warnings = unused.map(|(name, line)| format!("{file}:{line}: the var `{name}` is used nowhere")).collect();
+        let warnings = unused
+            .map(|(name, line)| format!("{file}:{line}: the var `{name}` is used nowhere"))
+            .collect();
         let checks = checks::render(playbook);
         let entries = order::order(self.entries).map_err(|cycle| {
             PlaybookError::plain(cycle, "take one `after` or one reference out of the circle")
         })?;
         let name = playbook.name.0.clone();
-        Ok(Desired { name, entries, checks, secrets: secrets.clone(), warnings })
+        Ok(Desired {
+            name,
+            entries,
+            checks,
+            secrets: secrets.clone(),
+            warnings,
+        })
     }
 }
 

@@ -110,14 +110,18 @@ fn one_line(text: &str) -> Result<String, String> {
 
 fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
 }
 
 fn name(text: &str) -> Result<String, String> {
     if is_name(text) {
         return Ok(text.to_owned());
     }
-    Err(format!("`{text}` is not a name: letters, digits, `_`, `.` and `-`, the first no `.` or `-`"))
+    Err(format!(
+        "`{text}` is not a name: letters, digits, `_`, `.` and `-`, the first no `.` or `-`"
+    ))
 }
 
 fn number<T: FromStr>(text: &str, what: &str) -> Result<T, String> {
@@ -239,7 +243,11 @@ mod tests {
         assert_eq!("0640".parse::<Mode>().map(|mode| mode.0), Ok("0640".into()));
         assert!("0o644".parse::<Mode>().is_err());
         assert!("888".parse::<Mode>().is_err());
-        assert!("no".parse::<Flag>().expect_err("not a flag").contains("write `true` or `false`"));
+        assert!(
+            "no".parse::<Flag>()
+                .expect_err("not a flag")
+                .contains("write `true` or `false`")
+        );
         assert!("0".parse::<Port>().is_err());
         assert_eq!("/opt//".parse::<AbsPath>().map(|path| path.0), Ok("/opt".into()));
         assert!("/opt/../etc".parse::<AbsPath>().is_err());

@@ -4,19 +4,42 @@ const FIELDS: [(&str, u32, u32, &[&str]); 5] = [
     ("minute", 0, 59, &[]),
     ("hour", 0, 23, &[]),
     ("day of month", 1, 31, &[]),
-    ("month", 1, 12, &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]),
-    ("day of week", 0, 7, &["sun", "mon", "tue", "wed", "thu", "fri", "sat"]),
+    (
+        "month",
+        1,
+        12,
+        &[
+            "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+        ],
+    ),
+    (
+        "day of week",
+        0,
+        7,
+        &["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
+    ),
 ];
 
-const NICKNAMES: [&str; 8] =
-    ["@reboot", "@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
+const NICKNAMES: [&str; 8] = [
+    "@reboot",
+    "@yearly",
+    "@annually",
+    "@monthly",
+    "@weekly",
+    "@daily",
+    "@midnight",
+    "@hourly",
+];
 
 /// Checks a schedule and writes its fields one blank apart.
 pub(super) fn parse(text: &str) -> Result<String, String> {
     if text.starts_with('@') {
         return match NICKNAMES.contains(&text) {
             true => Ok(text.to_owned()),
-            false => Err(format!("`{text}` is not a schedule: cron knows {}", NICKNAMES.join(", "))),
+            false => Err(format!(
+                "`{text}` is not a schedule: cron knows {}",
+                NICKNAMES.join(", ")
+            )),
         };
     }
     let fields: Vec<&str> = text.split_whitespace().collect();
@@ -28,7 +51,9 @@ pub(super) fn parse(text: &str) -> Result<String, String> {
     for (field, (what, low, high, names)) in fields.iter().zip(FIELDS) {
         let valid = field.split(',').all(|part| is_valid(part, low, high, names));
         if !valid {
-            return Err(format!("`{field}` is not a {what}: {low} to {high}, `*`, a range, a list or a step"));
+            return Err(format!(
+                "`{field}` is not a {what}: {low} to {high}, `*`, a range, a list or a step"
+            ));
         }
     }
     Ok(fields.join(" "))
@@ -62,7 +87,13 @@ mod tests {
 
     #[test]
     fn what_cron_reads_is_taken() {
-        for text in ["*/5 * * * *", "0 2 * * *", "0,30 8-18/2 1 jan-mar mon-fri", "@daily", "5  4 * * 7"] {
+        for text in [
+            "*/5 * * * *",
+            "0 2 * * *",
+            "0,30 8-18/2 1 jan-mar mon-fri",
+            "@daily",
+            "5  4 * * 7",
+        ] {
             assert!(parse(text).is_ok(), "{text}");
         }
         assert_eq!(parse("5  4 * * 7"), Ok("5 4 * * 7".into()));
@@ -70,9 +101,21 @@ mod tests {
 
     #[test]
     fn what_cron_would_ignore_is_refused() {
-        for text in ["* * * *", "60 * * * *", "*/0 * * * *", "5/10 * * * *", "30-10 * * * *", "@often", "a * * * *"] {
+        for text in [
+            "* * * *",
+            "60 * * * *",
+            "*/0 * * * *",
+            "5/10 * * * *",
+            "30-10 * * * *",
+            "@often",
+            "a * * * *",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
-        assert!(parse("61 * * * *").expect_err("no minute").contains("not a minute: 0 to 59"));
+        assert!(
+            parse("61 * * * *")
+                .expect_err("no minute")
+                .contains("not a minute: 0 to 59")
+        );
     }
 }

@@ -26,7 +26,9 @@ impl Scope {
 
     /// All names and values, in the order of their declaration.
     pub fn values(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        self.values.iter().map(|(name, value)| (name.as_str(), value.as_deref()))
+        self.values
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_deref()))
     }
 
     /// Marks a name as used.
@@ -84,7 +86,9 @@ pub fn expand_in(text: &str, scope: &Scope) -> Result<Option<String>, String> {
             expanded.push_str("${");
             rest = after;
         } else if let Some(after) = rest.strip_prefix("${") {
-            let end = after.find('}').ok_or("a `${` without its `}`; write `$${` for the two characters")?;
+            let end = after
+                .find('}')
+                .ok_or("a `${` without its `}`; write `$${` for the two characters")?;
             let name = &after[..end];
             let value = scope.look_up(name)?;
             expanded.push_str(value.ok_or_else(|| {
@@ -130,7 +134,10 @@ mod tests {
     #[test]
     fn variables_are_put_in() {
         let scope = scope();
-        assert_eq!(expand_in("127.0.0.1:${port}/$x", &scope), Ok(Some("127.0.0.1:8080/$x".into())));
+        assert_eq!(
+            expand_in("127.0.0.1:${port}/$x", &scope),
+            Ok(Some("127.0.0.1:8080/$x".into()))
+        );
         assert_eq!(expand_in("$${port}", &scope), Ok(Some("${port}".into())));
         assert_eq!(expand_in("${domain}", &scope), Ok(None));
         assert!(scope.is_used("port"));
@@ -139,9 +146,21 @@ mod tests {
     #[test]
     fn what_cannot_be_put_in_says_why() {
         let scope = scope();
-        assert!(expand_in("${prot}", &scope).expect_err("unknown").contains("did you mean `port`?"));
-        assert!(expand_in("https://${domain}", &scope).expect_err("null").contains("is null"));
-        assert!(expand_in("a ${port", &scope).expect_err("open").contains("without its"));
+        assert!(
+            expand_in("${prot}", &scope)
+                .expect_err("unknown")
+                .contains("did you mean `port`?")
+        );
+        assert!(
+            expand_in("https://${domain}", &scope)
+                .expect_err("null")
+                .contains("is null")
+        );
+        assert!(
+            expand_in("a ${port", &scope)
+                .expect_err("open")
+                .contains("without its")
+        );
     }
 
     proptest! {

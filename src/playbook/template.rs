@@ -11,16 +11,28 @@ use super::scope::nearest;
 const SHIPPED: &[(&str, &str)] = &[
     ("backup.sh.hbs", include_str!("../../templates/backup.sh.hbs")),
     ("cron.hbs", include_str!("../../templates/cron.hbs")),
-    ("logrotate.conf.hbs", include_str!("../../templates/logrotate.conf.hbs")),
+    (
+        "logrotate.conf.hbs",
+        include_str!("../../templates/logrotate.conf.hbs"),
+    ),
     ("monitor.sh.hbs", include_str!("../../templates/monitor.sh.hbs")),
     ("nginx.conf.hbs", include_str!("../../templates/nginx.conf.hbs")),
-    ("reload-nginx.sh.hbs", include_str!("../../templates/reload-nginx.sh.hbs")),
-    ("supervisor.conf.hbs", include_str!("../../templates/supervisor.conf.hbs")),
+    (
+        "reload-nginx.sh.hbs",
+        include_str!("../../templates/reload-nginx.sh.hbs"),
+    ),
+    (
+        "supervisor.conf.hbs",
+        include_str!("../../templates/supervisor.conf.hbs"),
+    ),
 ];
 
 /// The text of a template that ships with the program.
 pub fn shipped(name: &str) -> Option<&'static str> {
-    SHIPPED.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+    SHIPPED
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, text)| *text)
 }
 
 /// The shipped templates' names.
@@ -53,14 +65,29 @@ pub fn render(file: &str, source: &str, values: &Map<String, Value>) -> Result<R
     let template = Template::compile(source).map_err(|error| {
         let (line, column) = error.pos().unwrap_or((1, 1));
         let reason = error.reason().to_string();
-        PlaybookError::at(file, source, line, column, reason.lines().next().unwrap_or("bad template").to_owned())
+        PlaybookError::at(
+            file,
+            source,
+            line,
+            column,
+            reason.lines().next().unwrap_or("bad template").to_owned(),
+        )
     })?;
     let mut names = Names::default();
     names.template(&template, false);
     if let Some((name, line, column)) = names.found.iter().find(|(name, ..)| !values.contains_key(name)) {
         let near = nearest(name, values.keys().map(String::as_str));
-        return Err(PlaybookError::at(file, source, *line, *column, format!("there is no variable `{name}`{near}"))
-            .with_help(Some(format!("known here: {}", values.keys().cloned().collect::<Vec<_>>().join(", ")))));
+        return Err(PlaybookError::at(
+            file,
+            source,
+            *line,
+            *column,
+            format!("there is no variable `{name}`{near}"),
+        )
+        .with_help(Some(format!(
+            "known here: {}",
+            values.keys().cloned().collect::<Vec<_>>().join(", ")
+        ))));
     }
     let mut engine = Handlebars::new();
     engine.set_strict_mode(true);
@@ -70,7 +97,10 @@ pub fn render(file: &str, source: &str, values: &Map<String, Value>) -> Result<R
         let (line, column) = (error.line_no.unwrap_or(1), error.column_no.unwrap_or(1));
         PlaybookError::at(file, source, line, column, error.reason().to_string())
     })?;
-    Ok(Rendered { text, used: names.found.into_iter().map(|(name, ..)| name).collect() })
+    Ok(Rendered {
+        text,
+        used: names.found.into_iter().map(|(name, ..)| name).collect(),
+    })
 }
 
 /// Names of the outermost context that a template reads. Inside `each` and `with` the context is
@@ -129,20 +159,32 @@ mod tests {
     use serde_json::json;
 
     fn with(source: &str, values: Value) -> Result<String, PlaybookError> {
-        let Value::Object(values) = values else { unreachable!("an object") };
+        let Value::Object(values) = values else {
+            unreachable!("an object")
+        };
         render("t.hbs", source, &values).map(|rendered| rendered.text)
     }
 
     #[test]
     fn text_is_never_html_escaped() {
-        assert_eq!(with("a={{a}}", json!({"a": "<&\">"})).expect("renders"), "a=<&\">");
+        assert_eq!(
+            with("a={{a}}", json!({"a": "<&\">"})).expect("renders"),
+            "a=<&\">"
+        );
     }
 
     #[test]
     fn a_missing_variable_has_a_place_even_in_if() {
-        for source in ["x\n{{#if missing}}a{{/if}}", "x\n{{missing}}", "x\n{{#each missing}}{{this}}{{/each}}"] {
+        for source in [
+            "x\n{{#if missing}}a{{/if}}",
+            "x\n{{missing}}",
+            "x\n{{#each missing}}{{this}}{{/each}}",
+        ] {
             let error = with(source, json!({"mising": 1})).expect_err(source);
-            assert_eq!(error.message, "there is no variable `missing` (did you mean `mising`?)");
+            assert_eq!(
+                error.message,
+                "there is no variable `missing` (did you mean `mising`?)"
+            );
             assert_eq!(error.span.map(|span| span.offset()), Some(2), "{source}");
         }
     }

@@ -10,8 +10,14 @@ const CYAN: Style = AnsiColor::Cyan.on_default();
 pub fn text(error: &dyn Diagnostic, colours: bool) -> String {
     let mut text = String::new();
     if error.source_code().is_some() {
-        let theme = if colours { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
+        let theme = if colours {
+            GraphicalTheme::unicode()
+        } else {
+            GraphicalTheme::unicode_nocolor()
+        };
+        let handler = GraphicalReportHandler::new_themed(theme)
+            .with_width(100)
+            .with_links(false);
         if handler.render_report(&mut text, error).is_ok() {
             return text;
         }

@@ -41,9 +41,16 @@ pub fn summary(plan: &Plan) -> String {
         (count(Verb::Remove), "to remove"),
         (count(Verb::Run), "to run"),
     ];
-    let parts: Vec<String> =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-    let word = if plan.changes.len() == 1 { "change" } else { "changes" };
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    let word = if plan.changes.len() == 1 {
+        "change"
+    } else {
+        "changes"
+    };
     format!("{} {word}: {}.", plan.changes.len(), parts.join(", "))
 }
 
@@ -59,7 +66,11 @@ pub fn sign(verb: Verb) -> (char, Style) {
 
 fn write_change(text: &mut String, change: &Change, verbose: bool) {
     let (sign, style) = sign(change.verb);
-    let _ = writeln!(text, "{style}{sign} {}{style:#}  {BOLD}{}{BOLD:#}", change.id, change.summary);
+    let _ = writeln!(
+        text,
+        "{style}{sign} {}{style:#}  {BOLD}{}{BOLD:#}",
+        change.id, change.summary
+    );
     for detail in &change.details {
         match detail {
             Detail::Note(note) => {
@@ -88,7 +99,11 @@ fn write_diff(text: &mut String, path: &str, old: &str, new: &str, verbose: bool
             lines += 1;
             // Every changed line of a file that is there is shown; only new files may be cut.
             if old.is_empty() && lines > SHOWN && !verbose {
-                let _ = writeln!(text, "        {DIM}… {} more lines; -v shows them{DIM:#}", total - SHOWN);
+                let _ = writeln!(
+                    text,
+                    "        {DIM}… {} more lines; -v shows them{DIM:#}",
+                    total - SHOWN
+                );
                 return;
             }
             let (sign, style) = match change.tag() {
@@ -131,13 +146,24 @@ mod tests {
     #[test]
     fn a_plan_shows_the_exact_difference() {
         let file = Id::new("file", "/etc/app.conf");
-        let diff = |old: &str, new: &str| Detail::Diff { path: "/etc/app.conf".into(), old: old.into(), new: new.into() };
+        let diff = |old: &str, new: &str| Detail::Diff {
+            path: "/etc/app.conf".into(),
+            old: old.into(),
+            new: new.into(),
+        };
         let long: String = (0..50).map(|line| format!("line {line}\n")).collect();
         let plan = Plan {
             changes: vec![
                 Change::new(&file, Verb::Update, "update /etc/app.conf")
-                    .detail(diff("a\nb\nc\nd\ne\nf\ng\nh\nold\n", "a\nb\nC\u{1b}[31m\nd\ne\nf\ng\nh\nold"))
-                    .detail(Detail::Field { name: "mode", from: "0600".into(), to: "0640".into() }),
+                    .detail(diff(
+                        "a\nb\nc\nd\ne\nf\ng\nh\nold\n",
+                        "a\nb\nC\u{1b}[31m\nd\ne\nf\ng\nh\nold",
+                    ))
+                    .detail(Detail::Field {
+                        name: "mode",
+                        from: "0600".into(),
+                        to: "0640".into(),
+                    }),
                 Change::new(&Id::new("file", "/new"), Verb::Create, "write /new").detail(diff("", &long)),
                 Change::new(&Id::new("absent", "/x"), Verb::Remove, "remove /x").note("password hunter22"),
                 Change::new(&Id::new("command", "c"), Verb::Run, "run c"),

@@ -38,7 +38,16 @@ impl<'a> Progress<'a> {
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             bar
         });
-        Self { changes, secrets, verbose, bar, started: 0, output: Vec::new(), done: 0, failed: None }
+        Self {
+            changes,
+            secrets,
+            verbose,
+            bar,
+            started: 0,
+            output: Vec::new(),
+            done: 0,
+            failed: None,
+        }
     }
 
     /// Takes the next event of the run's journal.
@@ -62,20 +71,36 @@ impl<'a> Progress<'a> {
             }
             Event::Done { step, at } => {
                 self.done += 1;
-                let line = format!("{GREEN}✓{GREEN:#} {} {DIM}{}{DIM:#}", self.label(*step), self.elapsed(*at));
+                let line = format!(
+                    "{GREEN}✓{GREEN:#} {} {DIM}{}{DIM:#}",
+                    self.label(*step),
+                    self.elapsed(*at)
+                );
                 self.say(&line);
             }
             Event::Failed { step, at } => {
                 self.failed = Some(*step);
-                self.say(&format!("{RED}✗{RED:#} {} {DIM}{}{DIM:#}", self.label(*step), self.elapsed(*at)));
+                self.say(&format!(
+                    "{RED}✗{RED:#} {} {DIM}{}{DIM:#}",
+                    self.label(*step),
+                    self.elapsed(*at)
+                ));
             }
             Event::Confirm | Event::End(_) => {}
         }
     }
 
     fn label(&self, step: usize) -> String {
-        let Some(change) = self.changes.get(step) else { return format!("step {}", step + 1) };
-        let text = format!("[{}/{}] {}  {}", step + 1, self.changes.len(), change.id, change.summary);
+        let Some(change) = self.changes.get(step) else {
+            return format!("step {}", step + 1);
+        };
+        let text = format!(
+            "[{}/{}] {}  {}",
+            step + 1,
+            self.changes.len(),
+            change.id,
+            change.summary
+        );
         self.secrets.redact(&text)
     }
 
@@ -98,16 +123,27 @@ impl<'a> Progress<'a> {
 
     /// What the failed step said, what was done before it and what was not started.
     pub fn failure(&self) -> String {
-        let Some(step) = self.failed else { return String::new() };
+        let Some(step) = self.failed else {
+            return String::new();
+        };
         let mut text = format!("{RED}The step failed:{RED:#} {}\n", self.label(step));
-        let skipped = if self.verbose { 0 } else { self.output.len().saturating_sub(TAIL) };
+        let skipped = if self.verbose {
+            0
+        } else {
+            self.output.len().saturating_sub(TAIL)
+        };
         if skipped > 0 {
             text += &format!("    {DIM}… {skipped} lines before; -v shows them{DIM:#}\n");
         }
         for line in &self.output[skipped..] {
             text += &format!("    {line}\n");
         }
-        let left: Vec<&str> = self.changes.iter().skip(step + 1).map(|change| change.id.as_str()).collect();
+        let left: Vec<&str> = self
+            .changes
+            .iter()
+            .skip(step + 1)
+            .map(|change| change.id.as_str())
+            .collect();
         text += &format!("{} of {} steps were done; ", self.done, self.changes.len());
         text += "the files of the failed one were put back.\n";
         if !left.is_empty() {

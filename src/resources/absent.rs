@@ -30,11 +30,17 @@ impl Section for Absent {
                 let problem = Problem::new(format!("{path} cannot be taken away"), "name what is in it");
                 return Err(cx.locate(problem, placed));
             }
-            if self.0[..index].iter().any(|earlier| earlier.value == placed.value) {
+            if self.0[..index]
+                .iter()
+                .any(|earlier| earlier.value == placed.value)
+            {
                 let problem = Problem::new(format!("{path} stands here twice"), "remove one of the two");
                 return Err(cx.locate(problem, placed));
             }
-            cx.push(Gone { id: Id::new("absent", path), path: path.clone() });
+            cx.push(Gone {
+                id: Id::new("absent", path),
+                path: path.clone(),
+            });
         }
         Ok(())
     }
@@ -56,13 +62,17 @@ impl Resource for Gone {
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        let Some(fact) = cx.facts.path(&self.path) else { return Ok(Vec::new()) };
+        let Some(fact) = cx.facts.path(&self.path) else {
+            return Ok(Vec::new());
+        };
         let what = match fact.kind {
             'd' => "the directory",
             'l' => "the link",
             _ => "the file",
         };
         let change = Change::new(&self.id, Verb::Remove, format!("remove {what} {}", self.path));
-        Ok(vec![change.action(Action::Remove { path: self.path.clone() })])
+        Ok(vec![change.action(Action::Remove {
+            path: self.path.clone(),
+        })])
     }
 }

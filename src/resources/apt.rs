@@ -36,8 +36,15 @@ impl Section for Apt {
             cx.needs_package(&package.0, "");
         }
         if !cx.packages.is_empty() {
-            let packages = cx.packages.iter().map(|(name, why)| (name.clone(), why.clone())).collect();
-            cx.push(Packages { id: Id::new("apt", "packages"), packages });
+            let packages = cx
+                .packages
+                .iter()
+                .map(|(name, why)| (name.clone(), why.clone()))
+                .collect();
+            cx.push(Packages {
+                id: Id::new("apt", "packages"),
+                packages,
+            });
         }
         Ok(())
     }
@@ -105,11 +112,25 @@ impl Resource for Packages {
             1 => "1 package".to_owned(),
             count => format!("{count} packages"),
         };
-        let mut change = Change::new(&self.id, Verb::Create, format!("install {what}: {}", missing.join(", ")));
+        let mut change = Change::new(
+            &self.id,
+            Verb::Create,
+            format!("install {what}: {}", missing.join(", ")),
+        );
         for name in &missing {
-            let version = simulation.version(name).map_or(String::new(), |version| format!(" {version}"));
-            let why = self.packages.iter().find(|(known, _)| known == name).map_or("", |(_, why)| why.as_str());
-            let why = if why.is_empty() { String::new() } else { format!(" (for {why})") };
+            let version = simulation
+                .version(name)
+                .map_or(String::new(), |version| format!(" {version}"));
+            let why = self
+                .packages
+                .iter()
+                .find(|(known, _)| known == name)
+                .map_or("", |(_, why)| why.as_str());
+            let why = if why.is_empty() {
+                String::new()
+            } else {
+                format!(" (for {why})")
+            };
             change = change.note(format!("{name}{version}{why}"));
         }
         let others: Vec<String> = simulation
@@ -119,15 +140,26 @@ impl Resource for Packages {
             .map(|(name, version)| format!("{name} {version}"))
             .collect();
         if !others.is_empty() {
-            change = change.note(format!("with {} more that they depend on: {}", others.len(), others.join(", ")));
+            change = change.note(format!(
+                "with {} more that they depend on: {}",
+                others.len(),
+                others.join(", ")
+            ));
         }
         let refresh = !simulation.fresh || !simulation.errors.is_empty();
         if refresh {
-            let why = if simulation.installs.is_empty() { "; it says then which versions" } else { "" };
+            let why = if simulation.installs.is_empty() {
+                "; it says then which versions"
+            } else {
+                ""
+            };
             change = change.note(format!("the package index is refreshed first{why}"));
         }
         let update = if refresh { "apt update\n" } else { "" };
-        Ok(vec![change.shell(format!("{INSTALL}{update}apt -y install {}", shell::words(missing)))])
+        Ok(vec![change.shell(format!(
+            "{INSTALL}{update}apt -y install {}",
+            shell::words(missing)
+        ))])
     }
 }
 
@@ -157,7 +189,10 @@ impl Simulation {
     }
 
     fn version(&self, name: &str) -> Option<&str> {
-        self.installs.iter().find(|(known, _)| known == name).map(|(_, version)| version.as_str())
+        self.installs
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, version)| version.as_str())
     }
 }
 
@@ -167,7 +202,9 @@ mod tests {
 
     #[test]
     fn a_simulation_names_versions_and_errors() {
-        let read = Simulation::read("fresh\ninst nginx 1.22.1-9\ninst nginx-common 1.22.1-9\nerror Unable to locate package x");
+        let read = Simulation::read(
+            "fresh\ninst nginx 1.22.1-9\ninst nginx-common 1.22.1-9\nerror Unable to locate package x",
+        );
         assert!(read.fresh);
         assert_eq!(read.version("nginx"), Some("1.22.1-9"));
         assert_eq!(read.errors, ["Unable to locate package x"]);

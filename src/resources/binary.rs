@@ -49,13 +49,18 @@ pub fn sources(playbook: &Playbook) -> Vec<(String, Source)> {
     let source = |name: &Name, binary: &Binary| match (&binary.cargo, &binary.path) {
         (Some(directory), _) => {
             let bin = binary.bin.as_ref().unwrap_or(name).0.clone();
-            Some(Source::Cargo { directory: directory.0.clone(), bin })
+            Some(Source::Cargo {
+                directory: directory.0.clone(),
+                bin,
+            })
         }
         (None, Some(path)) => Some(Source::File(path.0.clone())),
         (None, None) => None,
     };
     let named = playbook.binaries.iter();
-    named.filter_map(|(name, placed)| Some((name.0.clone(), source(name, &placed.value)?))).collect()
+    named
+        .filter_map(|(name, placed)| Some((name.0.clone(), source(name, &placed.value)?)))
+        .collect()
 }
 
 impl Declaration for Binary {
@@ -71,11 +76,19 @@ impl Declaration for Binary {
                 }
             }
             (None, Some(_)) => {}
-            _ => return Err(Problem::new("a binary has one source", "give either `cargo` or `path`")),
+            _ => {
+                return Err(Problem::new(
+                    "a binary has one source",
+                    "give either `cargo` or `path`",
+                ));
+            }
         }
         let keep = self.keep.as_ref().map_or(5, |count| count.0) as usize;
         if keep == 0 {
-            return Err(Problem::new("`keep: 0` would remove the live release", "keep 1 or more"));
+            return Err(Problem::new(
+                "`keep: 0` would remove the live release",
+                "keep 1 or more",
+            ));
         }
         let bytes = match cx.artifacts {
             Some(artifacts) => artifacts.get(name).cloned().unwrap_or_default(),
@@ -121,7 +134,11 @@ impl Release {
     /// Releases beyond those that are kept, the oldest last.
     fn surplus<'f>(&self, cx: &'f Context<'_>) -> Vec<&'f String> {
         let others = cx.facts.listing(&self.releases());
-        let live = cx.facts.path(&self.current()).map(|fact| fact.target.clone()).unwrap_or_default();
+        let live = cx
+            .facts
+            .path(&self.current())
+            .map(|fact| fact.target.clone())
+            .unwrap_or_default();
         // The one that has been live until now stays whatever its age: it is the way back.
         let is_live = |name: &String| live == format!("releases/{name}");
         let mut others: Vec<&String> = others.iter().filter(|name| *name != self.release()).collect();
@@ -159,24 +176,32 @@ impl Resource for Release {
         {
             return Err(Refusal {
                 id: self.id.clone(),
-                cause: format!("it is built for {machine}, and the host is {}", cx.facts.system.machine),
+                cause: format!(
+                    "it is built for {machine}, and the host is {}",
+                    cx.facts.system.machine
+                ),
                 mend: "build it for the host's machine, and name the result with `path`".into(),
             });
         }
         let (file, release) = (self.file(), self.release());
         let target = format!("releases/{release}");
         let mut change = Change::new(&self.id, Verb::Create, format!("install release {release}"));
-        let there = cx.facts.path(&file).is_some_and(|fact| fact.mode == "0755" && fact.owner == "root:root")
+        let there = cx
+            .facts
+            .path(&file)
+            .is_some_and(|fact| fact.mode == "0755" && fact.owner == "root:root")
             && cx.facts.has_content(&file, &self.content.sha256);
         if !there {
             let size = self.content.bytes.len();
-            change = change.note(format!("{file} 0755 root:root, {size} bytes")).action(Action::Write {
-                path: file,
-                content: self.content.clone(),
-                mode: "0755".into(),
-                owner: "root:root".into(),
-                validate: None,
-            });
+            change = change
+                .note(format!("{file} 0755 root:root, {size} bytes"))
+                .action(Action::Write {
+                    path: file,
+                    content: self.content.clone(),
+                    mode: "0755".into(),
+                    owner: "root:root".into(),
+                    validate: None,
+                });
         }
         let current = cx.facts.path(&self.current());
         if !current.is_some_and(|fact| fact.kind == 'l' && fact.target == target) {
@@ -188,7 +213,10 @@ impl Resource for Release {
                     to: target.clone(),
                 });
             }
-            change = change.action(Action::Link { path: self.current(), target });
+            change = change.action(Action::Link {
+                path: self.current(),
+                target,
+            });
         }
         let surplus = self.surplus(cx);
         if change.actions.is_empty() && !surplus.is_empty() {
@@ -197,9 +225,15 @@ impl Resource for Release {
         for old in surplus {
             change = change
                 .note(format!("removes release {old}, {} are kept", self.keep))
-                .action(Action::Delete { path: format!("{}/{old}", self.releases()) });
+                .action(Action::Delete {
+                    path: format!("{}/{old}", self.releases()),
+                });
         }
-        Ok(if change.actions.is_empty() { Vec::new() } else { vec![change] })
+        Ok(if change.actions.is_empty() {
+            Vec::new()
+        } else {
+            vec![change]
+        })
     }
 }
 

@@ -48,9 +48,20 @@ pub(super) struct Issued {
 impl Issued {
     fn of(name: &str, certificate: &Certificate) -> Option<Self> {
         let domain = certificate.domain.as_ref()?;
-        let domains = std::iter::once(domain).chain(&certificate.aliases).map(|domain| domain.0.clone());
-        let webroot = certificate.webroot.as_ref().map_or("/var/www/acme", |path| &path.0).to_owned();
-        Some(Self { id: Id::new("certificate", name), name: name.into(), domains: domains.collect(), webroot })
+        let domains = std::iter::once(domain)
+            .chain(&certificate.aliases)
+            .map(|domain| domain.0.clone());
+        let webroot = certificate
+            .webroot
+            .as_ref()
+            .map_or("/var/www/acme", |path| &path.0)
+            .to_owned();
+        Some(Self {
+            id: Id::new("certificate", name),
+            name: name.into(),
+            domains: domains.collect(),
+            webroot,
+        })
     }
 
     /// Where certbot keeps the live files (certbot's documentation, "Where are my certificates?").
@@ -82,9 +93,12 @@ pub(super) fn challenge_id(site: &str) -> Id {
 
 impl Declaration for Certificate {
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
-        let Some(issued) = Issued::of(name, self) else { return Ok(()) };
+        let Some(issued) = Issued::of(name, self) else {
+            return Ok(());
+        };
         let playbook = &cx.loaded.playbook;
-        let uses = |site: &super::nginx::Site| site.certificate.as_ref().is_some_and(|wanted| wanted.0 == name);
+        let uses =
+            |site: &super::nginx::Site| site.certificate.as_ref().is_some_and(|wanted| wanted.0 == name);
         let sites: Vec<Id> = playbook
             .nginx
             .iter()
@@ -98,11 +112,17 @@ impl Declaration for Certificate {
             ));
         }
         let content = cx.template("reload-nginx.sh.hbs", Map::new())?;
-        let hook = ManagedFile::new("/etc/letsencrypt/renewal-hooks/deploy/hostwright-reload-nginx", content)
-            .mode("0755");
+        let hook = ManagedFile::new(
+            "/etc/letsencrypt/renewal-hooks/deploy/hostwright-reload-nginx",
+            content,
+        )
+        .mode("0755");
         let hook_id = Id::new("certificate", "renewal-hook");
         if !cx.has(&hook_id) {
-            cx.push(Plain { id: hook_id, file: hook });
+            cx.push(Plain {
+                id: hook_id,
+                file: hook,
+            });
         }
         cx.needs_unit("certbot.timer", "certbot", issued.id.as_str());
         cx.push(Acme {
@@ -125,8 +145,19 @@ struct Acme {
 
 impl Acme {
     fn command(&self) -> String {
-        let mut words = vec!["certbot", "certonly", "--non-interactive", "--agree-tos", "--webroot"];
-        words.extend(["--webroot-path", &self.issued.webroot, "--cert-name", &self.issued.name]);
+        let mut words = vec![
+            "certbot",
+            "certonly",
+            "--non-interactive",
+            "--agree-tos",
+            "--webroot",
+        ];
+        words.extend([
+            "--webroot-path",
+            &self.issued.webroot,
+            "--cert-name",
+            &self.issued.name,
+        ]);
         words.extend(["--renew-with-new-domains", "--keep-until-expiring"]);
         for domain in &self.issued.domains {
             words.extend(["--domain", domain]);
@@ -182,23 +213,41 @@ impl Resource for Acme {
             let authority = self.server.as_deref().unwrap_or("Let's Encrypt");
             return Ok(vec![
                 Change::new(self.id(), Verb::Create, format!("get a certificate for {wanted}"))
-                    .note(format!("from {authority}, by certbot through {}", self.issued.webroot))
+                    .note(format!(
+                        "from {authority}, by certbot through {}",
+                        self.issued.webroot
+                    ))
                     .shell(self.command()),
             ]);
         }
         let text = cx.facts.output(self.issued.id.as_str());
-        let mut there: Vec<&str> = text.split([',', '\n']).filter_map(|part| part.trim().strip_prefix("DNS:")).collect();
+        let mut there: Vec<&str> = text
+            .split([',', '\n'])
+            .filter_map(|part| part.trim().strip_prefix("DNS:"))
+            .collect();
         let mut all: Vec<&str> = self.issued.domains.iter().map(String::as_str).collect();
         there.sort_unstable();
         all.sort_unstable();
-        let mut change = Change::new(self.id(), Verb::Update, format!("renew the certificate for {wanted}"));
+        let mut change = Change::new(
+            self.id(),
+            Verb::Update,
+            format!("renew the certificate for {wanted}"),
+        );
         if there != all {
-            change = change.detail(Detail::Field { name: "domains", from: there.join(", "), to: all.join(", ") });
+            change = change.detail(Detail::Field {
+                name: "domains",
+                from: there.join(", "),
+                to: all.join(", "),
+            });
         }
         if text.lines().any(|line| line == "expired") {
             change = change.note("it has expired");
         }
         // A renewal by certbot runs the deploy hook; so does this one.
-        Ok(if change.details.is_empty() { Vec::new() } else { vec![change.shell(self.command())] })
+        Ok(if change.details.is_empty() {
+            Vec::new()
+        } else {
+            vec![change.shell(self.command())]
+        })
     }
 }

@@ -34,15 +34,21 @@ impl Declaration for Command {
                 "add `creates: PATH` or `unless: COMMAND`, so that a second apply finds nothing to change",
             ));
         }
-        if [Some(&self.run), self.unless.as_ref()].into_iter().flatten().any(|text| {
-            cx.loaded.secrets.taint(text.0.as_bytes())
-        }) {
+        if [Some(&self.run), self.unless.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|text| cx.loaded.secrets.taint(text.0.as_bytes()))
+        {
             return Err(Problem::new(
                 "a command line holds a secret, and command lines are seen by everyone on the host",
                 "put the secret into a file (mode 0600) and let the command read it",
             ));
         }
-        cx.push(Escape { id: Id::new("command", name), name: name.to_owned(), command: self.clone() });
+        cx.push(Escape {
+            id: Id::new("command", name),
+            name: name.to_owned(),
+            command: self.clone(),
+        });
         Ok(())
     }
 
@@ -64,7 +70,11 @@ impl Resource for Escape {
     }
 
     fn provides(&self) -> Vec<Ref> {
-        self.command.creates.iter().map(|path| Ref::Path(path.0.clone())).collect()
+        self.command
+            .creates
+            .iter()
+            .map(|path| Ref::Path(path.0.clone()))
+            .collect()
     }
 
     fn ask(&self, questions: &mut Questions) {
@@ -72,17 +82,30 @@ impl Resource for Escape {
             questions.path(&path.0);
         }
         if let Some(unless) = &self.command.unless {
-            questions.script(self.id.as_str(), format!("if ( {}\n) >/dev/null 2>&1; then echo done; fi", unless.0));
+            questions.script(
+                self.id.as_str(),
+                format!("if ( {}\n) >/dev/null 2>&1; then echo done; fi", unless.0),
+            );
         }
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        let created = self.command.creates.as_ref().is_some_and(|path| cx.facts.path(&path.0).is_some());
+        let created = self
+            .command
+            .creates
+            .as_ref()
+            .is_some_and(|path| cx.facts.path(&path.0).is_some());
         if created || cx.facts.output(self.id.as_str()) == "done" {
             return Ok(Vec::new());
         }
         let change = Change::new(&self.id, Verb::Run, format!("run {}", self.name));
-        let change = self.command.run.0.trim_end().lines().fold(change, |change, line| change.note(line));
+        let change = self
+            .command
+            .run
+            .0
+            .trim_end()
+            .lines()
+            .fold(change, |change, line| change.note(line));
         Ok(vec![change.shell(self.command.run.0.clone())])
     }
 }

@@ -56,7 +56,11 @@ impl Declaration for Job {
         let script = content.map(|content| {
             let mut script = ManagedFile::new(format!("/usr/local/lib/{playbook}/{name}"), content);
             // A script with a secret is for its user alone.
-            script = if script.content.secret { script.mode("0700") } else { script.mode("0755") };
+            script = if script.content.secret {
+                script.mode("0700")
+            } else {
+                script.mode("0755")
+            };
             if script.content.secret {
                 script.owner = format!("{user}:{user}");
             }
@@ -69,9 +73,12 @@ impl Declaration for Job {
             (None, None) => String::new(),
         };
         let mut entry = Map::new();
-        for (key, value) in
-            [("name", name), ("schedule", &self.schedule.0), ("user", &user), ("command", &command)]
-        {
+        for (key, value) in [
+            ("name", name),
+            ("schedule", &self.schedule.0),
+            ("user", &user),
+            ("command", &command),
+        ] {
             entry.insert(key.into(), json!(value));
         }
         // cron skips names with a dot.
@@ -79,7 +86,13 @@ impl Declaration for Job {
         let entry = ManagedFile::new(path, cx.template("cron.hbs", entry)?);
         let id = Id::new("cron", name);
         cx.needs_unit("cron.service", "cron", id.as_str());
-        cx.push(Scheduled { id, schedule: self.schedule.0.clone(), user, entry, script });
+        cx.push(Scheduled {
+            id,
+            schedule: self.schedule.0.clone(),
+            user,
+            entry,
+            script,
+        });
         Ok(())
     }
 }
@@ -99,8 +112,14 @@ impl Resource for Scheduled {
     }
 
     fn needs(&self) -> Vec<Ref> {
-        let files = self.script.iter().chain([&self.entry]).flat_map(ManagedFile::needs);
-        files.chain([Ref::Package("cron".into()), Ref::User(self.user.clone())]).collect()
+        let files = self
+            .script
+            .iter()
+            .chain([&self.entry])
+            .flat_map(ManagedFile::needs);
+        files
+            .chain([Ref::Package("cron".into()), Ref::User(self.user.clone())])
+            .collect()
     }
 
     fn ask(&self, questions: &mut Questions) {
@@ -111,9 +130,16 @@ impl Resource for Scheduled {
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
         let exists = cx.facts.path(&self.entry.path).is_some();
-        let (verb, word) = if exists { (Verb::Update, "update") } else { (Verb::Create, "add") };
-        let mut change =
-            Change::new(&self.id, verb, format!("{word} cron job at {} as {}", self.schedule, self.user));
+        let (verb, word) = if exists {
+            (Verb::Update, "update")
+        } else {
+            (Verb::Create, "add")
+        };
+        let mut change = Change::new(
+            &self.id,
+            verb,
+            format!("{word} cron job at {} as {}", self.schedule, self.user),
+        );
         let mut differs = false;
         // The script before the entry that runs it.
         for file in self.script.iter().chain([&self.entry]) {

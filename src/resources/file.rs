@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::managed::{ManagedFile, owner};
-use crate::change::{Change, Content, Id};
-use crate::desired::{Context, Ref, Refusal, Resource};
+use crate::change::{Change, Content, Detail, Id};
+use crate::desired::{Context, Ref, Refusal, Resource, parent};
 use crate::facts::Questions;
 use crate::playbook::render::{Declaration, Problem, Render};
 use crate::playbook::scalar::{Line, LocalPath, Mode, Name, Text, optional};
@@ -47,7 +47,9 @@ pub struct File {
 
 /// Values of a `with:` mapping for a template.
 pub(super) fn values(with: &IndexMap<Name, Text>) -> Map<String, Value> {
-    with.iter().map(|(name, text)| (name.0.clone(), text.0.clone().into())).collect()
+    with.iter()
+        .map(|(name, text)| (name.0.clone(), text.0.clone().into()))
+        .collect()
 }
 
 impl File {
@@ -80,7 +82,10 @@ impl Declaration for File {
             }
             file.validate = Some(command.0.clone());
         }
-        cx.push(Plain { id: Id::new("file", path), file });
+        cx.push(Plain {
+            id: Id::new("file", path),
+            file,
+        });
         Ok(())
     }
 
@@ -118,13 +123,26 @@ impl Resource for Plain {
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        if cx.facts.path(&self.file.path).is_some_and(|fact| fact.kind == 'd') {
+        if cx
+            .facts
+            .path(&self.file.path)
+            .is_some_and(|fact| fact.kind == 'd')
+        {
             return Err(Refusal {
                 id: self.id.clone(),
                 cause: format!("{} is a directory, and a file shall stand there", self.file.path),
                 mend: "move the directory away first".into(),
             });
         }
-        Ok(self.file.diff(cx, &self.id))
+        let mut changes = self.file.diff(cx, &self.id);
+        if let (Some(change), Some(above)) = (changes.first_mut(), parent(&self.file.path))
+            && cx.facts.path(above).is_none()
+            && !cx.provided(above)
+        {
+            change.details.push(Detail::Note(format!(
+                "{above} is made too, unless a package brings it"
+            )));
+        }
+        Ok(changes)
     }
 }

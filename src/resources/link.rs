@@ -22,7 +22,11 @@ pub struct Link {
 
 impl Declaration for Link {
     fn render(&self, path: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
-        cx.push(Symlink { id: Id::new("link", path), path: path.to_owned(), target: self.to.0.clone() });
+        cx.push(Symlink {
+            id: Id::new("link", path),
+            path: path.to_owned(),
+            target: self.to.0.clone(),
+        });
         Ok(())
     }
 
@@ -49,7 +53,10 @@ impl Resource for Symlink {
 
     fn needs(&self) -> Vec<Ref> {
         let above = parent(&self.path).map(|parent| Ref::Path(parent.to_owned()));
-        above.into_iter().chain([Ref::Path(self.target.clone())]).collect()
+        above
+            .into_iter()
+            .chain([Ref::Path(self.target.clone())])
+            .collect()
     }
 
     fn ask(&self, questions: &mut Questions) {
@@ -58,16 +65,25 @@ impl Resource for Symlink {
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
         let Self { id, path, target } = self;
-        let action = Action::Link { path: path.clone(), target: target.clone() };
+        let action = Action::Link {
+            path: path.clone(),
+            target: target.clone(),
+        };
         match cx.facts.path(path) {
-            None => Ok(vec![Change::new(id, Verb::Create, format!("link {path} → {target}")).action(action)]),
+            None => Ok(vec![
+                Change::new(id, Verb::Create, format!("link {path} → {target}")).action(action),
+            ]),
             Some(fact) if fact.kind != 'l' => Err(Refusal {
                 id: id.clone(),
                 cause: format!("{path} is there and is not a link"),
                 mend: "move it away, or list it under `absent` in a run before".into(),
             }),
             Some(fact) if fact.target != *target => {
-                let detail = Detail::Field { name: "target", from: fact.target.clone(), to: target.clone() };
+                let detail = Detail::Field {
+                    name: "target",
+                    from: fact.target.clone(),
+                    to: target.clone(),
+                };
                 let change = Change::new(id, Verb::Update, format!("link {path} → {target}"));
                 Ok(vec![change.detail(detail).action(action)])
             }

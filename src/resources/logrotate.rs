@@ -43,17 +43,32 @@ impl Declaration for Rotation {
             ));
         }
         if self.paths.is_empty() || self.paths.iter().any(|path| !path.0.starts_with('/')) {
-            return Err(Problem::new("`paths` names the logs, by absolute path", "write at least one"));
+            return Err(Problem::new(
+                "`paths` names the logs, by absolute path",
+                "write at least one",
+            ));
         }
         let paths: Vec<&str> = self.paths.iter().map(|path| path.0.as_str()).collect();
         let mut values = Map::new();
         values.insert("name".into(), json!(name));
         values.insert("paths".into(), json!(paths));
         values.insert("every".into(), json!(every));
-        values.insert("keep".into(), json!(self.keep.as_ref().map_or(7, |count| count.0)));
-        values.insert("create".into(), json!(self.create.as_ref().map_or("0640 root root", |line| &line.0)));
-        values.insert("postrotate".into(), json!(self.postrotate.as_ref().map(|text| text.0.trim_end())));
-        let template = self.template.as_ref().map_or("logrotate.conf.hbs", |path| &path.0);
+        values.insert(
+            "keep".into(),
+            json!(self.keep.as_ref().map_or(7, |count| count.0)),
+        );
+        values.insert(
+            "create".into(),
+            json!(self.create.as_ref().map_or("0640 root root", |line| &line.0)),
+        );
+        values.insert(
+            "postrotate".into(),
+            json!(self.postrotate.as_ref().map(|text| text.0.trim_end())),
+        );
+        let template = self
+            .template
+            .as_ref()
+            .map_or("logrotate.conf.hbs", |path| &path.0);
         let content = cx.template(template, values)?;
         let mut file = ManagedFile::new(format!("/etc/logrotate.d/{name}"), content);
         file.validate = Some("logrotate -d {}".into());

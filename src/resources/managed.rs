@@ -19,7 +19,13 @@ impl ManagedFile {
     pub fn new(path: impl Into<String>, content: Content) -> Self {
         // Nobody but root reads a secret unless the playbook says so.
         let mode = if content.secret { "0600" } else { "0644" };
-        Self { path: path.into(), content, mode: mode.into(), owner: "root:root".into(), validate: None }
+        Self {
+            path: path.into(),
+            content,
+            mode: mode.into(),
+            owner: "root:root".into(),
+            validate: None,
+        }
     }
 
     /// The same file with another mode.
@@ -77,23 +83,18 @@ impl ManagedFile {
                 owner: self.owner.clone(),
             });
         }
-        match fact {
-            Some(fact) => change.details.extend(attributes(fact, &self.mode, &self.owner)),
-            None => {
-                change.details.push(Detail::Note(format!("{} {} {}", self.path, self.mode, self.owner)));
-                if let Some(parent) = parent(&self.path)
-                    && cx.facts.path(parent).is_none()
-                    && !cx.provided(parent)
-                {
-                    change.details.push(Detail::Note(format!("{parent} is made too, unless a package brings it")));
-                }
-            }
+        if let Some(fact) = fact {
+            change.details.extend(attributes(fact, &self.mode, &self.owner));
         }
         true
     }
 
     fn content_detail(&self, cx: &Context<'_>, exists: bool) -> Detail {
-        let hidden = |why: &str| Detail::Note(format!("{}: {why}", self.path));
+        let path = match exists {
+            true => self.path.clone(),
+            false => format!("{} {} {}", self.path, self.mode, self.owner),
+        };
+        let hidden = |why: &str| Detail::Note(format!("{path}: {why}"));
         if self.content.secret {
             return hidden("the contents hold a secret and are not shown");
         }
@@ -101,10 +102,16 @@ impl ManagedFile {
             return hidden(&format!("{} bytes, not text", self.content.bytes.len()));
         };
         match (exists, cx.facts.content(&self.path).map(std::str::from_utf8)) {
-            (false, _) => Detail::Diff { path: self.path.clone(), old: String::new(), new: new.to_owned() },
-            (true, Some(Ok(old))) => {
-                Detail::Diff { path: self.path.clone(), old: old.to_owned(), new: new.to_owned() }
-            }
+            (false, _) => Detail::Diff {
+                path,
+                old: String::new(),
+                new: new.to_owned(),
+            },
+            (true, Some(Ok(old))) => Detail::Diff {
+                path,
+                old: old.to_owned(),
+                new: new.to_owned(),
+            },
             (true, _) => hidden("other contents, too large or not text"),
         }
     }
@@ -112,13 +119,21 @@ impl ManagedFile {
     /// The whole change of a resource that is this file and nothing else.
     pub fn diff(&self, cx: &Context<'_>, id: &crate::change::Id) -> Vec<Change> {
         let mut change = self.change(cx, id);
-        if self.diff_into(cx, &mut change) { vec![change] } else { Vec::new() }
+        if self.diff_into(cx, &mut change) {
+            vec![change]
+        } else {
+            Vec::new()
+        }
     }
 
     /// A change that says whether the file is made or altered.
     pub fn change(&self, cx: &Context<'_>, id: &crate::change::Id) -> Change {
         let exists = cx.facts.path(&self.path).is_some();
-        let (verb, word) = if exists { (Verb::Update, "update") } else { (Verb::Create, "write") };
+        let (verb, word) = if exists {
+            (Verb::Update, "update")
+        } else {
+            (Verb::Create, "write")
+        };
         Change::new(id, verb, format!("{word} {}", self.path))
     }
 }
@@ -128,7 +143,11 @@ pub(super) fn attributes(fact: &crate::facts::PathFact, mode: &str, owner: &str)
     let mut details = Vec::new();
     let mut field = |name, from: &str, to: &str| {
         if from != to {
-            details.push(Detail::Field { name, from: from.to_owned(), to: to.to_owned() });
+            details.push(Detail::Field {
+                name,
+                from: from.to_owned(),
+                to: to.to_owned(),
+            });
         }
     };
     field("mode", &fact.mode, mode);

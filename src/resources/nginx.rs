@@ -59,7 +59,9 @@ impl Site {
     ) -> Result<ManagedFile, Problem> {
         let mut names: Vec<&str> = self.names.iter().map(|name| name.0.as_str()).collect();
         if names.is_empty() {
-            names = certificate.map_or(vec!["_"], |issued| issued.domains.iter().map(String::as_str).collect());
+            names = certificate.map_or(vec!["_"], |issued| {
+                issued.domains.iter().map(String::as_str).collect()
+            });
         }
         let values = object(json!({
             "name": name,
@@ -74,7 +76,10 @@ impl Site {
         }));
         let template = self.template.as_ref().map_or("nginx.conf.hbs", |path| &path.0);
         let content = cx.template(template, values)?;
-        Ok(ManagedFile::new(format!("/etc/nginx/sites-available/{name}"), content))
+        Ok(ManagedFile::new(
+            format!("/etc/nginx/sites-available/{name}"),
+            content,
+        ))
     }
 }
 
@@ -95,7 +100,12 @@ impl Declaration for Site {
             unless: None,
         };
         if let Some(issued) = &certificate {
-            if !cx.loaded.playbook.directories.keys().any(|path| path.0 == issued.webroot)
+            if !cx
+                .loaded
+                .playbook
+                .directories
+                .keys()
+                .any(|path| path.0 == issued.webroot)
                 && !cx.has(&Id::new("directory", &issued.webroot))
             {
                 Directory::default().render(&issued.webroot, cx)?;
@@ -145,7 +155,11 @@ impl Resource for Served {
 
     fn provides(&self) -> Vec<Ref> {
         // The site for the challenge does not provide what the final one does.
-        if self.unless.is_some() { Vec::new() } else { vec![Ref::Path(self.file.path.clone())] }
+        if self.unless.is_some() {
+            Vec::new()
+        } else {
+            vec![Ref::Path(self.file.path.clone())]
+        }
     }
 
     fn needs(&self) -> Vec<Ref> {
@@ -164,7 +178,11 @@ impl Resource for Served {
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        if self.unless.as_ref().is_some_and(|path| cx.facts.path(path).is_some()) {
+        if self
+            .unless
+            .as_ref()
+            .is_some_and(|path| cx.facts.path(path).is_some())
+        {
             return Ok(Vec::new());
         }
         let mut change = self.file.change(cx, &self.id);
@@ -172,7 +190,10 @@ impl Resource for Served {
         let link = self.link();
         let target = format!("../sites-available/{}", self.name);
         let absolute = self.file.path.as_str();
-        let linked = cx.facts.path(&link).is_some_and(|fact| fact.target == target || fact.target == absolute);
+        let linked = cx
+            .facts
+            .path(&link)
+            .is_some_and(|fact| fact.target == target || fact.target == absolute);
         if !linked {
             change = change.note(format!("{link} → {target}"));
             change.actions.push(Action::Link { path: link, target });
@@ -188,17 +209,29 @@ impl Resource for Served {
             return Ok(Vec::new());
         }
         if change.actions.is_empty() {
-            change = Change::new(&self.id, Verb::Run, format!("reload nginx with {}", self.file.path))
-                .note("nginx is not known to have loaded what is on disk");
+            change = Change::new(
+                &self.id,
+                Verb::Run,
+                format!("reload nginx with {}", self.file.path),
+            )
+            .note("nginx is not known to have loaded what is on disk");
         } else if !written {
             change.summary = format!("enable the site {}", self.name);
         }
         change = change.note("nginx -t, then reload");
-        change.actions.insert(0, Action::Unloaded { name: stamp(&self.id) });
+        change.actions.insert(
+            0,
+            Action::Unloaded {
+                name: stamp(&self.id),
+            },
+        );
         change = change.shell(
             "nginx -t\nif systemctl is-active --quiet nginx; then systemctl reload nginx; else systemctl start nginx; fi",
         );
-        Ok(vec![change.action(Action::Loaded { name: stamp(&self.id), value: inputs })])
+        Ok(vec![change.action(Action::Loaded {
+            name: stamp(&self.id),
+            value: inputs,
+        })])
     }
 }
 

@@ -60,7 +60,10 @@ impl Program {
     fn values(&self, name: &str, logs: &str) -> Result<Map<String, Value>, Problem> {
         let mut environment = Vec::new();
         for (key, value) in &self.environment {
-            environment.push(format!("{key}=\"{}\"", escape(&value.0)?.replace('\\', "\\\\").replace('"', "\\\"")));
+            environment.push(format!(
+                "{key}=\"{}\"",
+                escape(&value.0)?.replace('\\', "\\\\").replace('"', "\\\"")
+            ));
         }
         let on = |flag: &Option<Flag>| flag.as_ref().is_none_or(|flag| flag.0);
         let number = |count: &Option<Count>, or| count.as_ref().map_or(or, |count| count.0);
@@ -98,8 +101,14 @@ impl Declaration for Program {
                 "supervisor looks nothing up: write the program's whole path",
             ));
         }
-        let logs = self.logs.as_ref().map_or_else(|| format!("/var/log/{name}"), |path| path.0.clone());
-        let template = self.template.as_ref().map_or("supervisor.conf.hbs", |path| &path.0);
+        let logs = self
+            .logs
+            .as_ref()
+            .map_or_else(|| format!("/var/log/{name}"), |path| path.0.clone());
+        let template = self
+            .template
+            .as_ref()
+            .map_or("supervisor.conf.hbs", |path| &path.0);
         let content = cx.template(template, self.values(name, &logs)?)?;
         let file = ManagedFile::new(format!("/etc/supervisor/conf.d/{name}.conf"), content);
         let declared = cx.loaded.playbook.directories.keys().any(|path| path.0 == logs);
@@ -114,8 +123,15 @@ impl Declaration for Program {
             name: name.to_owned(),
             file,
             user: self.user.as_ref().map_or("root", |user| &user.0).to_owned(),
-            reads: std::iter::once(executable).chain(self.restart_on.iter().map(|path| path.0.clone())).collect(),
-            needs: self.directory.iter().map(|path| path.0.clone()).chain([logs.clone()]).collect(),
+            reads: std::iter::once(executable)
+                .chain(self.restart_on.iter().map(|path| path.0.clone()))
+                .collect(),
+            needs: self
+                .directory
+                .iter()
+                .map(|path| path.0.clone())
+                .chain([logs.clone()])
+                .collect(),
             logs,
             starts: self.autostart.as_ref().is_none_or(|flag| flag.0),
             startsecs: self.startsecs.as_ref().map_or(1, |count| count.0),
@@ -214,13 +230,21 @@ impl Resource for Supervised {
             Ref::Id(Id::new("systemd", "supervisor")),
             Ref::User(self.user.clone()),
         ];
-        needs.extend(self.reads.iter().chain(&self.needs).map(|path| Ref::Path(path.clone())));
+        needs.extend(
+            self.reads
+                .iter()
+                .chain(&self.needs)
+                .map(|path| Ref::Path(path.clone())),
+        );
         needs
     }
 
     fn ask(&self, questions: &mut Questions) {
         self.file.ask(questions);
-        questions.script("supervisor.status", "command -v supervisorctl >/dev/null && supervisorctl status");
+        questions.script(
+            "supervisor.status",
+            "command -v supervisorctl >/dev/null && supervisorctl status",
+        );
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
@@ -248,10 +272,21 @@ impl Resource for Supervised {
         } else if configured {
             change = change.note("what it runs from is not what it was last started from");
         }
-        change.actions.insert(0, Action::Unloaded { name: self.id.to_string() });
+        change.actions.insert(
+            0,
+            Action::Unloaded {
+                name: self.id.to_string(),
+            },
+        );
         change = change.shell(self.bring_up(!loaded));
-        change = change.action(Action::Loaded { name: self.id.to_string(), value: inputs });
-        change.recover = Some(format!("supervisorctl reread; supervisorctl update {}", shell::quote(&self.name)));
+        change = change.action(Action::Loaded {
+            name: self.id.to_string(),
+            value: inputs,
+        });
+        change.recover = Some(format!(
+            "supervisorctl reread; supervisorctl update {}",
+            shell::quote(&self.name)
+        ));
         Ok(vec![change])
     }
 }

@@ -41,7 +41,10 @@ impl Section for Units {
         for (name, package) in cx.units.clone() {
             let short = name.trim_end_matches(".service");
             if !self.0.keys().any(|key| key.0 == name || key.0 == short) {
-                cx.push(Service { package: Some(package), ..Service::new(&name, true, true) });
+                cx.push(Service {
+                    package: Some(package),
+                    ..Service::new(&name, true, true)
+                });
             }
         }
         Ok(())
@@ -73,8 +76,18 @@ struct Service {
 
 impl Service {
     fn new(name: &str, enabled: bool, running: bool) -> Self {
-        let unit = if name.contains('.') { name.to_owned() } else { format!("{name}.service") };
-        Self { id: Id::new("systemd", name.trim_end_matches(".service")), unit, package: None, enabled, running }
+        let unit = if name.contains('.') {
+            name.to_owned()
+        } else {
+            format!("{name}.service")
+        };
+        Self {
+            id: Id::new("systemd", name.trim_end_matches(".service")),
+            unit,
+            package: None,
+            enabled,
+            running,
+        }
     }
 }
 
@@ -89,7 +102,10 @@ impl Resource for Service {
 
     fn needs(&self) -> Vec<Ref> {
         let package = self.package.clone().map(Ref::Package);
-        package.into_iter().chain([Ref::Path(format!("/etc/systemd/system/{}", self.unit))]).collect()
+        package
+            .into_iter()
+            .chain([Ref::Path(format!("/etc/systemd/system/{}", self.unit))])
+            .collect()
     }
 
     fn ask(&self, questions: &mut Questions) {
@@ -106,7 +122,8 @@ impl Resource for Service {
             commands.push(format!("systemctl unmask {unit}"));
         }
         // Units without an [Install] section are `static`: there is nothing to enable.
-        let is_enabled = fact.file.starts_with("enabled") || matches!(&*fact.file, "static" | "alias" | "generated");
+        let is_enabled =
+            fact.file.starts_with("enabled") || matches!(&*fact.file, "static" | "alias" | "generated");
         let is_running = matches!(&*fact.active, "active" | "activating" | "reloading");
         match (self.enabled, is_enabled) {
             (true, false) => {
@@ -133,7 +150,13 @@ impl Resource for Service {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
-        let change = Change::new(&self.id, Verb::Run, format!("{} {}", words.join(" and "), self.unit));
-        Ok(vec![change.shell("systemctl daemon-reload").shell(commands.join("\n"))])
+        let change = Change::new(
+            &self.id,
+            Verb::Run,
+            format!("{} {}", words.join(" and "), self.unit),
+        );
+        Ok(vec![
+            change.shell("systemctl daemon-reload").shell(commands.join("\n")),
+        ])
     }
 }

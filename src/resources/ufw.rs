@@ -33,15 +33,20 @@ impl Section for Ufw {
         let mut rules = Vec::new();
         for (action, declared) in [("allow", &self.allow), ("limit", &self.limit)] {
             for placed in declared {
-                let rule = placed.value.0.parse::<Rule>().map_err(|message| {
-                    cx.locate(Problem::Here { message, help: None }, placed)
-                })?;
+                let rule = placed
+                    .value
+                    .0
+                    .parse::<Rule>()
+                    .map_err(|message| cx.locate(Problem::Here { message, help: None }, placed))?;
                 rules.push((action, rule));
             }
         }
         if !rules.is_empty() {
             cx.needs_unit("ufw.service", "ufw", "ufw.firewall");
-            cx.push(Firewall { id: Id::new("ufw", "firewall"), rules });
+            cx.push(Firewall {
+                id: Id::new("ufw", "firewall"),
+                rules,
+            });
         }
         Ok(())
     }
@@ -78,7 +83,10 @@ impl State {
     fn read(text: &str) -> Self {
         let has = |line: &str| text.lines().any(|known| known.eq_ignore_ascii_case(line));
         let rules = |family: &str| {
-            let tuples = text.lines().filter_map(|line| line.strip_prefix(family)).filter_map(Rule::from_tuple);
+            let tuples = text
+                .lines()
+                .filter_map(|line| line.strip_prefix(family))
+                .filter_map(Rule::from_tuple);
             tuples.collect()
         };
         Self {
@@ -92,7 +100,11 @@ impl State {
     }
 
     fn holds(&self, action: &str, rule: &Rule) -> bool {
-        let within = |rules: &[(String, Rule)]| rules.iter().any(|(known, other)| known == action && other == rule);
+        let within = |rules: &[(String, Rule)]| {
+            rules
+                .iter()
+                .any(|(known, other)| known == action && other == rule)
+        };
         match rule.from {
             Some(_) => within(&self.v4) || within(&self.v6),
             None => within(&self.v4) && (!self.ipv6 || within(&self.v6)),
@@ -103,11 +115,16 @@ impl State {
 impl Firewall {
     /// Refuses a firewall that would end the connection the plan is made over.
     fn refuse_lock_out(&self, cx: &Context<'_>, state: &State) -> Result<(), Refusal> {
-        let refusal = |cause: String, mend: String| Refusal { id: self.id.clone(), cause, mend };
+        let refusal = |cause: String, mend: String| Refusal {
+            id: self.id.clone(),
+            cause,
+            mend,
+        };
         let connection: Vec<&str> = cx.facts.system.ssh_connection.split_whitespace().collect();
         let [client, _, _, port] = connection[..] else {
             return Err(refusal(
-                "the host does not say which port this connection came in by (SSH_CONNECTION is empty)".into(),
+                "the host does not say which port this connection came in by (SSH_CONNECTION is empty)"
+                    .into(),
                 "let sudo keep it: `Defaults env_keep += \"SSH_CONNECTION\"`".into(),
             ));
         };
@@ -115,7 +132,10 @@ impl Firewall {
         let address = client.split('%').next().unwrap_or(client);
         let (Ok(address), Ok(port)) = (address.parse::<IpAddr>(), port.parse::<u16>()) else {
             return Err(refusal(
-                format!("the host's SSH_CONNECTION cannot be read: {}", cx.facts.system.ssh_connection),
+                format!(
+                    "the host's SSH_CONNECTION cannot be read: {}",
+                    cx.facts.system.ssh_connection
+                ),
                 "connect to it by ssh as usual".into(),
             ));
         };
@@ -149,26 +169,48 @@ impl Resource for Firewall {
         let state = State::read(cx.facts.output("ufw.state"));
         self.refuse_lock_out(cx, &state)?;
         let mut changes = Vec::new();
-        let missing: Vec<&(&str, Rule)> =
-            self.rules.iter().filter(|(action, rule)| !state.holds(action, rule)).collect();
+        let missing: Vec<&(&str, Rule)> = self
+            .rules
+            .iter()
+            .filter(|(action, rule)| !state.holds(action, rule))
+            .collect();
         if !missing.is_empty() {
-            let names: Vec<String> = missing.iter().map(|(action, rule)| format!("{action} {rule}")).collect();
-            let commands = missing.iter().map(|(action, rule)| format!("ufw {}", shell::words(rule.command(action))));
+            let names: Vec<String> = missing
+                .iter()
+                .map(|(action, rule)| format!("{action} {rule}"))
+                .collect();
+            let commands = missing
+                .iter()
+                .map(|(action, rule)| format!("ufw {}", shell::words(rule.command(action))));
             let commands: Vec<String> = commands.collect();
             changes.push(Change::new(&self.id, Verb::Create, names.join(", ")).shell(commands.join("\n")));
         }
         if !(state.enabled && state.live && state.deny) {
-            let mut change = Change::new(&self.id, Verb::Update, "deny all other incoming traffic, firewall on");
+            let mut change = Change::new(
+                &self.id,
+                Verb::Update,
+                "deny all other incoming traffic, firewall on",
+            );
             if !state.enabled {
-                change = change.detail(Detail::Field { name: "firewall", from: "off".into(), to: "on".into() });
+                change = change.detail(Detail::Field {
+                    name: "firewall",
+                    from: "off".into(),
+                    to: "on".into(),
+                });
             } else if !state.live {
                 change = change.note("it is enabled, and the kernel does not have its rules");
             }
             if !state.deny && !cx.installs("ufw") {
-                change = change.detail(Detail::Field { name: "incoming", from: "allow".into(), to: "deny".into() });
+                change = change.detail(Detail::Field {
+                    name: "incoming",
+                    from: "allow".into(),
+                    to: "deny".into(),
+                });
             }
             change = change
-                .note(format!("undone after {PROOF} s unless a new SSH connection gets in"))
+                .note(format!(
+                    "undone after {PROOF} s unless a new SSH connection gets in"
+                ))
                 .shell("ufw default deny incoming\nufw default allow outgoing\nufw --force enable")
                 .action(Action::ConfirmAccess { seconds: PROOF });
             change.recover = Some("ufw --force disable".into());

@@ -25,11 +25,17 @@ impl FromStr for Network {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is not an address or a range: write `203.0.113.7` or `10.0.0.0/8`");
-        let (address, prefix) = text.split_once('/').map_or((text, None), |(ip, bits)| (ip, Some(bits)));
+        let (address, prefix) = text
+            .split_once('/')
+            .map_or((text, None), |(ip, bits)| (ip, Some(bits)));
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.map_or(Ok(most), str::parse).map_err(|_| wrong())?;
-        if prefix > most { Err(wrong()) } else { Ok(Self { address, prefix }) }
+        if prefix > most {
+            Err(wrong())
+        } else {
+            Ok(Self { address, prefix })
+        }
     }
 }
 
@@ -65,8 +71,9 @@ impl FromStr for Rule {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("`{text}` is not a rule: write `22/tcp`, `6000:6007/udp` or `22/tcp from 203.0.113.7`");
+        let wrong = || {
+            format!("`{text}` is not a rule: write `22/tcp`, `6000:6007/udp` or `22/tcp from 203.0.113.7`")
+        };
         let words: Vec<&str> = text.split_whitespace().collect();
         let (what, from) = match words[..] {
             [what] => (what, None),
@@ -79,9 +86,15 @@ impl FromStr for Rule {
         }
         let ports = ports(numbers).ok_or_else(wrong)?;
         if ports.0 != ports.1 && protocol.is_empty() {
-            return Err(format!("`{text}` is a range, and ufw wants a protocol with it: `{numbers}/tcp`"));
+            return Err(format!(
+                "`{text}` is a range, and ufw wants a protocol with it: `{numbers}/tcp`"
+            ));
         }
-        Ok(Self { ports, protocol: protocol.into(), from })
+        Ok(Self {
+            ports,
+            protocol: protocol.into(),
+            from,
+        })
     }
 }
 
@@ -108,9 +121,17 @@ impl Rule {
 
     /// The words after `ufw` that add this rule.
     pub fn command(&self, action: &str) -> Vec<String> {
-        let Some(from) = self.from else { return vec![action.into(), self.to_string()] };
+        let Some(from) = self.from else {
+            return vec![action.into(), self.to_string()];
+        };
         let mut words: Vec<String> = [action, "from"].map(str::to_owned).into();
-        words.extend([from.to_string(), "to".into(), "any".into(), "port".into(), self.port_text()]);
+        words.extend([
+            from.to_string(),
+            "to".into(),
+            "any".into(),
+            "port".into(),
+            self.port_text(),
+        ]);
         if !self.protocol.is_empty() {
             words.extend(["proto".into(), self.protocol.clone()]);
         }
@@ -128,11 +149,24 @@ impl Rule {
     /// source port, source, direction. Rules that are not of this shape (by interface, outgoing) are none.
     pub fn from_tuple(line: &str) -> Option<(String, Self)> {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let [action, protocol, numbers, _, "any", source, "in", ..] = words[..] else { return None };
+        let [action, protocol, numbers, _, "any", source, "in", ..] = words[..] else {
+            return None;
+        };
         let anywhere = matches!(source, "0.0.0.0/0" | "::/0");
-        let from = if anywhere { None } else { Some(source.parse().ok()?) };
+        let from = if anywhere {
+            None
+        } else {
+            Some(source.parse().ok()?)
+        };
         let protocol = if protocol == "any" { "" } else { protocol };
-        Some((action.to_owned(), Self { ports: ports(numbers)?, protocol: protocol.to_owned(), from }))
+        Some((
+            action.to_owned(),
+            Self {
+                ports: ports(numbers)?,
+                protocol: protocol.to_owned(),
+                from,
+            },
+        ))
     }
 }
 
@@ -143,20 +177,39 @@ mod tests {
 
     #[test]
     fn rules_are_read_and_written() {
-        for text in ["22/tcp", "443", "6000:6007/udp", "22/tcp from 203.0.113.7", "22 from 10.0.0.0/8"] {
+        for text in [
+            "22/tcp",
+            "443",
+            "6000:6007/udp",
+            "22/tcp from 203.0.113.7",
+            "22 from 10.0.0.0/8",
+        ] {
             assert_eq!(text.parse::<Rule>().map(|rule| rule.to_string()), Ok(text.into()));
         }
-        for text in ["", "0/tcp", "22/icmp", "6000:6007", "22 form 1.2.3.4", "22/tcp from 1.2.3.4/33", "99999"] {
+        for text in [
+            "",
+            "0/tcp",
+            "22/icmp",
+            "6000:6007",
+            "22 form 1.2.3.4",
+            "22/tcp from 1.2.3.4/33",
+            "99999",
+        ] {
             assert!(text.parse::<Rule>().is_err(), "{text}");
         }
         let rule: Rule = "22/tcp from 10.0.0.0/8".parse().expect("a rule");
-        assert_eq!(rule.command("allow").join(" "), "allow from 10.0.0.0/8 to any port 22 proto tcp");
+        assert_eq!(
+            rule.command("allow").join(" "),
+            "allow from 10.0.0.0/8 to any port 22 proto tcp"
+        );
     }
 
     #[test]
     fn a_rule_knows_whom_it_lets_in() {
         let lets_in = |rule: &str, client: &str, port| {
-            rule.parse::<Rule>().expect("a rule").lets_in(client.parse().expect("an address"), port)
+            rule.parse::<Rule>()
+                .expect("a rule")
+                .lets_in(client.parse().expect("an address"), port)
         };
         assert!(lets_in("22/tcp", "203.0.113.7", 22));
         assert!(lets_in("20:30/tcp from 10.0.0.0/8", "10.200.1.1", 22));

@@ -35,7 +35,14 @@ impl Declaration for User {
         let shell = self.shell.as_ref().map_or(shell, |path| &path.0).to_owned();
         let home = self.home.as_ref().map(|path| path.0.clone());
         let groups = self.groups.iter().map(|group| group.0.clone()).collect();
-        cx.push(Account { id: Id::new("user", name), name: name.to_owned(), system, home, shell, groups });
+        cx.push(Account {
+            id: Id::new("user", name),
+            name: name.to_owned(),
+            system,
+            home,
+            shell,
+            groups,
+        });
         Ok(())
     }
 }
@@ -60,7 +67,10 @@ impl Resource for Account {
     }
 
     fn needs(&self) -> Vec<Ref> {
-        self.groups.iter().map(|group| Ref::Group(group.clone())).collect()
+        self.groups
+            .iter()
+            .map(|group| Ref::Group(group.clone()))
+            .collect()
     }
 
     fn ask(&self, questions: &mut Questions) {
@@ -76,7 +86,11 @@ impl Resource for Account {
         let Some(user) = cx.facts.user(&self.name) else {
             let kind = if self.system { "system user" } else { "user" };
             let mut command = format!("useradd --shell {shell} --user-group");
-            command += if self.system { " --system --no-create-home" } else { " --create-home" };
+            command += if self.system {
+                " --system --no-create-home"
+            } else {
+                " --create-home"
+            };
             let mut change = Change::new(&self.id, Verb::Create, format!("create {kind} {}", self.name))
                 .note(format!("shell {}", self.shell));
             if let Some(home) = &self.home {
@@ -92,20 +106,33 @@ impl Resource for Account {
         let mut change = Change::new(&self.id, Verb::Update, format!("update user {}", self.name));
         if user.shell != self.shell {
             change = change
-                .detail(Detail::Field { name: "shell", from: user.shell.clone(), to: self.shell.clone() })
+                .detail(Detail::Field {
+                    name: "shell",
+                    from: user.shell.clone(),
+                    to: self.shell.clone(),
+                })
                 .shell(format!("usermod --shell {shell} {name}"));
         }
         if let Some(home) = self.home.as_ref().filter(|home| **home != user.home) {
             change = change
-                .detail(Detail::Field { name: "home", from: user.home.clone(), to: home.clone() })
+                .detail(Detail::Field {
+                    name: "home",
+                    from: user.home.clone(),
+                    to: home.clone(),
+                })
                 .shell(format!("usermod --home {} {name}", shell::quote(home)));
         }
         let outside = |group: &&String| !cx.facts.group(group).is_some_and(|all| all.contains(&self.name));
         for group in self.groups.iter().filter(outside) {
-            change = change
-                .note(format!("joins the group {group}"))
-                .shell(format!("usermod --append --groups {} {name}", shell::quote(group)));
+            change = change.note(format!("joins the group {group}")).shell(format!(
+                "usermod --append --groups {} {name}",
+                shell::quote(group)
+            ));
         }
-        Ok(if change.actions.is_empty() { Vec::new() } else { vec![change] })
+        Ok(if change.actions.is_empty() {
+            Vec::new()
+        } else {
+            vec![change]
+        })
     }
 }

@@ -10,7 +10,11 @@ const PRELUDE: &str = include_str!("prelude.sh");
 /// The program that makes `changes`, for the run `id`. `token` marks the journal's own lines, so that
 /// nothing a step prints can pass for one.
 pub fn compile(id: &str, token: &str, changes: &[Change]) -> String {
-    let mut text = format!("id={}\ntoken={}\n{PRELUDE}", shell::quote(id), shell::quote(token));
+    let mut text = format!(
+        "id={}\ntoken={}\n{PRELUDE}",
+        shell::quote(id),
+        shell::quote(token)
+    );
     for (index, change) in changes.iter().enumerate() {
         let number = index + 1;
         let summary = one_line(&change.summary);
@@ -18,7 +22,11 @@ pub fn compile(id: &str, token: &str, changes: &[Change]) -> String {
         for line in change.actions.iter().map(action) {
             let _ = writeln!(text, "{line}");
         }
-        let _ = writeln!(text, "}}\nrecover_{number}() {{\n{}\n}}", change.recover.as_deref().unwrap_or(":"));
+        let _ = writeln!(
+            text,
+            "}}\nrecover_{number}() {{\n{}\n}}",
+            change.recover.as_deref().unwrap_or(":")
+        );
     }
     text.push('\n');
     for number in 1..=changes.len() {
@@ -34,7 +42,13 @@ fn one_line(text: &str) -> String {
 
 fn action(action: &Action) -> String {
     match action {
-        Action::Write { path, content, mode, owner, validate } => {
+        Action::Write {
+            path,
+            content,
+            mode,
+            owner,
+            validate,
+        } => {
             let mut words = vec!["put", &content.sha256, path, mode, owner];
             let validate = validate.as_ref().map(|command| command.replace("{}", "\"$new\""));
             words.extend(validate.as_deref());
@@ -72,14 +86,25 @@ mod tests {
             Change::new(&id, Verb::Run, "run it").shell("echo a\necho b"),
         ];
         let text = compile("20260101T000000-ab", "t0ken", &changes);
-        let own = text.strip_prefix(&format!("id=20260101T000000-ab\ntoken=t0ken\n{PRELUDE}")).expect("prelude first");
+        let own = text
+            .strip_prefix(&format!("id=20260101T000000-ab\ntoken=t0ken\n{PRELUDE}"))
+            .expect("prelude first");
         insta::assert_snapshot!(own);
     }
 
     #[test]
     fn the_prelude_is_posix_sh() {
         let mut dash = std::process::Command::new("sh");
-        let output = dash.arg("-n").arg("-c").arg(compile("i", "t", &[])).output().expect("sh runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = dash
+            .arg("-n")
+            .arg("-c")
+            .arg(compile("i", "t", &[]))
+            .output()
+            .expect("sh runs");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }

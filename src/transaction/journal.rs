@@ -54,7 +54,11 @@ pub struct Journal {
 impl Journal {
     /// A journal whose own lines bear `token`.
     pub fn new(token: &str) -> Self {
-        Self { marker: format!("@{token} "), pending: Vec::new(), offset: 0 }
+        Self {
+            marker: format!("@{token} "),
+            pending: Vec::new(),
+            offset: 0,
+        }
     }
 
     /// How many bytes have been read: where to go on after the connection broke.

@@ -111,7 +111,9 @@ pub async fn run(
             Ok(Some(ssh::Event::Exit(_)) | None) => return Err(RunError::Died { host, id }),
             Err(SshError::Lost { .. }) => {
                 *connection = reconnect(access).await?;
-                exec = connection.exec(&stage::follow(&id, journal.offset()), Vec::new()).await?;
+                exec = connection
+                    .exec(&stage::follow(&id, journal.offset()), Vec::new())
+                    .await?;
             }
             Err(error) => return Err(error.into()),
         }
@@ -123,7 +125,11 @@ async fn confirm(access: &Access, id: &str) {
     let deadline = Instant::now() + Duration::from_secs(25);
     while Instant::now() < deadline {
         if let Ok(fresh) = Connection::open(&access.target, &access.options).await {
-            if fresh.output(&stage::confirm(id), Vec::new()).await.is_ok_and(|output| output.status == 0) {
+            if fresh
+                .output(&stage::confirm(id), Vec::new())
+                .await
+                .is_ok_and(|output| output.status == 0)
+            {
                 return;
             }
         }

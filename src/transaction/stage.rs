@@ -52,7 +52,7 @@ base=/var/lib/hostwright
 run=$base/runs/{id}
 mkdir -p "$base/store" "$base/loaded" "$run/incoming" "$run/files" "$run/kept"
 chmod 0700 "$base"
-tar -xzf - --no-same-owner -C "$run"
+tar -xzmf - --no-same-owner -C "$run"
 cd "$run/incoming"
 for f in *; do
   [ -e "$f" ] || continue
@@ -77,7 +77,9 @@ exec tail -s 0.1 --pid=$! -c +1 -f journal"#,
 pub fn follow(id: &str, offset: u64) -> String {
     let id = shell::quote(id);
     let start = offset + 1;
-    format!("cd /var/lib/hostwright/runs/{id} && exec tail -s 0.1 --pid=\"$(cat pid)\" -c +{start} -f journal")
+    format!(
+        "cd /var/lib/hostwright/runs/{id} && exec tail -s 0.1 --pid=\"$(cat pid)\" -c +{start} -f journal"
+    )
 }
 
 /// Tells a run that a new connection got in.
@@ -109,10 +111,20 @@ mod tests {
         let names: Vec<String> = tar
             .entries()
             .expect("reads")
-            .map(|entry| entry.expect("an entry").path().expect("a path").display().to_string())
+            .map(|entry| {
+                entry
+                    .expect("an entry")
+                    .path()
+                    .expect("a path")
+                    .display()
+                    .to_string()
+            })
             .collect();
         let hash = |text: &str| crate::change::sha256(text.as_bytes());
-        let mut wanted = vec![format!("incoming/{}", hash("same")), format!("files/{}", hash("hidden"))];
+        let mut wanted = vec![
+            format!("incoming/{}", hash("same")),
+            format!("files/{}", hash("hidden")),
+        ];
         wanted.push("program".into());
         wanted.sort();
         let mut names = names;
