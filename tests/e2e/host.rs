@@ -1,0 +1,162 @@
+//! A booted host and the program under test.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use hostwright::host::rehearsal::{Base, BootOptions, Image, Rehearsal, image, missing};
+use tempfile::TempDir;
+
+/// What most playbooks need, installed as on a host that has run for a while.
+const PACKAGES: &str = "nginx supervisor ufw cron logrotate curl certbot";
+
+/// The image with packages, made once a machine; none (and why) where hosts cannot be booted.
+static IMAGE: LazyLock<Option<Image>> = LazyLock::new(|| {
+    let script = format!(
+        "export DEBIAN_FRONTEND=noninteractive\napt-get -qq update\napt-get -qq -y install {PACKAGES}"
+    );
+    let base = base()?;
+    Some(
+        base.derive("packages", &script, &mut |line| eprintln!("{line}"))
+            .expect("the image with packages"),
+    )
+});
+
+/// The bare image, as a provider hands a host out.
+pub fn base() -> Option<Image> {
+    let missing = missing();
+    if missing.is_empty() {
+        let base = Base::of_this_machine().expect("this machine's release");
+        return Some(image(&base, &mut |line| eprintln!("{line}")).expect("the base image"));
+    }
+    let what: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    // `tests/run` sets this as root, after it has installed everything: then nothing may be left out.
+    assert!(
+        std::env::var_os("HOSTWRIGHT_E2E").is_none(),
+        "this machine lacks {}",
+        what.join(", ")
+    );
+    eprintln!("left out: this machine lacks {}", what.join(", "));
+    None
+}
+
+/// What the program said.
+#[derive(Debug)]
+pub struct Run {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    /// The run, if it ended well.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert_eq!(self.status, 0, "{}\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// A throwaway host and a folder for its playbooks.
+pub struct Host {
+    pub machine: Rehearsal,
+    pub folder: TempDir,
+}
+
+impl Host {
+    /// A host with the usual packages.
+    pub fn boot() -> Option<Self> {
+        Some(Self::of(IMAGE.as_ref()?))
+    }
+
+    /// A host of another image.
+    pub fn of(image: &Image) -> Self {
+        let machine = Rehearsal::boot(image, &BootOptions::default()).expect("a host");
+        Self {
+            machine,
+            folder: TempDir::new().expect("a folder"),
+        }
+    }
+
+    /// Writes a file beside the playbooks.
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(&path, text).expect("written");
+        path
+    }
+
+    /// The program's command line for a playbook given as text.
+    pub fn command(&self, verb: &str, playbook: &str) -> Command {
+        let path = self.file("playbook.yml", playbook);
+        self.command_for(verb, &path)
+    }
+
+    /// The program's command line for a playbook.
+    pub fn command_for(&self, verb: &str, playbook: &Path) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hostwright"));
+        command
+            .arg(verb)
+            .arg(playbook)
+            .arg(format!("root@{}", self.machine.address()));
+        command.arg("--identity").arg(self.machine.identity());
+        command.arg("--known-hosts").arg(self.machine.known_hosts());
+        if verb == "apply" {
+            command.arg("--yes");
+        }
+        command.env("NO_COLOR", "1").stdin(Stdio::null());
+        command
+    }
+
+    pub fn plan(&self, playbook: &str) -> Run {
+        run(self.command("plan", playbook).arg("--detailed-exitcode"))
+    }
+
+    pub fn apply(&self, playbook: &str) -> Run {
+        run(&mut self.command("apply", playbook))
+    }
+
+    /// Applies, then proves that a second plan is empty.
+    #[track_caller]
+    pub fn converge(&self, playbook: &str) -> Run {
+        let applied = self.apply(playbook).ok();
+        let second = self.plan(playbook).ok();
+        assert!(second.stdout.contains("Nothing to change."), "{}", second.stdout);
+        applied
+    }
+
+    /// What a script prints on the host; it must succeed.
+    #[track_caller]
+    pub fn sh(&self, script: &str) -> String {
+        let output = self.machine.exec(script).expect("the host runs");
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        assert!(
+            output.status.success(),
+            "{script}: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        text
+    }
+}
+
+/// Runs a command to its end.
+pub fn run(command: &mut Command) -> Run {
+    let output = command.output().expect("the program starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Run {
+        status: output.status.code().unwrap_or(-1),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+    }
+}
+
+/// Waits for a condition, and says what did not come true.
+#[track_caller]
+pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
