@@ -114,20 +114,14 @@ impl Session {
         let mut outcomes: Vec<Option<Outcome>> = vec![None; checks.len()];
         let mut pause = Duration::from_millis(100);
         loop {
-            let open: Vec<usize> = (0..checks.len())
-                .filter(|index| {
-                    !outcomes[*index]
-                        .as_ref()
-                        .is_some_and(|outcome| outcome.wrong.is_none())
-                })
-                .collect();
-            let again: Vec<usize> = open
-                .into_iter()
-                .filter(|index| {
+            let is_open = |index: &usize| match &outcomes[*index] {
+                None => true,
+                Some(outcome) => {
                     let within = Duration::from_secs(checks[*index].within.into());
-                    outcomes[*index].is_none() || start.elapsed() < within
-                })
-                .collect();
+                    outcome.wrong.is_some() && start.elapsed() < within
+                }
+            };
+            let again: Vec<usize> = (0..checks.len()).filter(is_open).collect();
             if again.is_empty() {
                 return Ok(outcomes.into_iter().flatten().collect());
             }

@@ -58,7 +58,8 @@ fn dollars(price: Decimal) -> String {
     let digits: Vec<char> = whole.chars().collect();
     let mut grouped = String::new();
     for (index, digit) in digits.iter().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 && *digit != '-' && digits[index - 1] != '-' {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) && *digit != '-' && digits[index - 1] != '-'
+        {
             grouped.push(',');
         }
         grouped.push(*digit);

@@ -1,6 +1,8 @@
 //! A playbook: YAML on disk → typed declarations → the desired state.
 
-use miette::{Diagnostic, NamedSource, SourceSpan};
+use std::fmt::Display;
+
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 
 pub mod load;
 pub mod parse;
@@ -11,20 +13,21 @@ pub mod scope;
 pub mod template;
 
 /// What is wrong with a playbook (or a file it names), and where.
-#[derive(Debug, thiserror::Error, Diagnostic)]
+#[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct PlaybookError {
     /// What is wrong, in one line.
     pub message: String,
     /// What to do about it.
-    #[help]
     pub help: Option<String>,
-    /// The file.
-    #[source_code]
-    pub source_code: Option<NamedSource<String>>,
-    /// The place in it.
-    #[label("here")]
-    pub span: Option<SourceSpan>,
+    place: Option<Box<Place>>,
+}
+
+/// A place in a file.
+#[derive(Debug)]
+struct Place {
+    source: NamedSource<String>,
+    span: SourceSpan,
 }
 
 impl PlaybookError {
@@ -33,18 +36,21 @@ impl PlaybookError {
         Self {
             message: message.into(),
             help: Some(help.into()),
-            source_code: None,
-            span: None,
+            place: None,
         }
     }
 
     /// An error at a line and column (both from 1, the column in characters) of `text`.
     pub fn at(file: &str, text: &str, line: usize, column: usize, message: impl Into<String>) -> Self {
+        let source = NamedSource::new(file, text.to_owned());
+        let place = Place {
+            source,
+            span: span(text, line, column),
+        };
         Self {
             message: message.into(),
             help: None,
-            source_code: Some(NamedSource::new(file, text.to_owned())),
-            span: Some(span(text, line, column)),
+            place: Some(Box::new(place)),
         }
     }
 
@@ -52,6 +58,26 @@ impl PlaybookError {
     pub fn with_help(mut self, help: Option<String>) -> Self {
         self.help = help;
         self
+    }
+
+    /// The place in its file, in bytes.
+    pub fn span(&self) -> Option<SourceSpan> {
+        self.place.as_ref().map(|place| place.span)
+    }
+}
+
+impl Diagnostic for PlaybookError {
+    fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.place.as_ref().map(|place| &place.source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let label = LabeledSpan::new_with_span(Some("here".into()), self.span()?);
+        Some(Box::new(std::iter::once(label)))
     }
 }
 

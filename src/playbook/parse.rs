@@ -175,12 +175,23 @@ fn explain(file: &str, text: &str, error: &Error) -> PlaybookError {
             ),
             Some("names are identities: remove one of the two, or rename it".into()),
         ),
-        other => (first_line(&other.to_string()), None),
+        other => (plainly(&first_line(&other.to_string())).to_owned(), None),
     };
     let place = error.location();
     let number = |number: u64| usize::try_from(number).unwrap_or(1);
     let (line, column) = place.map_or((1, 1), |place| (number(place.line()), number(place.column())));
     PlaybookError::at(file, text, line.max(1), column.max(1), message).with_help(help)
+}
+
+/// The parser's own words for the commonest mistakes, as a person says them.
+fn plainly(message: &str) -> &str {
+    match message {
+        "expected mapping start" => "a mapping (`key: value` lines, or `{}`) is needed here",
+        "expected sequence start" => "a list (`- value` lines, or `[a, b]`) is needed here",
+        "expected string scalar" => "a single value is needed here",
+        message if message.starts_with("cannot deserialize null into string") => "a value is needed here",
+        message => message,
+    }
 }
 
 /// The message without the place that the parser writes behind it: the place is shown with the source line.

@@ -65,16 +65,21 @@ pub fn render(file: &str, source: &str, values: &Map<String, Value>) -> Result<R
     let template = Template::compile(source).map_err(|error| {
         let (line, column) = error.pos().unwrap_or((1, 1));
         let reason = error.reason().to_string();
-        PlaybookError::at(
-            file,
-            source,
-            line,
-            column,
-            reason.lines().next().unwrap_or("bad template").to_owned(),
-        )
+        let reason = match reason.lines().next() {
+            // The parser lists what its grammar would take, which helps nobody.
+            Some(reason) if !reason.starts_with("invalid handlebars syntax") => reason,
+            _ => "this is not Handlebars, or a `{{#…}}` above is without its `{{/…}}`",
+        };
+        PlaybookError::at(file, source, line, column, reason)
     })?;
     let mut names = Names::default();
     names.template(&template, false);
+    // `{{log}}` calls handlebars' own helper of that name, which prints nothing into the text.
+    if let Some((name, line, column)) = names.found.iter().find(|(name, ..)| name == "log") {
+        let message = format!("`{name}` cannot be a variable: it is a helper of Handlebars");
+        return Err(PlaybookError::at(file, source, *line, *column, message)
+            .with_help(Some("call it otherwise".into())));
+    }
     if let Some((name, line, column)) = names.found.iter().find(|(name, ..)| !values.contains_key(name)) {
         let near = nearest(name, values.keys().map(String::as_str));
         return Err(PlaybookError::at(
@@ -185,7 +190,7 @@ mod tests {
                 error.message,
                 "there is no variable `missing` (did you mean `mising`?)"
             );
-            assert_eq!(error.span.map(|span| span.offset()), Some(2), "{source}");
+            assert_eq!(error.span().map(|span| span.offset()), Some(2), "{source}");
         }
     }
 
@@ -196,8 +201,14 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_that_a_helper_would_swallow_is_refused() {
+        let error = with("{{log}}", json!({"log": "/var/log/x"})).expect_err("swallowed");
+        assert!(error.message.contains("a helper of Handlebars"), "{error}");
+    }
+
+    #[test]
     fn a_syntax_error_has_its_line() {
         let error = with("a\nb {{#if x}}\n", json!({"x": 1})).expect_err("open block");
-        assert!(error.span.is_some(), "{error}");
+        assert!(error.span().is_some(), "{error}");
     }
 }

@@ -19,7 +19,7 @@ pub fn text(error: &dyn Diagnostic, colours: bool) -> String {
             .with_width(100)
             .with_links(false);
         if handler.render_report(&mut text, error).is_ok() {
-            return text;
+            return format!("{}\n", text.trim_end());
         }
     }
     let mut text = format!("{RED}error:{RED:#} {error}\n");

@@ -105,7 +105,13 @@ impl Declaration for Certificate {
             .filter(|(_, placed)| uses(&placed.value))
             .map(|(site, _)| challenge_id(&site.0))
             .collect();
-        if sites.is_empty() {
+        let misspelt = |site: &super::nginx::Site| {
+            site.certificate
+                .as_ref()
+                .is_some_and(|wanted| !playbook.certificates.contains_key(wanted))
+        };
+        // A site that names a certificate that is not there is told of that itself.
+        if sites.is_empty() && !playbook.nginx.values().any(|placed| misspelt(&placed.value)) {
             return Err(Problem::new(
                 format!("no nginx site answers the challenge for `{name}`"),
                 format!("give a site `certificate: {name}`"),

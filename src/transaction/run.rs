@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ring::error::Unspecified;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::{Instant, sleep};
 
@@ -82,8 +83,9 @@ pub async fn run(
     observe: &mut dyn FnMut(&Event),
 ) -> Result<Outcome, RunError> {
     let host = connection.host().to_owned();
-    let id = run_id()?;
-    let token = random()?;
+    let no_random = |_| RunError::Prepare("this machine gives no random numbers".into());
+    let id = run_id().map_err(no_random)?;
+    let token = random().map_err(no_random)?;
     let program = compile::compile(&id, &token, changes);
     let archive = stage::archive(&program, changes).map_err(|error| RunError::Prepare(error.to_string()))?;
     let mut journal = Journal::new(&token);
@@ -124,14 +126,14 @@ pub async fn run(
 async fn confirm(access: &Access, id: &str) {
     let deadline = Instant::now() + Duration::from_secs(25);
     while Instant::now() < deadline {
-        if let Ok(fresh) = Connection::open(&access.target, &access.options).await {
-            if fresh
+        let fresh = Connection::open(&access.target, &access.options).await;
+        if let Ok(fresh) = fresh
+            && fresh
                 .output(&stage::confirm(id), Vec::new())
                 .await
                 .is_ok_and(|output| output.status == 0)
-            {
-                return;
-            }
+        {
+            return;
         }
         sleep(Duration::from_millis(500)).await;
     }
@@ -149,15 +151,14 @@ async fn reconnect(access: &Access) -> Result<Connection, SshError> {
 }
 
 /// An id that sorts by time: seconds since 1970 and a random part.
-fn run_id() -> Result<String, RunError> {
+fn run_id() -> Result<String, Unspecified> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let seconds = now.map_or(0, |time| time.as_secs());
     Ok(format!("{seconds:012}-{}", &random()?[..8]))
 }
 
-fn random() -> Result<String, RunError> {
+fn random() -> Result<String, Unspecified> {
     let mut bytes = [0_u8; 8];
-    let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_| RunError::Prepare("this machine gives no random numbers".into()))?;
+    SystemRandom::new().fill(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
