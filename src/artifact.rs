@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::playbook::load::Loaded;
 use crate::playbook::render::Artifacts;
-use crate::resources::binary::{Source, sources};
+use crate::resources::binary::Source;
 
 /// Why a binary could not be had.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -47,16 +46,19 @@ pub enum ArtifactError {
     },
 }
 
-/// Builds or reads every binary of the playbook. cargo's own messages go to stderr.
+/// Builds or reads binaries, by name; their paths start from `directory`. cargo's own messages go to stderr.
 ///
 /// # Errors
 /// Which binary could not be had, and why.
-pub fn build(loaded: &Loaded) -> Result<Artifacts, ArtifactError> {
+pub fn build(directory: &Path, sources: Vec<(String, Source)>) -> Result<Artifacts, ArtifactError> {
     let mut artifacts = Artifacts::new();
-    for (name, source) in sources(&loaded.playbook) {
+    for (name, source) in sources {
         let path = match source {
-            Source::File(path) => loaded.directory.join(path),
-            Source::Cargo { directory, bin } => cargo(&name, &loaded.directory.join(directory), &bin)?.into(),
+            Source::File(path) => directory.join(path),
+            Source::Cargo {
+                directory: package,
+                bin,
+            } => cargo(&name, &directory.join(package), &bin)?.into(),
         };
         let bytes = std::fs::read(&path).map_err(|cause| ArtifactError::Read {
             name: name.clone(),

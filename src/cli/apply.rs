@@ -3,12 +3,11 @@
 use std::process::ExitCode;
 
 use super::common::{
-    HostArgs, PlaybookArgs, ask, boxed, desired, is_interactive, plan_when_free, run_and_verify, run_checks,
+    HostArgs, PlaybookArgs, ask, boxed, connect, is_interactive, plan_when_free, run_and_verify, run_checks,
     show,
 };
 use super::{Exit, Failure};
 use crate::playbook::PlaybookError;
-use crate::session::Session;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -26,8 +25,7 @@ pub(super) async fn run(args: &Args) -> Exit {
         return Err(nobody_to_ask());
     }
     let loaded = args.playbook.load(false)?;
-    let desired = desired(&loaded)?;
-    let mut session = Session::open(args.host.access()).await.map_err(boxed)?;
+    let (desired, mut session) = connect(&loaded, &args.host).await?;
     let (facts, plan) = plan_when_free(&session, &desired).await?;
     show(
         &plan,

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::Failure;
@@ -17,6 +18,7 @@ use crate::playbook::load::{Loaded, Overrides, load};
 use crate::playbook::render::render;
 use crate::report::progress::Progress;
 use crate::report::{self};
+use crate::resources::binary::sources;
 use crate::session::Session;
 use crate::transaction::run::{Access, Outcome};
 
@@ -98,9 +100,26 @@ pub(super) fn boxed(error: impl miette::Diagnostic + Send + Sync + 'static) -> F
 }
 
 /// Builds the playbook's binaries and renders its desired state.
-pub(super) fn desired(loaded: &Loaded) -> Result<Desired, Failure> {
-    let artifacts = artifact::build(loaded).map_err(boxed)?;
+pub(super) async fn desired(loaded: &Loaded) -> Result<Desired, Failure> {
+    let (directory, sources) = (loaded.directory.clone(), sources(&loaded.playbook));
+    let built = spawn_blocking(move || artifact::build(&directory, sources)).await;
+    let artifacts = built
+        .map_err(|error| boxed(Unexpected(error.to_string())))?
+        .map_err(boxed)?;
     render(loaded, Some(&artifacts)).map_err(boxed)
+}
+
+/// A part of the program that ended before its end.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("a part of the program ended unexpectedly: {0}")]
+#[diagnostic(help("report this as a bug"))]
+pub(super) struct Unexpected(pub String);
+
+/// Makes the desired state and connects to the host, side by side: a build takes as long as a handshake
+/// even when nothing is to build.
+pub(super) async fn connect(loaded: &Loaded, host: &HostArgs) -> Result<(Desired, Session), Failure> {
+    let session = async { Session::open(host.access()).await.map_err(boxed) };
+    tokio::try_join!(desired(loaded), session)
 }
 
 /// Whether a person looks on and can answer.

@@ -3,8 +3,7 @@
 use std::process::ExitCode;
 
 use super::Exit;
-use super::common::{HostArgs, PlaybookArgs, boxed, desired, show};
-use crate::session::Session;
+use super::common::{HostArgs, PlaybookArgs, boxed, connect, show};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -19,8 +18,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args) -> Exit {
     let loaded = args.playbook.load(false)?;
-    let desired = desired(&loaded)?;
-    let session = Session::open(args.host.access()).await.map_err(boxed)?;
+    let (desired, session) = connect(&loaded, &args.host).await?;
     let (facts, plan) = session.plan(&desired).await.map_err(boxed)?;
     show(
         &plan,

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use tokio::task::spawn_blocking;
 
-use super::common::{PlaybookArgs, ask, boxed, desired, is_interactive, run_and_verify, run_checks, show};
+use super::common::{
+    PlaybookArgs, Unexpected, ask, boxed, desired, is_interactive, run_and_verify, run_checks, show,
+};
 use super::{Exit, Failure};
 use crate::desired::Desired;
 use crate::host::rehearsal::{
@@ -50,9 +52,6 @@ enum CannotRehearse {
     #[error("the rehearsal was interrupted")]
     #[diagnostic(help("the host has been removed"))]
     Interrupted,
-    #[error("a part of the rehearsal ended unexpectedly: {0}")]
-    #[diagnostic(help("report this as a bug"))]
-    Task(String),
 }
 
 fn list(missing: &[Missing]) -> String {
@@ -92,7 +91,7 @@ pub(super) async fn run(args: &Args) -> Exit {
     let mut timings = Timings::default();
     let part = Instant::now();
     anstream::println!("Building what the playbook installs");
-    let desired = desired(&loaded)?;
+    let desired = desired(&loaded).await?;
     timings.add("build", part);
     let part = Instant::now();
     let (suite, mirror) = (args.suite.clone(), args.mirror.clone());
@@ -162,7 +161,7 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RehearsalError> + Send + 'static,
 ) -> Result<T, Failure> {
     let done = spawn_blocking(work).await;
-    done.map_err(|error| boxed(CannotRehearse::Task(error.to_string())))?
+    done.map_err(|error| boxed(Unexpected(error.to_string())))?
         .map_err(boxed)
 }
 

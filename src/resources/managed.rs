@@ -101,6 +101,11 @@ impl ManagedFile {
         let Ok(new) = std::str::from_utf8(&self.content.bytes) else {
             return hidden(&format!("{} bytes, not text", self.content.bytes.len()));
         };
+        // What only its owner could read until now may hold a secret that the playbook no longer knows.
+        let closed = |mode: &str| mode.ends_with("00");
+        if cx.facts.path(&self.path).is_some_and(|fact| closed(&fact.mode)) && !closed(&self.mode) {
+            return hidden("other contents; the old ones were for their owner alone and are not shown");
+        }
         match (exists, cx.facts.content(&self.path).map(std::str::from_utf8)) {
             (false, _) => Detail::Diff {
                 path,
