@@ -38,7 +38,7 @@ pub(super) struct Args {
 
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 enum CannotRehearse {
-    #[error("a rehearsal boots a host on this machine, and here is no {}", list(.0))]
+    #[error("a rehearsal boots a host on this machine, and it lacks {}", list(.0))]
     #[diagnostic(help("run it as root on a Linux machine that may make namespaces and mounts"))]
     Here(Vec<Missing>),
     #[error("a rehearsal needs {}", .0.join(", "))]
@@ -59,7 +59,7 @@ fn list(missing: &[Missing]) -> String {
         .iter()
         .map(ToString::to_string)
         .collect::<Vec<_>>()
-        .join(", no ")
+        .join(" and ")
 }
 
 /// How long each part took.
