@@ -2,5 +2,7 @@
 
 pub mod compile;
 pub mod journal;
+#[cfg(test)]
+mod program_tests;
 pub mod run;
 pub mod stage;

@@ -7,55 +7,79 @@ run=$base/runs/$id
 
 mark() { printf '@%s %s %s\n' "$token" "$*" "$(date +%s%3N)"; }
 
+# forget RUN: no secret outlives its run here, neither the one it wrote nor the one it replaced.
+forget() { rm -rf -- "$1/files" "$1"/kept/*/*.secret; }
+
 finish() {
-  rm -rf "$run/files" "$base/current"
+  forget "$run"
+  rm -f -- "$base/current"
   mark end "$1"
   exit 0
 }
 
-# Remembers what stands at a path, so that a failed step can put it back.
+# keep PATH [SUFFIX]: remembers what stands at a path, so that a failed step can put it back. The path is
+# noted last: what could not be kept whole (a full disk) has not been touched either.
 keep() {
-  kept=$((kept + 1))
-  printf '%s' "$1" >"$keeping/$kept.path"
   if [ -d "$1" ] && [ ! -L "$1" ]; then
-    stat -c '%a %u:%g' -- "$1" >"$keeping/$kept.directory"
+    stat -c '%a %u:%g' -- "$1" >"$keeping/$((kept + 1)).directory"
   elif [ -e "$1" ] || [ -L "$1" ]; then
-    cp -a -- "$1" "$keeping/$kept.old"
+    cp -a -- "$1" "$keeping/$((kept + 1)).${2-old}"
   fi
+  printf '%s' "$1" >"$keeping/path"
+  kept=$((kept + 1))
+  mv -- "$keeping/path" "$keeping/$kept.path"
 }
 
 put_back() {
-  n=$(find "$keeping" -name '*.path' | wc -l)
+  n=0
+  while [ -e "$keeping/$((n + 1)).path" ]; do n=$((n + 1)); done
   while [ "$n" -gt 0 ]; do
     path=$(cat "$keeping/$n.path")
-    beside=${path%/*}/.${path##*/}.hostwright-new
-    rm -f -- "$beside"
-    if [ -e "$keeping/$n.directory" ]; then
-      read -r mode owner <"$keeping/$n.directory"
-      if [ -d "$keeping/$n.moved" ]; then mv -T -- "$keeping/$n.moved" "$path"; fi
-      chown "$owner" -- "$path"
-      chmod "$mode" -- "$path"
-    elif [ -e "$keeping/$n.old" ] || [ -L "$keeping/$n.old" ]; then
-      cp -a -- "$keeping/$n.old" "$beside"
-      mv -fT -- "$beside" "$path"
-    elif [ -d "$path" ] && [ ! -L "$path" ]; then
-      rmdir -- "$path" 2>/dev/null
+    if put_one_back; then
+      echo "put back: $path"
     else
-      rm -f -- "$path"
+      echo "could not put back: $path (what stood there is kept in $keeping)"
     fi
-    echo "put back: $path"
     n=$((n - 1))
   done
 }
 
+put_one_back() {
+  beside=${path%/*}/.${path##*/}.hostwright-new
+  rm -f -- "$beside"
+  for old in "$keeping/$n.old" "$keeping/$n.secret"; do
+    if [ -e "$old" ] || [ -L "$old" ]; then
+      cp -a -- "$old" "$beside" && mv -fT -- "$beside" "$path" && return
+      rm -f -- "$beside"
+      return 1
+    fi
+  done
+  if [ -e "$keeping/$n.directory" ]; then
+    if [ -d "$keeping/$n.moved" ]; then mv -T -- "$keeping/$n.moved" "$path" || return; fi
+    read -r mode owner <"$keeping/$n.directory"
+    chown "$owner" -- "$path" && chmod "=$mode" -- "$path"
+  elif [ -d "$path" ] && [ ! -L "$path" ]; then
+    rmdir -- "$path"
+  else
+    rm -f -- "$path"
+  fi
+}
+
+# parents PATH: makes the directories above it that are missing; a failed step takes them away again.
+parents() {
+  if [ -z "${1%/*}" ] || [ -d "${1%/*}" ]; then return; fi
+  parents "${1%/*}"
+  keep "${1%/*}"
+  mkdir -- "${1%/*}"
+}
+
 # put SHA256 PATH MODE OWNER [VALIDATION]
 put() {
-  keep "$2"
-  directory=${2%/*}
-  mkdir -p -- "${directory:-/}"
-  new=$directory/.${2##*/}.hostwright-new
-  from=$base/store/$1
-  [ ! -e "$run/files/$1" ] || from=$run/files/$1
+  parents "$2"
+  from=$base/store/$1 suffix=old
+  if [ -e "$run/files/$1" ]; then from=$run/files/$1 suffix=secret; fi
+  keep "$2" "$suffix"
+  new=${2%/*}/.${2##*/}.hostwright-new
   rm -f -- "$new"
   (umask 077 && cat -- "$from" >"$new")
   chown "$4" -- "$new"
@@ -65,25 +89,27 @@ put() {
   mv -fT -- "$new" "$2"
 }
 
-# directory PATH MODE OWNER
-directory() {
-  keep "$1"
-  mkdir -p -- "$1"
-  chown "$3" -- "$1"
-  chmod "$2" -- "$1"
-}
-
-# attributes PATH MODE OWNER
+# attributes PATH MODE OWNER. A mode without `=` would leave the set-ID bits of a directory as they are.
 attributes() {
   keep "$1"
   chown "$3" -- "$1"
-  chmod "$2" -- "$1"
+  chmod "=$2" -- "$1"
+}
+
+# directory PATH MODE OWNER
+directory() {
+  parents "$1"
+  if [ ! -d "$1" ]; then
+    keep "$1"
+    mkdir -- "$1"
+  fi
+  attributes "$@"
 }
 
 # link PATH TARGET
 link() {
+  parents "$1"
   keep "$1"
-  mkdir -p -- "${1%/*}/"
   new=${1%/*}/.${1##*/}.hostwright-new
   rm -f -- "$new"
   ln -s -- "$2" "$new"
@@ -92,7 +118,7 @@ link() {
 
 # remove PATH: what stands there moves to the run's own folder.
 remove() {
-  if [ ! -e "$1" ] && [ ! -L "$1" ]; then return 0; fi
+  if [ ! -e "$1" ] && [ ! -L "$1" ]; then return; fi
   keep "$1"
   if [ -d "$1" ] && [ ! -L "$1" ]; then mv -T -- "$1" "$keeping/$kept.moved"; else rm -f -- "$1"; fi
 }
@@ -122,26 +148,33 @@ step() {
   mkdir -p "$keeping"
   chmod 0700 "$keeping"
   mark started "$1"
+  # Without the lock's descriptor: a daemon that a step starts must not hold the lock for ever.
   (
     set -e
     kept=0
     "step_$1"
-  ) </dev/null
+  ) </dev/null 9>&-
   status=$?
   if [ "$status" -eq 0 ]; then
     mark done "$1"
     return
   fi
   put_back
-  "recover_$1" </dev/null
+  ("recover_$1") </dev/null 9>&-
   mark failed "$1"
   finish failed
 }
 
 exec >>"$run/journal" 2>&1
 exec 9>"$base/lock"
-if ! flock -n 9; then
+# A probe that asks whether the lock is free holds it for a moment; another run holds it longer.
+if ! flock -w 1 9; then
+  forget "$run"
   mark end busy
   exit 0
 fi
 printf '%s\n' "$id" >"$base/current"
+# Runs that were cut off could not forget.
+for other in "$base"/runs/*; do
+  if [ "$other" != "$run" ] && [ -e "$other/journal" ]; then forget "$other"; fi
+done
