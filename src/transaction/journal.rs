@@ -49,6 +49,8 @@ pub struct Journal {
     marker: String,
     pending: Vec<u8>,
     offset: u64,
+    /// What came before the journal, until it begins.
+    before: Option<Vec<u8>>,
 }
 
 impl Journal {
@@ -58,7 +60,14 @@ impl Journal {
             marker: format!("@{token} "),
             pending: Vec::new(),
             offset: 0,
+            before: Some(Vec::new()),
         }
+    }
+
+    /// Goes on with the journal as a new command sends it. What a login shell prints first is passed over,
+    /// up to the line `@TOKEN begin`.
+    pub fn resume(&mut self) {
+        self.before = Some(Vec::new());
     }
 
     /// How many bytes have been read: where to go on after the connection broke.
@@ -68,6 +77,24 @@ impl Journal {
 
     /// Takes the next bytes and says what they tell. An incomplete line waits for the rest.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Event> {
+        let Some(mut before) = self.before.take() else {
+            return self.read(bytes);
+        };
+        before.extend_from_slice(bytes);
+        let begin = format!("{}begin\n", self.marker);
+        match before
+            .windows(begin.len())
+            .position(|window| window == begin.as_bytes())
+        {
+            Some(at) => self.read(&before[at + begin.len()..]),
+            None => {
+                self.before = Some(before);
+                Vec::new()
+            }
+        }
+    }
+
+    fn read(&mut self, bytes: &[u8]) -> Vec<Event> {
         self.offset += bytes.len() as u64;
         self.pending.extend_from_slice(bytes);
         let mut events = Vec::new();
@@ -118,6 +145,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const BEFORE: &[u8] = b"Welcome!\nno newline@t begin\n";
     const TEXT: &[u8] =
         b"@t started 1 100\nhello\n@x done 1 5\nno newline@t done 1 250\n@t started 2 251\n@t confirm 2 260\n@t failed 2 300\n@t end failed 301\n";
 
@@ -145,7 +173,11 @@ mod tests {
             let mut events = Vec::new();
             let mut at = 0;
             for cut in cuts {
-                events.extend(journal.feed(&TEXT[at..cut]));
+                // Each piece comes over a new connection, behind what the login shell prints.
+                journal.resume();
+                let (one, other) = BEFORE.split_at(at % BEFORE.len());
+                prop_assert_eq!(journal.feed(one), vec![]);
+                events.extend(journal.feed(&[other, &TEXT[at..cut]].concat()));
                 at = cut;
             }
             prop_assert_eq!(events, all());

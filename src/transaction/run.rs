@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::journal::{End, Event, Journal};
 use super::{compile, stage};
 use crate::change::Change;
-use crate::host::ssh::{self, Connection, Options, SshError};
+use crate::host::ssh::{self, Connection, Exec, Options, SshError};
 use crate::host::target::Target;
 
 /// How to reach a host, again if need be.
@@ -53,6 +53,19 @@ pub enum RunError {
         /// The host.
         host: String,
     },
+    /// The connection broke and could not be made again.
+    #[error("the connection to {host} was lost in the middle of the run {id}: {cause}")]
+    #[diagnostic(help(
+        "unless it was switched off, {host} goes on alone; apply again: it waits for the run's end and does the rest"
+    ))]
+    Lost {
+        /// The host.
+        host: String,
+        /// The run.
+        id: String,
+        /// Why it cannot be reached.
+        cause: SshError,
+    },
     /// The run ended without saying how.
     #[error("the run {id} on {host} was cut off; was the host restarted?")]
     #[diagnostic(help("no file is half written; run apply again, and it goes on from there"))]
@@ -90,7 +103,7 @@ pub async fn run(
     let archive = stage::archive(&program, changes).map_err(|error| RunError::Prepare(error.to_string()))?;
     let mut journal = Journal::new(&token);
     let mut said = Vec::new();
-    let mut exec = connection.exec(&stage::command(&id), archive).await?;
+    let mut exec = connection.exec(&stage::command(&id, &token), archive).await?;
     loop {
         match exec.next().await {
             Ok(Some(ssh::Event::Stdout(bytes))) => {
@@ -112,10 +125,14 @@ pub async fn run(
             }
             Ok(Some(ssh::Event::Exit(_)) | None) => return Err(RunError::Died { host, id }),
             Err(SshError::Lost { .. }) => {
-                *connection = reconnect(access).await?;
-                exec = connection
-                    .exec(&stage::follow(&id, journal.offset()), Vec::new())
-                    .await?;
+                let follow = stage::follow(&id, &token, journal.offset());
+                let again = reconnect(access, &follow).await;
+                (*connection, exec) = again.map_err(|cause| RunError::Lost {
+                    host: host.clone(),
+                    id: id.clone(),
+                    cause,
+                })?;
+                journal.resume();
             }
             Err(error) => return Err(error.into()),
         }
@@ -139,13 +156,18 @@ async fn confirm(access: &Access, id: &str) {
     }
 }
 
-async fn reconnect(access: &Access) -> Result<Connection, SshError> {
+/// Connects again, however often it takes, and starts `command` there.
+async fn reconnect(access: &Access, command: &str) -> Result<(Connection, Exec), SshError> {
+    let start = async || {
+        let connection = Connection::open(&access.target, &access.options).await?;
+        let exec = connection.exec(command, Vec::new()).await?;
+        Ok((connection, exec))
+    };
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match Connection::open(&access.target, &access.options).await {
-            Ok(connection) => return Ok(connection),
-            Err(error) if Instant::now() >= deadline => return Err(error),
-            Err(_) => sleep(Duration::from_secs(1)).await,
+        match start().await {
+            Err(_) if Instant::now() < deadline => sleep(Duration::from_secs(1)).await,
+            ended => return ended,
         }
     }
 }

@@ -42,9 +42,9 @@ const RUNS: u32 = 20;
 const DAYS: u32 = 30;
 
 /// Takes the archive on stdin, proves every content by its hash, starts the program detached from this
-/// connection, and follows its journal.
-pub fn command(id: &str) -> String {
-    format!(
+/// connection, and follows its journal, which begins behind the line `@TOKEN begin`.
+pub fn command(id: &str, token: &str) -> String {
+    let script = format!(
         r#"set -eu
 umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -61,25 +61,48 @@ for f in *; do
 done
 cd "$run"
 find "$base/store" -type f -mtime +{DAYS} -delete
-find "$base/runs" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -r | tail -n +{} | while read -r old; do
+find "$base/runs" -mindepth 1 -maxdepth 1 ! -name {id} -printf '%f\n' | sort -r | tail -n +{RUNS} | while read -r old; do
   rm -rf "$base/runs/$old"
 done
 : >journal
 setsid sh ./program </dev/null >/dev/null 2>&1 &
 echo $! >pid
+echo @{token} begin
 exec tail -s 0.1 --pid=$! -c +1 -f journal"#,
-        RUNS + 1,
         id = shell::quote(id)
-    )
+    );
+    sh(&script)
 }
 
-/// Goes on with the journal of a run from byte `offset`.
-pub fn follow(id: &str, offset: u64) -> String {
-    let id = shell::quote(id);
-    let start = offset + 1;
-    format!(
-        "cd /var/lib/hostwright/runs/{id} && exec tail -s 0.1 --pid=\"$(cat pid)\" -c +{start} -f journal"
-    )
+/// The script for a login shell, which may be none of the POSIX ones.
+fn sh(script: &str) -> String {
+    format!("exec sh -c {}", shell::quote(script))
+}
+
+/// Goes on with the journal of a run from byte `offset`, to the run's end. After a restart of the host
+/// another process may bear the run's number: the run's own stands in the run's folder.
+pub fn follow(id: &str, token: &str, offset: u64) -> String {
+    let script = format!(
+        r#"run=/var/lib/hostwright/runs/{id}
+tries=0
+until [ -s "$run/pid" ]; do
+  tries=$((tries + 1))
+  if [ "$tries" -gt 50 ]; then
+    echo "the connection was lost before all had been sent" >&2
+    exit 1
+  fi
+  sleep 0.1
+done
+cd "$run"
+read -r pid <pid
+alive=
+[ ! "/proc/$pid/cwd" -ef . ] || alive="-s 0.1 --pid=$pid -f"
+echo @{token} begin
+exec tail $alive -c +{start} journal"#,
+        id = shell::quote(id),
+        start = offset + 1
+    );
+    sh(&script)
 }
 
 /// Tells a run that a new connection got in.
