@@ -9,7 +9,7 @@ use crate::change::Change;
 use crate::checks::{Check, From, Outcome, here, on_host};
 use crate::desired::Desired;
 use crate::facts::{DecodeError, Facts, decode, script};
-use crate::host::ssh::{Connection, SshError};
+use crate::host::ssh::{Connection, Output, SshError};
 use crate::plan::{Plan, PlanError, plan};
 use crate::transaction::journal::Event;
 use crate::transaction::run::{self, Access, RunError};
@@ -51,6 +51,9 @@ pub struct Session {
 /// The shell that reads the probe. Its locale is set before it starts: some shells count characters else.
 const PROBE: &str = "LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin exec sh -s";
 
+/// The line that begins a script's answer.
+const BEGIN: &str = "@@hostwright@@";
+
 impl Session {
     /// Connects.
     ///
@@ -67,12 +70,10 @@ impl Session {
     /// When the host does not answer as it should.
     pub async fn read(&self, desired: &Desired) -> Result<Facts, SessionError> {
         let questions = desired.questions();
-        let output = self
-            .connection
-            .output(PROBE, script(&questions).into_bytes())
-            .await?;
-        if output.status != 0 && output.stdout.is_empty() {
-            let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+        let output = self.probe(&script(&questions)).await?;
+        if output.status != 0 && !output.stdout.starts_with(b"@") {
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said).trim().replace('\n', "; ");
             let host = self.connection.host().to_owned();
             return Err(SessionError::Probe {
                 host,
@@ -81,6 +82,18 @@ impl Session {
             });
         }
         Ok(decode(&questions, &output.stdout)?)
+    }
+
+    /// What a script prints, without what the login shell prints before it.
+    async fn probe(&self, script: &str) -> Result<Output, SshError> {
+        let script = format!("echo {BEGIN}\n{script}");
+        let mut output = self.connection.output(PROBE, script.into_bytes()).await?;
+        let begin = format!("{BEGIN}\n");
+        let mut windows = output.stdout.windows(begin.len());
+        if let Some(at) = windows.position(|window| window == begin.as_bytes()) {
+            output.stdout.drain(..at + begin.len());
+        }
+        Ok(output)
     }
 
     /// Reads the host and makes the plan.
@@ -143,10 +156,7 @@ impl Session {
             which.iter().partition(|index| checks[**index].from == From::Host);
         if !on_it.is_empty() {
             let asked: Vec<&Check> = on_it.iter().map(|index| &checks[*index]).collect();
-            let output = self
-                .connection
-                .output(PROBE, on_host::script(&asked).into_bytes())
-                .await?;
+            let output = self.probe(&on_host::script(&asked)).await?;
             for (index, outcome) in on_it.iter().zip(on_host::judge(&asked, &output.stdout)) {
                 outcomes[*index] = Some(outcome);
             }
