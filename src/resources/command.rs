@@ -8,6 +8,7 @@ use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 use crate::playbook::render::{Declaration, Problem, Render};
 use crate::playbook::scalar::{AbsPath, Line, Text, optional};
+use crate::shell;
 
 /// A command. `unless` or `creates` says when there is nothing to do.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -84,7 +85,10 @@ impl Resource for Escape {
         if let Some(unless) = &self.command.unless {
             questions.script(
                 self.id.as_str(),
-                format!("if ( {}\n) >/dev/null 2>&1; then echo done; fi", unless.0),
+                format!(
+                    "if ( eval {} ) >/dev/null 2>&1; then echo done; fi",
+                    shell::quote(&unless.0)
+                ),
             );
         }
     }
@@ -106,6 +110,9 @@ impl Resource for Escape {
             .trim_end()
             .lines()
             .fold(change, |change, line| change.note(line));
-        Ok(vec![change.shell(self.command.run.0.clone())])
+        // `eval`, so that a mistake in its syntax is this step's alone.
+        Ok(vec![
+            change.shell(format!("eval {}", shell::quote(&self.command.run.0))),
+        ])
     }
 }
