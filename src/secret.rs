@@ -15,11 +15,20 @@ const SHORTEST: usize = 4;
 impl Secrets {
     /// Remembers a value. Empty ones are nobody's secret.
     pub fn add(&mut self, value: &str) {
-        if !value.is_empty() {
-            self.values.push(value.to_owned());
-            // The longest first, so that a secret that holds another is hidden whole.
-            self.values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
+        // As it stands in a file between quotes, and in one that expands `%` (supervisor's, cron's).
+        for form in [
+            value,
+            &escaped,
+            &escaped.replace('%', "%%"),
+            &value.replace('%', "\\%"),
+        ] {
+            if !form.is_empty() && !self.values.iter().any(|known| known == form) {
+                self.values.push(form.to_owned());
+            }
         }
+        // The longest first, so that a secret that holds another is hidden whole.
+        self.values.sort_by_key(|value| std::cmp::Reverse(value.len()));
     }
 
     /// Whether `bytes` hold a secret value.
@@ -64,6 +73,17 @@ mod tests {
         assert!(secrets.taint(b"x=hunter22\n"));
         assert!(!secrets.taint(b"x=hunt\n"));
         assert!(!format!("{secrets:?}").contains("hunter"));
+    }
+
+    #[test]
+    fn a_secret_is_known_as_it_is_escaped_in_a_file() {
+        let mut secrets = Secrets::default();
+        secrets.add(r#"50%"a\b"#);
+        assert!(secrets.taint(br#"TOKEN="50%%\"a\\b""#));
+        assert_eq!(
+            secrets.redact(r#"{"token": "50%\"a\\b"}"#),
+            r#"{"token": "(secret)"}"#
+        );
     }
 
     #[test]
