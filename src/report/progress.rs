@@ -5,7 +5,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::change::Change;
+use crate::change::{Action, Change};
 use crate::secret::Secrets;
 use crate::transaction::journal::Event;
 
@@ -144,8 +144,23 @@ impl<'a> Progress<'a> {
             .skip(step + 1)
             .map(|change| change.id.as_str())
             .collect();
-        text += &format!("{} of {} steps were done; ", self.done, self.changes.len());
-        text += "the files of the failed one were put back.\n";
+        let done = format!("{} of {} steps were done", self.done, self.changes.len());
+        let actions = self.changes.get(step).map_or(&[][..], |change| &change.actions);
+        let commands = actions.iter().any(|action| matches!(action, Action::Shell(_)));
+        let files = actions.iter().any(|action| {
+            use Action::{Attributes, Directory, Link, Remove, Write};
+            matches!(
+                action,
+                Write { .. } | Directory { .. } | Attributes { .. } | Link { .. } | Remove { .. }
+            )
+        });
+        text += &match (files, commands) {
+            (true, false) => format!("{done}; the files of the failed one were put back.\n"),
+            (true, true) => format!(
+                "{done}; the files of the failed one were put back, what its commands did was not undone.\n"
+            ),
+            (false, _) => format!("{done}; what the failed one did until then was not undone.\n"),
+        };
         if !left.is_empty() {
             text += &format!("Not started: {}.\n", left.join(", "));
         }
