@@ -2,3 +2,4 @@
 
 mod converge;
 mod host;
+mod transaction;
