@@ -2,4 +2,5 @@
 
 mod converge;
 mod host;
+mod nginx;
 mod transaction;
