@@ -70,8 +70,9 @@ for p in {names}; do
   case $(dpkg-query -W -f='${{db:Status-Status}}' -- "$p" 2>/dev/null) in *installed) ;; *) missing="$missing $p" ;; esac
 done
 [ -n "$missing" ] || exit 0
-if [ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -mmin -{FRESH} 2>/dev/null | head -n 1)" ] ||
-   [ -n "$(find /var/lib/apt/periodic/update-success-stamp -mmin -{FRESH} 2>/dev/null)" ]; then echo fresh; fi
+# The lists bear the mirror's times; apt works in `partial` whenever it looks for newer ones.
+if [ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' 2>/dev/null | head -n 1)" ] &&
+   [ -n "$(find /var/lib/apt/lists/partial -maxdepth 0 -mmin -{FRESH} 2>/dev/null)" ]; then echo fresh; fi
 apt-get -s -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Debug::NoLocking=1 install $missing 2>&1 |
   sed -n 's/^Inst \([^ ]*\) .*(\([^ ]*\) .*/inst \1 \2/p; s/^E: /error /p'"#,
             names = shell::words(self.names()),

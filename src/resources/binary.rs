@@ -191,7 +191,13 @@ impl Resource for Release {
             .path(&file)
             .is_some_and(|fact| fact.mode == "0755" && fact.owner == "root:root")
             && cx.facts.has_content(&file, &self.content.sha256);
-        if !there {
+        if there {
+            change.summary = format!("go to release {release}, which is there");
+        } else {
+            if cx.facts.path(&file).is_some() {
+                change.verb = Verb::Update;
+                change.summary = format!("repair release {release}: it is not as it was installed");
+            }
             let size = self.content.bytes.len();
             change = change
                 .note(format!("{file} 0755 root:root, {size} bytes"))

@@ -133,30 +133,32 @@ const DEFAULT: &str = "/etc/nginx/sites-enabled/default";
 /// A reload only sends a signal: nginx may still refuse (a port that another program holds passes
 /// `nginx -t`) and goes on as before. It has taken the configuration when it has a worker it did not have.
 const RELOAD: &str = r#"nginx -t
-systemctl is-active --quiet nginx || { systemctl start nginx; return 0; }
-master=$(cat /run/nginx.pid)
-log=/var/log/nginx/error.log
-said=$(wc -l <"$log" || echo 0)
-workers() { grep -ls "^PPid:[[:space:]]*$master\$" /proc/[0-9]*/status | tr '
-' ' '; }
-before=$(workers)
-taken() {
-  for worker in $(workers); do
-    case " $before " in *" $worker "*) ;; *) return 0 ;; esac
+if ! systemctl is-active --quiet nginx; then
+  systemctl start nginx
+else
+  master=$(cat /run/nginx.pid)
+  log=/var/log/nginx/error.log
+  said=$(wc -l <"$log" || echo 0)
+  workers() { grep -ls "^PPid:[[:space:]]*$master\$" /proc/[0-9]*/status | tr '\n' ' '; }
+  before=$(workers)
+  taken() {
+    for worker in $(workers); do
+      case " $before " in *" $worker "*) ;; *) return 0 ;; esac
+    done
+    return 1
+  }
+  systemctl reload nginx
+  tries=0
+  until taken; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 200 ] || tail -n "+$((said + 1))" "$log" | grep -q 'still could not bind'; then
+      echo "nginx did not take the new configuration and goes on with the old one; $log says:"
+      tail -n "+$((said + 1))" "$log" | tail -n 20
+      exit 1
+    fi
+    sleep 0.05
   done
-  return 1
-}
-systemctl reload nginx
-tries=0
-until taken; do
-  tries=$((tries + 1))
-  if [ "$tries" -gt 100 ] || tail -n "+$((said + 1))" "$log" | grep -q 'still could not bind'; then
-    echo "nginx did not take the new configuration and goes on with the old one; $log says:"
-    tail -n "+$((said + 1))" "$log" | tail -n 20
-    exit 1
-  fi
-  sleep 0.1
-done"#;
+fi"#;
 
 #[derive(Debug)]
 struct Served {

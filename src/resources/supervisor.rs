@@ -60,10 +60,7 @@ impl Program {
     fn values(&self, name: &str, logs: &str) -> Result<Map<String, Value>, Problem> {
         let mut environment = Vec::new();
         for (key, value) in &self.environment {
-            environment.push(format!(
-                "{key}=\"{}\"",
-                escape(&value.0)?.replace('\\', "\\\\").replace('"', "\\\"")
-            ));
+            environment.push(format!("{key}={}", quote(&escape(&value.0)?)?));
         }
         let on = |flag: &Option<Flag>| flag.as_ref().is_none_or(|flag| flag.0);
         let number = |count: &Option<Count>, or| count.as_ref().map_or(or, |count| count.0);
@@ -71,7 +68,7 @@ impl Program {
             "name": name,
             "command": escape(&self.command.0)?,
             "user": self.user.as_ref().map_or("root", |user| &user.0),
-            "directory": self.directory.as_ref().map_or("/", |path| &path.0),
+            "directory": escape(self.directory.as_ref().map_or("/", |path| &path.0))?,
             "environment": environment.join(","),
             "autostart": on(&self.autostart),
             "autorestart": on(&self.autorestart),
@@ -91,6 +88,19 @@ fn escape(value: &str) -> Result<String, Problem> {
         ));
     }
     Ok(value.replace('%', "%%"))
+}
+
+/// supervisor takes what stands between two equal quotes as it is, without escapes, and strips quotes of
+/// both sorts from its ends (`dict_of_key_value_pairs` in its `datatypes.py`).
+fn quote(value: &str) -> Result<String, Problem> {
+    let mark = if value.contains('"') { '\'' } else { '"' };
+    if value.contains(mark) || value.starts_with(['\'', '"']) || value.ends_with(['\'', '"']) {
+        return Err(Problem::new(
+            format!("supervisor cannot pass `{value}` on: it has quotes of both sorts, or one at an end"),
+            "put it into a file that the program reads",
+        ));
+    }
+    Ok(format!("{mark}{value}{mark}"))
 }
 
 impl Declaration for Program {
@@ -166,6 +176,19 @@ impl Supervised {
             inputs += &cx.version(&Ref::Path(path.clone())).unwrap_or_default();
         }
         sha256(inputs.as_bytes())
+    }
+
+    /// Refuses to promise a restart for a file whose changes nobody sees.
+    fn refuse_unseen(&self, cx: &Context<'_>) -> Result<(), Refusal> {
+        let unseen = |path: &&String| cx.version(&Ref::Path((*path).clone())).is_none();
+        match self.reads.iter().skip(1).find(unseen) {
+            None => Ok(()),
+            Some(path) => Err(Refusal {
+                id: self.id.clone(),
+                cause: format!("`restart_on` names {path}, and this playbook puts no file there"),
+                mend: "declare it under `files` or `binaries`, or take it out of `restart_on`".into(),
+            }),
+        }
     }
 
     /// Brings the program up on what is now on disk, and waits until supervisor calls it running.
@@ -248,6 +271,7 @@ impl Resource for Supervised {
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
+        self.refuse_unseen(cx)?;
         let mut change = self.file.change(cx, &self.id);
         let configured = !self.file.diff_into(cx, &mut change);
         let inputs = self.inputs(cx);
@@ -312,8 +336,13 @@ mod tests {
     }
 
     #[test]
-    fn what_supervisor_would_cut_is_refused() {
+    fn what_supervisor_would_cut_or_strip_is_refused() {
         assert!(escape("a ;b").is_err());
         assert_eq!(escape("50%").ok(), Some("50%%".into()));
+        assert_eq!(quote("it's, \\ so").ok(), Some("\"it's, \\ so\"".into()));
+        assert_eq!(quote(r#"{"a": 1}"#).ok(), Some(r#"'{"a": 1}'"#.into()));
+        for value in [r#"it's "x" here"#, "'x", r#"say "x""#] {
+            assert!(quote(value).is_err(), "{value}");
+        }
     }
 }

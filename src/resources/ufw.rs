@@ -16,7 +16,7 @@ use crate::playbook::render::{Problem, Render, Section};
 use crate::playbook::scalar::Line;
 use crate::shell;
 
-/// ufw: incoming traffic is denied but for what stands here. Rules that others made stay, and a plan names them.
+/// ufw: incoming traffic is denied but for what stands here. Rules that others made stay, and a plan with changes names them.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ufw {
@@ -113,6 +113,19 @@ impl State {
 }
 
 impl Firewall {
+    /// The rules on the host that the playbook does not name, each once.
+    fn others(&self, state: &State) -> Vec<String> {
+        let mut others: Vec<String> = Vec::new();
+        for (action, rule) in state.v4.iter().chain(&state.v6) {
+            let text = format!("{action} {rule}");
+            let named = |(ours, other): &(&str, Rule)| ours == action && other == rule;
+            if !self.rules.iter().any(named) && !others.contains(&text) {
+                others.push(text);
+            }
+        }
+        others
+    }
+
     /// Refuses a firewall that would end the connection the plan is made over.
     fn refuse_lock_out(&self, cx: &Context<'_>, state: &State) -> Result<(), Refusal> {
         let refusal = |cause: String, mend: String| Refusal {
@@ -213,8 +226,20 @@ impl Resource for Firewall {
                 ))
                 .shell("ufw default deny incoming\nufw default allow outgoing\nufw --force enable")
                 .action(Action::ConfirmAccess { seconds: PROOF });
-            change.recover = Some("ufw --force disable".into());
+            // What was on stays on: only a firewall that this step switched on is switched off again.
+            let recover = match state.enabled && state.live {
+                true => "ufw default allow incoming",
+                false => "ufw --force disable",
+            };
+            change.recover = Some(recover.into());
             changes.push(change);
+        }
+        if let Some(change) = changes.last_mut() {
+            let others = self.others(&state);
+            let notes = others
+                .iter()
+                .map(|rule| Detail::Note(format!("stays, and is not in the playbook: {rule}")));
+            change.details.extend(notes);
         }
         Ok(changes)
     }

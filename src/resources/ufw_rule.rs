@@ -32,10 +32,19 @@ impl FromStr for Network {
         let most = if address.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.map_or(Ok(most), str::parse).map_err(|_| wrong())?;
         if prefix > most {
-            Err(wrong())
-        } else {
-            Ok(Self { address, prefix })
+            return Err(wrong());
         }
+        // ufw stores a range by its first address.
+        let host_bits = u32::from(most - prefix);
+        let address = match address {
+            IpAddr::V4(ip) => {
+                IpAddr::V4((ip.to_bits() & u32::MAX.checked_shl(host_bits).unwrap_or(0)).into())
+            }
+            IpAddr::V6(ip) => {
+                IpAddr::V6((ip.to_bits() & u128::MAX.checked_shl(host_bits).unwrap_or(0)).into())
+            }
+        };
+        Ok(Self { address, prefix })
     }
 }
 
@@ -77,6 +86,11 @@ impl FromStr for Rule {
         let words: Vec<&str> = text.split_whitespace().collect();
         let (what, from) = match words[..] {
             [what] => (what, None),
+            [_, "from", from @ ("0.0.0.0/0" | "::/0")] => {
+                return Err(format!(
+                    "`{from}` is everyone: leave `from {from}` out of `{text}`"
+                ));
+            }
             [what, "from", from] => (what, Some(from.parse()?)),
             _ => return Err(wrong()),
         };
@@ -193,11 +207,12 @@ mod tests {
             "6000:6007",
             "22 form 1.2.3.4",
             "22/tcp from 1.2.3.4/33",
+            "22/tcp from 0.0.0.0/0",
             "99999",
         ] {
             assert!(text.parse::<Rule>().is_err(), "{text}");
         }
-        let rule: Rule = "22/tcp from 10.0.0.0/8".parse().expect("a rule");
+        let rule: Rule = "22/tcp from 10.1.2.3/8".parse().expect("a rule");
         assert_eq!(
             rule.command("allow").join(" "),
             "allow from 10.0.0.0/8 to any port 22 proto tcp"
@@ -217,7 +232,7 @@ mod tests {
         assert!(!lets_in("22/udp", "10.0.0.1", 22));
         assert!(!lets_in("22/tcp", "10.0.0.1", 2222));
         assert!(!lets_in("22 from 10.0.0.0/8", "::1", 22));
-        assert!(lets_in("22 from 0.0.0.0/0", "10.0.0.1", 22));
+        assert!(lets_in("22 from 10.0.0.7/8", "10.0.0.1", 22));
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! hostwright as a user runs it, against booted hosts: the real program, sshd, apt, nginx, supervisor, ufw.
 
+mod apt;
+mod binary;
 mod converge;
+mod firewall;
 mod host;
 mod nginx;
+mod supervisor;
 mod transaction;

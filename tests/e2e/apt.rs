@@ -1,0 +1,64 @@
+//! apt packages: planned with versions, waited for, and apt's own word when it cannot.
+
+use crate::host::{Host, base, run, wait_for};
+
+const JQ: &str = "name: tools\napt: { packages: [jq] }\n";
+
+/// Holds dpkg's lock until told to let go.
+const HOLD: &str = r#"systemd-run --quiet --unit=holder python3 -c '
+import fcntl, os, time
+lock = open("/var/lib/dpkg/lock-frontend", "w")
+fcntl.lockf(lock, fcntl.LOCK_EX)
+open("/srv/held", "w").close()
+while not os.path.exists("/srv/go"):
+    time.sleep(0.05)'
+until [ -e /srv/held ]; do sleep 0.05; done"#;
+
+#[test]
+fn a_missing_package_is_planned_and_installed_when_dpkg_is_free() {
+    let Some(host) = Host::boot() else { return };
+    host.sh("apt-get -qq update");
+    let plan = host.plan(JQ);
+    assert_eq!(plan.status, 2, "{}", plan.stderr);
+    let version = host.sh("apt-cache policy jq | sed -n 's/ *Candidate: //p'");
+    for line in [
+        "install 1 package: jq".to_owned(),
+        format!("jq {version}"),
+        "more that they depend on: libjq1 ".to_owned(),
+    ] {
+        assert!(plan.stdout.contains(&line), "{line} in\n{}", plan.stdout);
+    }
+    assert!(!plan.stdout.contains("index is refreshed"), "{}", plan.stdout);
+
+    host.sh(HOLD);
+    let mut command = host.command("apply", JQ);
+    let apply = std::thread::spawn(move || run(&mut command));
+    wait_for("apt waits for the lock", || {
+        host.sh("cat /var/lib/hostwright/runs/*/journal 2>/dev/null || true")
+            .contains("Waiting for cache lock")
+    });
+    assert!(!apply.is_finished());
+    host.sh("touch /srv/go");
+    apply.join().expect("a run").ok();
+    assert_eq!(host.sh("echo '[1]' | jq -c ."), "[1]");
+    assert!(host.plan(JQ).ok().stdout.contains("Nothing to change."));
+
+    let failed = host.apply("name: tools\napt: { packages: [no-such-package-here] }\n");
+    assert_eq!(failed.status, 1, "{}", failed.stdout);
+    let said = failed.stdout + &failed.stderr;
+    assert!(
+        said.contains("E: Unable to locate package no-such-package-here"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_host_without_an_index_refreshes_it_first() {
+    let Some(base) = base() else { return };
+    let host = Host::of(&base);
+    let plan = host.plan(JQ);
+    assert_eq!(plan.status, 2, "{}", plan.stderr);
+    let said = "the package index is refreshed first; it says then which versions";
+    assert!(plan.stdout.contains(said), "{}", plan.stdout);
+    host.converge(JQ);
+}
