@@ -15,7 +15,7 @@ supervisor:
     user: app
     restart_on: [/srv/app.conf]
     environment:
-      PERCENT: "100% %(here)s %s"
+      PERCENT: "100% %(program_name)s %s"
       BLANKS: "  two  blanks, and a comma "
       SINGLE: "it's so"
       DOUBLE: '{"a": "b c", "d": ["e"]}'
@@ -40,7 +40,7 @@ fn a_program_runs_as_declared_and_only_it_is_restarted() {
     assert_eq!(host.sh(&format!("stat -c %U /proc/{app}")), "app");
     let environment = host.sh(&format!("tr '\\0' '\\n' </proc/{app}/environ"));
     for line in [
-        "PERCENT=100% %(here)s %s",
+        "PERCENT=100% %(program_name)s %s",
         "BLANKS=  two  blanks, and a comma ",
         "SINGLE=it's so",
         r#"DOUBLE={"a": "b c", "d": ["e"]}"#,
@@ -127,7 +127,7 @@ fn a_program_that_cannot_start_is_undone() {
     assert!(host.sh("pgrep -af 100002 || true").contains("sleep 100002"));
 
     // supervisor gave up on it: a plan sees that, and an apply starts it again.
-    host.sh("mv /srv/app /srv/away; supervisorctl restart app || true");
+    host.sh("echo exit 1 >/srv/app; supervisorctl restart app || true");
     wait_for("supervisor gives up", || status(&host, "app").contains("FATAL"));
     let plan = host.plan(&playbook("/srv/app"));
     assert!(plan.stdout.contains("it is FATAL now"), "{}", plan.stdout);
