@@ -79,8 +79,15 @@ impl Program {
     }
 }
 
-/// supervisor expands `%(…)s` and cuts a value at a ` ;` or ` #`.
+/// supervisor expands `%(…)s` and cuts a value at a ` ;` or ` #`; `%(here)s` it replaces even where the
+/// `%` is escaped.
 fn escape(value: &str) -> Result<String, Problem> {
+    if value.contains("%(here)s") {
+        return Err(Problem::new(
+            format!("supervisor would replace the `%(here)s` in `{value}`"),
+            "put it into a file that the program reads, or into a script",
+        ));
+    }
     if value.contains(" ;") || value.contains(" #") {
         return Err(Problem::new(
             format!("supervisor would cut `{value}` at its ` ;` or ` #`"),
@@ -191,23 +198,30 @@ impl Supervised {
         }
     }
 
-    /// Brings the program up on what is now on disk, and waits until supervisor calls it running.
+    /// Brings the program up on what is now on disk, and waits until supervisor calls it running. Each
+    /// call of supervisorctl starts a Python, so there are few.
     fn bring_up(&self, restart: bool) -> String {
         let name = shell::quote(&self.name);
         let log = shell::quote(&format!("{}/err.log", self.logs));
-        let restart = if restart {
+        let restart = match (restart, self.starts) {
             // `update` has started it anew only if its configuration changed.
-            "[ \"$(pid)\" != \"$before\" ] || [ \"$before\" = 0 ] || supervisorctl restart \"$name\"\n"
-        } else {
-            ""
+            (true, true) => "[ -z \"$pid\" ] || [ \"$pid\" != \"$before\" ] || restart=yes",
+            // One that is started by hand is not started here; one that runs must not run on what was.
+            (true, false) => {
+                "[ -z \"$pid\" ] || [ \"$pid\" != \"$before\" ] || supervisorctl restart \"$name\""
+            }
+            (false, _) => ":",
         };
         let wait = self.startsecs + 20;
         let start = if self.starts {
             format!(
-                r#"[ "$(pid)" != 0 ] || supervisorctl start "$name" || true
+                r#"case $restart$status in
+yes*) supervisorctl restart "$name" || true ;;
+*RUNNING* | *STARTING* | *BACKOFF*) ;;
+*) supervisorctl start "$name" || true ;;
+esac
 deadline=$(($(date +%s) + {wait}))
-while :; do
-  status=$(supervisorctl status "$name" || true)
+while look; do
   case $status in
   *RUNNING*) break ;;
   *STARTING* | *BACKOFF*) ;;
@@ -227,17 +241,28 @@ done"#
         };
         format!(
             r#"name={name}
-pid() {{ supervisorctl pid "$name" 2>/dev/null | grep -x '[0-9]*' || echo 0; }}
-tries=0
-until supervisorctl pid >/dev/null 2>&1; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 50 ] || break # supervisord does not answer: the next command says why
+restart=
+look() {{
+  status=$(supervisorctl status "$name" 2>&1 || true)
+  pid=$(printf '%s\n' "$status" | sed -n 's/.* pid \([0-9]*\),.*/\1/p')
+}}
+tries=50
+while look; do
+  # A supervisord that was just started does not answer yet: its socket is named, not the program.
+  case ${{status%% *}} in *://*) tries=$((tries - 1)) ;; *) break ;; esac
+  [ "$tries" -gt 0 ] || break
   sleep 0.2
 done
-before=$(pid)
-supervisorctl reread
-supervisorctl update "$name"
-{restart}{start}"#
+before=$pid
+if ! said=$(supervisorctl update "$name" 2>&1); then
+  supervisorctl reread # says in better words what is wrong
+  printf '%s\n' "$said"
+  exit 1
+fi
+printf '%s\n' "$said"
+look
+{restart}
+{start}"#
         )
     }
 }
@@ -307,10 +332,7 @@ impl Resource for Supervised {
             name: self.id.to_string(),
             value: inputs,
         });
-        change.recover = Some(format!(
-            "supervisorctl reread; supervisorctl update {}",
-            shell::quote(&self.name)
-        ));
+        change.recover = Some(format!("supervisorctl update {}", shell::quote(&self.name)));
         Ok(vec![change])
     }
 }
@@ -338,6 +360,7 @@ mod tests {
     #[test]
     fn what_supervisor_would_cut_or_strip_is_refused() {
         assert!(escape("a ;b").is_err());
+        assert!(escape("a %(here)s").is_err());
         assert_eq!(escape("50%").ok(), Some("50%%".into()));
         assert_eq!(quote("it's, \\ so").ok(), Some("\"it's, \\ so\"".into()));
         assert_eq!(quote(r#"{"a": 1}"#).ok(), Some(r#"'{"a": 1}'"#.into()));
