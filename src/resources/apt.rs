@@ -84,7 +84,19 @@ apt-get -s -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Debug::NoLock
 /// keeps configuration files that were changed, restarts no service that is not ours to restart.
 const INSTALL: &str = r#"export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1
 if command -v cloud-init >/dev/null 2>&1; then timeout 600 cloud-init status --wait >/dev/null 2>&1 || true; fi
-apt() { apt-get -q -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"; }
+apt_get() { apt-get -q -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"; }
+# apt-get itself waits for dpkg's lock only, and apt-daily holds those of the lists and the archives.
+apt() {
+  tries=300
+  while :; do
+    { status=0; apt_get "$@" 2>&1 || status=$?; echo "$status" >"$keeping/status"; } | tee "$keeping/said"
+    status=$(cat "$keeping/status")
+    if [ "$status" = 0 ] || ! grep -q '^E: Could not get lock' "$keeping/said"; then return "$status"; fi
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || return "$status"
+    sleep 2
+  done
+}
 "#;
 
 impl Resource for Packages {
