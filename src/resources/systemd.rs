@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Named;
-use crate::change::{Change, Id, Verb};
+use crate::change::{Action, Change, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 use crate::playbook::PlaybookError;
@@ -89,6 +89,11 @@ impl Service {
             running,
         }
     }
+
+    /// Where a playbook puts the unit's file.
+    fn path(&self) -> String {
+        format!("/etc/systemd/system/{}", self.unit)
+    }
 }
 
 impl Resource for Service {
@@ -102,10 +107,7 @@ impl Resource for Service {
 
     fn needs(&self) -> Vec<Ref> {
         let package = self.package.clone().map(Ref::Package);
-        package
-            .into_iter()
-            .chain([Ref::Path(format!("/etc/systemd/system/{}", self.unit))])
-            .collect()
+        package.into_iter().chain([Ref::Path(self.path())]).collect()
     }
 
     fn ask(&self, questions: &mut Questions) {
@@ -114,6 +116,9 @@ impl Resource for Service {
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
         let fact = cx.facts.unit(&self.unit);
+        // A unit whose file the playbook writes runs as that file says only if it was started from it.
+        let version = cx.version(&Ref::Path(self.path()));
+        let stale = version.is_some() && cx.facts.loaded(self.id.as_str()) != version.as_deref();
         let unit = shell::quote(&self.unit);
         let mut words = Vec::new();
         let mut commands = Vec::new();
@@ -122,8 +127,8 @@ impl Resource for Service {
             commands.push(format!("systemctl unmask {unit}"));
         }
         // Units without an [Install] section are `static`: there is nothing to enable.
-        let is_enabled =
-            fact.file.starts_with("enabled") || matches!(&*fact.file, "static" | "alias" | "generated");
+        let is_enabled = fact.file.starts_with("enabled")
+            || matches!(&*fact.file, "static" | "alias" | "generated" | "indirect");
         let is_running = matches!(&*fact.active, "active" | "activating" | "reloading");
         match (self.enabled, is_enabled) {
             (true, false) => {
@@ -145,6 +150,10 @@ impl Resource for Service {
                     "systemctl is-active --quiet {unit} || systemctl start {unit}"
                 ));
             }
+            (true, true) if stale => {
+                words.push("restart");
+                commands.push(format!("systemctl restart {unit}"));
+            }
             (false, true) => {
                 words.push("stop");
                 commands.push(format!("systemctl stop {unit}"));
@@ -163,6 +172,12 @@ impl Resource for Service {
         let reload = format!(
             "case $(systemctl show -p LoadState,NeedDaemonReload -- {unit}) in *=not-found* | *=yes*) systemctl daemon-reload ;; esac"
         );
-        Ok(vec![change.shell(reload).shell(commands.join("\n"))])
+        let mut change = change.shell(reload).shell(commands.join("\n"));
+        if let (Some(value), true) = (version, self.running) {
+            let name = self.id.to_string();
+            change.actions.insert(0, Action::Unloaded { name: name.clone() });
+            change = change.action(Action::Loaded { name, value });
+        }
+        Ok(vec![change])
     }
 }

@@ -8,3 +8,4 @@ mod host;
 mod nginx;
 mod supervisor;
 mod transaction;
+mod systemd;
