@@ -62,7 +62,7 @@ impl Packages {
     }
 
     /// What installing would bring: only asked when something is missing, since it takes a second.
-    /// apt is told to write no cache, because a plan writes nothing.
+    /// apt is told to write no cache and no log, because a plan writes nothing.
     fn simulation(&self) -> String {
         format!(
             r#"missing=
@@ -73,7 +73,8 @@ done
 # The lists bear the mirror's times; apt works in `partial` whenever it looks for newer ones.
 if [ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' 2>/dev/null | head -n 1)" ] &&
    [ -n "$(find /var/lib/apt/lists/partial -maxdepth 0 -mmin -{FRESH} 2>/dev/null)" ]; then echo fresh; fi
-apt-get -s -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Debug::NoLocking=1 install $missing 2>&1 |
+apt-get -s -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Debug::NoLocking=1 \
+  -o Dir::Log::Planner=/dev/null -o Dir::Log::Solver=/dev/null install $missing 2>&1 |
   sed -n 's/^Inst \([^ ]*\) .*(\([^ ]*\) .*/inst \1 \2/p; s/^E: /error /p'"#,
             names = shell::words(self.names()),
         )
