@@ -84,13 +84,13 @@ impl Program {
 fn escape(value: &str) -> Result<String, Problem> {
     if value.contains("%(here)s") {
         return Err(Problem::new(
-            format!("supervisor would replace the `%(here)s` in `{value}`"),
+            "supervisor would replace the `%(here)s` in a value",
             "put it into a file that the program reads, or into a script",
         ));
     }
     if value.contains(" ;") || value.contains(" #") {
         return Err(Problem::new(
-            format!("supervisor would cut `{value}` at its ` ;` or ` #`"),
+            "supervisor would cut a value at its ` ;` or ` #`",
             "put it into a file that the program reads, or into a script",
         ));
     }
@@ -103,7 +103,7 @@ fn quote(value: &str) -> Result<String, Problem> {
     let mark = if value.contains('"') { '\'' } else { '"' };
     if value.contains(mark) || value.starts_with(['\'', '"']) || value.ends_with(['\'', '"']) {
         return Err(Problem::new(
-            format!("supervisor cannot pass `{value}` on: it has quotes of both sorts, or one at an end"),
+            "supervisor cannot pass on a value that has quotes of both sorts, or one at an end",
             "put it into a file that the program reads",
         ));
     }
@@ -135,6 +135,7 @@ impl Declaration for Program {
         let id = Id::new("supervisor", name);
         cx.needs_unit("supervisor.service", "supervisor", id.as_str());
         let executable = self.command.0.split(' ').next().unwrap_or_default().to_owned();
+        cx.refuse_secret(&self.command.0)?;
         cx.push(Supervised {
             id,
             name: name.to_owned(),
