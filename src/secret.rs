@@ -16,13 +16,14 @@ impl Secrets {
     /// Remembers a value. Empty ones are nobody's secret.
     pub fn add(&mut self, value: &str) {
         let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
-        // As it stands in a file between quotes, and in one that expands `%` (supervisor's, cron's).
-        for form in [
+        // As it stands between quotes, and in files in which `%` means something (supervisor's, cron's).
+        let forms = [
             value,
             &escaped,
-            &escaped.replace('%', "%%"),
+            &value.replace('%', "%%"),
             &value.replace('%', "\\%"),
-        ] {
+        ];
+        for form in forms {
             if !form.is_empty() && !self.values.iter().any(|known| known == form) {
                 self.values.push(form.to_owned());
             }
@@ -79,7 +80,7 @@ mod tests {
     fn a_secret_is_known_as_it_is_escaped_in_a_file() {
         let mut secrets = Secrets::default();
         secrets.add(r#"50%"a\b"#);
-        assert!(secrets.taint(br#"TOKEN="50%%\"a\\b""#));
+        assert!(secrets.taint(br#"TOKEN='50%%"a\b'"#));
         assert_eq!(
             secrets.redact(r#"{"token": "50%\"a\\b"}"#),
             r#"{"token": "(secret)"}"#
