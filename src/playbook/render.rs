@@ -129,6 +129,17 @@ impl<'a> Render<'a> {
         Content::new(bytes, secret)
     }
 
+    /// Refuses a command that holds a secret.
+    pub fn refuse_secret(&self, command: &str) -> Result<(), Problem> {
+        if !self.loaded.secrets.taint(command.as_bytes()) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            "a command line holds a secret, and command lines are seen by everyone on the host",
+            "put the secret into a file (mode 0600) and let the command read it",
+        ))
+    }
+
     /// A file of this machine, named relative to the playbook.
     pub fn local_file(&self, path: &str) -> Result<Vec<u8>, Problem> {
         let path = self.loaded.directory.join(path);

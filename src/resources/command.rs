@@ -35,15 +35,8 @@ impl Declaration for Command {
                 "add `creates: PATH` or `unless: COMMAND`, so that a second apply finds nothing to change",
             ));
         }
-        if [Some(&self.run), self.unless.as_ref()]
-            .into_iter()
-            .flatten()
-            .any(|text| cx.loaded.secrets.taint(text.0.as_bytes()))
-        {
-            return Err(Problem::new(
-                "a command line holds a secret, and command lines are seen by everyone on the host",
-                "put the secret into a file (mode 0600) and let the command read it",
-            ));
+        for text in std::iter::once(&self.run).chain(&self.unless) {
+            cx.refuse_secret(&text.0)?;
         }
         cx.push(Escape {
             id: Id::new("command", name),

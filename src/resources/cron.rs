@@ -66,6 +66,9 @@ impl Declaration for Job {
             }
             script
         });
+        if let Some(command) = &self.command {
+            cx.refuse_secret(&command.0)?;
+        }
         let command = match (&script, &self.command) {
             (Some(script), _) => script.path.clone(),
             // cron makes a newline of a bare percent sign.

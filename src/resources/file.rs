@@ -80,6 +80,7 @@ impl Declaration for File {
                     "write `{}` where the path of the new file belongs: `visudo -cf {}`",
                 ));
             }
+            cx.refuse_secret(&command.0)?;
             file.validate = Some(command.0.clone());
         }
         cx.push(Plain {
