@@ -7,5 +7,6 @@ mod firewall;
 mod host;
 mod nginx;
 mod supervisor;
+mod safety;
 mod transaction;
 mod systemd;

@@ -140,7 +140,7 @@ supervisor:
     ] {
         assert!(failed.stdout.contains(line), "{line} in\n{}", failed.stdout);
     }
-    assert_eq!(host.sh(seen), before.replace("sudoers.d:\n", "sudoers.d:\nnew\n"));
+    assert_eq!(host.sh(seen), before.replace("README\n", "README\nnew\n"));
     assert!(!exists(&host, "/srv/last"));
 
     let mended = host.converge(&playbook("/bin/sleep 1000", "%x ALL=(ALL) ALL"));

@@ -1,0 +1,321 @@
+//! What a host must be able to rely on: a plan writes nothing, a secret is never shown, and whoever may not
+//! become root is told so.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::host::{Host, Run, base, run};
+
+/// Every kind, so that every question is asked. `cowsay` is in the archive and on no host.
+const EVERYTHING: &str = r#"
+name: everything
+apt: { packages: [PACKAGES] }
+users: { app: { system: true } }
+directories: { /srv/app: { owner: app, mode: 0750 } }
+files:
+  /srv/app/file: { content: "one\n", owner: app, validate: "test -s {}" }
+links: { /srv/app/link: { to: file } }
+absent: [/srv/old]
+commands: { once: { run: touch /srv/app/once, unless: test -e /srv/app/once, after: [directory./srv/app] } }
+supervisor: { api: { command: /bin/sleep 1000, user: app } }
+nginx: { site: { proxy: "127.0.0.1:8080", replaces_default: true } }
+ufw: { allow: [22/tcp, 80/tcp] }
+cron: { job: { schedule: "*/5 * * * *", command: /bin/true } }
+logrotate: { app: { paths: [/var/log/api/*.log], every: daily } }
+"#;
+
+/// Everything on the host's disk: paths with all that is known of them, then every file's hash. The change
+/// times also tell of what was written and put back.
+///
+/// Left out is what sshd and PAM write at any login (their log and who was logged in when). /proc, /sys, /run and
+/// /dev are no disk.
+const TREE: &str = r#"
+list() {
+  find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /dev -o -path /var/log/journal \
+    -o -path /var/log/wtmp -o -path /var/log/lastlog -o -path /var/log/auth.log \) -prune -o "$@"
+}
+list -printf '%p|%y|%m|%U:%G|%s|%T@|%C@|%l\n' | sort
+list -type f -print0 | xargs -0 sha256sum | sort"#;
+
+/// The host with nothing going on but the test.
+fn quiet(host: &Host) {
+    host.sh(
+        "systemctl is-system-running --wait >/dev/null || true; systemctl stop '*.timer'; journalctl --flush",
+    );
+}
+
+#[track_caller]
+fn plan_writes_nothing(host: &Host, playbook: &str) -> Run {
+    let before = host.sh(TREE);
+    let plan = host.plan(playbook);
+    let after = host.sh(TREE);
+    let lines = |tree: &str, other: &str| {
+        let other: std::collections::HashSet<&str> = other.lines().collect();
+        let lines = tree.lines().filter(|line| !other.contains(line));
+        lines.take(20).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    assert!(
+        before == after,
+        "before:\n{}after:\n{}",
+        lines(&before, &after),
+        lines(&after, &before)
+    );
+    assert!(before.lines().count() > 5000, "{} lines", before.lines().count());
+    plan
+}
+
+#[test]
+fn a_plan_for_a_fresh_host_writes_nothing() {
+    let Some(base) = base() else { return };
+    let host = Host::of(&base);
+    quiet(&host);
+    let plan = plan_writes_nothing(&host, &EVERYTHING.replace("PACKAGES", "cowsay"));
+    assert_eq!(plan.status, 2, "{}", plan.stderr);
+    assert!(plan.stdout.contains("nginx"), "{}", plan.stdout);
+}
+
+#[test]
+fn a_plan_for_an_applied_host_writes_nothing() {
+    let Some(host) = Host::boot() else { return };
+    host.converge(&EVERYTHING.replace("PACKAGES", "curl"));
+    host.sh("echo drift >>/srv/app/file");
+    quiet(&host);
+    // apt is asked what installing would bring; it would like to write a cache for that.
+    let plan = plan_writes_nothing(&host, &EVERYTHING.replace("PACKAGES", "cowsay"));
+    assert_eq!(plan.status, 2, "{}", plan.stderr);
+    for line in ["cowsay 3", "- drift", "2 changes: 1 to create, 1 to update."] {
+        assert!(plan.stdout.contains(line), "{line} in\n{}", plan.stdout);
+    }
+}
+
+/// A value with all that is escaped somewhere.
+const SECRET: &str = r#"s3cr%t"v\al-0815"#;
+const NEXT: &str = r#"n3xt%s"v\al-4711"#;
+
+const SECRETS: &str = r#"
+name: secrets
+secrets: { token: { env: HW_TOKEN } }
+files:
+  /srv/content: { content: "TOKEN=${token}\n" }
+  /srv/template: { template: secret.hbs }
+  /srv/handed: { content: "${token}\n", mode: 0640, group: adm }
+supervisor:
+  api: { command: /srv/api, environment: { TOKEN: "${token}" } }
+commands:
+  loud: { run: "cat /srv/content; [ -e /srv/quiet ] && touch /srv/loud", creates: /srv/loud, after: [supervisor.api] }
+"#;
+
+/// The forms in which the value may stand in a file, a diff or JSON.
+fn forms(secret: &str) -> [String; 3] {
+    [
+        secret.to_owned(),
+        secret.replace('%', "%%"),
+        secret.replace('\\', "\\\\").replace('"', "\\\""),
+    ]
+}
+
+#[track_caller]
+fn shows_no_secret(said: &Run) {
+    for form in forms(SECRET).iter().chain(&forms(NEXT)) {
+        assert!(
+            !said.stdout.contains(form) && !said.stderr.contains(form),
+            "{said:?}"
+        );
+    }
+}
+
+/// The files below `folder` of the host in which the value stands, in whichever form.
+fn holders(host: &Host, folder: &str, secret: &str) -> Vec<String> {
+    let root = host.machine.root();
+    let mut grep = Command::new("grep");
+    grep.args(["-rslaF", "--devices=skip"]);
+    for form in forms(secret) {
+        grep.args(["-e", &form]);
+    }
+    let found = run(grep.arg(root.join(folder.trim_start_matches('/'))));
+    let mut found: Vec<String> = found
+        .stdout
+        .lines()
+        .map(|path| {
+            format!(
+                "/{}",
+                Path::new(path).strip_prefix(root).expect("below").display()
+            )
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn a_secret_is_never_shown_and_stands_only_where_it_belongs() {
+    let Some(host) = Host::boot() else { return };
+    host.file("secret.hbs", "token: {{token}}\n");
+    host.sh("printf '#!/bin/sh\\nprintf %%s \"$TOKEN\" >/srv/seen\\nexec sleep 1000\\n' >/srv/api; chmod 0755 /srv/api");
+    // Looks at every command line as long as it lives.
+    host.sh("setsid sh -c 'until [ -e /srv/enough ]; do cat /proc/[0-9]*/cmdline; sleep 0.01; done' >/srv/argv 2>/dev/null </dev/null & :");
+    let ask = |verb: &str, secret: &str| {
+        let said = run(host.command(verb, SECRETS).arg("-v").env("HW_TOKEN", secret));
+        shows_no_secret(&said);
+        said
+    };
+
+    let planned = ask("plan", SECRET).ok();
+    for path in ["/srv/content", "/srv/template", "/etc/supervisor/conf.d/api.conf"] {
+        assert!(
+            planned
+                .stdout
+                .contains(&format!("{path} 0600 root:root: the contents hold a secret")),
+            "{}",
+            planned.stdout
+        );
+    }
+    // The command prints the secret and fails.
+    let failed = ask("apply", SECRET);
+    assert_eq!(failed.status, 1, "{}", failed.stdout);
+    assert!(
+        failed.stdout.contains("    TOKEN=(secret)\n"),
+        "{}",
+        failed.stdout
+    );
+    // What a command prints is in its journal, on the host and for root alone; nothing else keeps the value.
+    let mut journals = host.sh("ls /var/lib/hostwright/runs/*/journal");
+    assert_eq!(holders(&host, "/var/lib/hostwright", SECRET).join("\n"), journals);
+    assert_eq!(host.sh("stat -c %a /var/lib/hostwright"), "700");
+    host.sh("rm -r /var/lib/hostwright/runs/*; touch /srv/quiet; sed -i s/TOKEN/x/ /srv/content");
+    ask("apply", SECRET);
+    host.sh("touch /srv/enough");
+
+    let belongs = [
+        "/etc/supervisor/conf.d/api.conf",
+        "/srv/content",
+        "/srv/handed",
+        "/srv/seen",
+        "/srv/template",
+    ];
+    assert_eq!(
+        host.sh("stat -c '%a %U:%G' /srv/content /srv/template /etc/supervisor/conf.d/api.conf /srv/handed"),
+        "600 root:root\n600 root:root\n600 root:root\n640 root:adm"
+    );
+    assert_eq!(
+        host.sh("cat /srv/template /srv/handed /srv/seen"),
+        format!("token: {SECRET}\n{SECRET}\n{SECRET}")
+    );
+    journals = host.sh("rm -r /var/lib/hostwright/runs/*/journal; ls /var/lib/hostwright/store");
+    for place in ["/srv", "/etc", "/tmp", "/root", "/var"] {
+        let wanted: Vec<&str> = belongs
+            .into_iter()
+            .filter(|path| path.starts_with(place))
+            .collect();
+        assert_eq!(holders(&host, place, SECRET), wanted, "{journals}");
+    }
+    assert_ne!(host.sh("grep -ac ./program /srv/argv"), "0");
+
+    // Another value: seen, told, and neither the old nor the new one shown.
+    let planned = ask("plan", NEXT).ok();
+    assert!(
+        planned.stdout.contains("~ file./srv/content"),
+        "{}",
+        planned.stdout
+    );
+    assert!(
+        planned.stdout.contains("4 changes: 4 to update."),
+        "{}",
+        planned.stdout
+    );
+    ask("apply", NEXT).ok();
+    assert!(ask("plan", NEXT).ok().stdout.contains("Nothing to change."));
+    assert_eq!(
+        host.sh("cat /srv/content /srv/seen"),
+        format!("TOKEN={NEXT}\n{NEXT}")
+    );
+    for secret in [SECRET, NEXT] {
+        assert_eq!(holders(&host, "/var", secret), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_command_line_with_a_secret_is_refused() {
+    let Some(host) = Host::boot() else { return };
+    for command in [
+        "files: { /srv/x: { content: x, validate: \"check ${token} {}\" } }",
+        "commands: { x: { run: \"login ${token}\", creates: /srv/x } }",
+        "cron: { x: { schedule: \"0 1 * * *\", command: \"login ${token}\" } }",
+        "supervisor: { x: { command: \"/bin/login ${token}\" } }",
+    ] {
+        let playbook = format!("name: x\nsecrets: {{ token: {{ env: HW_TOKEN }} }}\n{command}\n");
+        let said = run(host.command("plan", &playbook).env("HW_TOKEN", SECRET));
+        shows_no_secret(&said);
+        assert_eq!(said.status, 1, "{command}");
+        assert!(
+            said.stderr.contains("a command line holds a secret"),
+            "{}",
+            said.stderr
+        );
+    }
+}
+
+#[test]
+fn a_user_with_sudo_applies_and_one_without_is_told_why_not() {
+    let Some(host) = Host::boot() else { return };
+    host.sh(
+        "useradd -m -s /bin/bash deploy && cp -r /root/.ssh /home/deploy/ && chown -R deploy: /home/deploy/.ssh
+        echo 'deploy ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/deploy",
+    );
+    let playbook = "
+name: x
+files: { /srv/file: { content: \"it's $HOME\\n\", mode: 0600 } }
+commands: { who: { run: id -un >/srv/who, creates: /srv/who } }
+ufw: { allow: [22/tcp] }
+checks: { there: { command: test -s /srv/file } }
+";
+    let as_deploy = |verb: &str, playbook: &str| {
+        let path = host.file("playbook.yml", playbook);
+        let command = host.command_for(verb, &path);
+        let args: Vec<std::ffi::OsString> = command.get_args().map(ToOwned::to_owned).collect();
+        let mut other = Command::new(command.get_program());
+        for arg in args {
+            let text = arg.to_string_lossy();
+            match text.strip_prefix("root@") {
+                Some(address) => other.arg(format!("deploy@{address}")),
+                None => other.arg(arg),
+            };
+        }
+        run(other.env("NO_COLOR", "1").stdin(std::process::Stdio::null()))
+    };
+    // Whom the firewall must not shut out is known through sudo, too.
+    let refused = as_deploy("plan", &playbook.replace("22/tcp", "80/tcp"));
+    assert_eq!(refused.status, 1, "{}", refused.stdout);
+    let gateway = host.machine.gateway();
+    let says = format!("it would shut out this connection: nothing lets {gateway} in at port 22");
+    assert!(refused.stderr.contains(&says), "{}", refused.stderr);
+
+    as_deploy("apply", playbook).ok();
+    assert_eq!(
+        host.sh("cat /srv/file /srv/who; stat -c '%a %U' /srv/file; ufw status | head -n 1"),
+        "it's $HOME\nroot\n600 root\nStatus: active"
+    );
+    let second = as_deploy("plan", playbook).ok();
+    assert!(second.stdout.contains("Nothing to change."), "{}", second.stdout);
+
+    host.sh("rm /etc/sudoers.d/deploy");
+    let address = host.machine.address();
+    let refused = as_deploy("apply", playbook);
+    let says = format!("deploy on {address} may not become root without a password");
+    assert_eq!(refused.status, 1, "{}", refused.stdout);
+    assert!(
+        refused.stderr.contains(&says) && refused.stderr.contains("NOPASSWD"),
+        "{}",
+        refused.stderr
+    );
+
+    host.sh("mv /usr/bin/sudo /usr/bin/not-sudo");
+    let refused = as_deploy("apply", playbook);
+    let says = format!("deploy on {address} is not root, and sudo is not installed there");
+    assert_eq!(refused.status, 1, "{}", refused.stdout);
+    assert!(
+        refused.stderr.contains(&says) && refused.stderr.contains("apt-get install sudo"),
+        "{}",
+        refused.stderr
+    );
+}
