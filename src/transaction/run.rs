@@ -64,7 +64,7 @@ pub enum RunError {
         /// The run.
         id: String,
         /// Why it cannot be reached.
-        cause: SshError,
+        cause: Box<SshError>,
     },
     /// The run ended without saying how.
     #[error("the run {id} on {host} was cut off; was the host restarted?")]
@@ -130,7 +130,7 @@ pub async fn run(
                 (*connection, exec) = again.map_err(|cause| RunError::Lost {
                     host: host.clone(),
                     id: id.clone(),
-                    cause,
+                    cause: Box::new(cause),
                 })?;
                 journal.resume();
             }

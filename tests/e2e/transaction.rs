@@ -210,7 +210,7 @@ fn two_applies_never_run_at_the_same_time() {
     // Both start on a host that is free; whoever comes second waits or is turned away.
     let applies = ["one", "two", "three"].map(|name| Apply::start(&host, &waiting(name), name));
     wait_for("one of them has the lock", || {
-        host.sh("cat /srv/log 2>/dev/null || true") != ""
+        !host.sh("cat /srv/log 2>/dev/null || true").is_empty()
     });
     // Those who were turned away said so and changed nothing; the others wait.
     wait_for("the others have met the lock", || {
