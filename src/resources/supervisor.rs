@@ -199,6 +199,25 @@ impl Supervised {
         }
     }
 
+    /// Runs the program as it was: its old configuration is back, and what this run replaced of what it
+    /// reads (a new release, say) is put back too.
+    fn go_back(&self, cx: &Context<'_>) -> String {
+        let name = shell::quote(&self.name);
+        let is_new = |path: &&String| cx.changes(&Ref::Path((*path).clone()));
+        let new = self.reads.iter().filter(is_new);
+        let mut text: String = new
+            .map(|path| format!("take_back {}\n", shell::quote(path)))
+            .collect();
+        let start = !text.is_empty() && self.starts;
+        text += &format!("supervisorctl update {name}");
+        if start {
+            text += &format!(
+                "\ncase $(supervisorctl status {name}) in *FATAL* | *EXITED* | *STOPPED*) supervisorctl start {name} ;; esac"
+            );
+        }
+        text
+    }
+
     /// Brings the program up on what is now on disk, and waits until supervisor calls it running. Each
     /// call of supervisorctl starts a Python, so there are few.
     fn bring_up(&self, restart: bool) -> String {
@@ -333,7 +352,7 @@ impl Resource for Supervised {
             name: self.id.to_string(),
             value: inputs,
         });
-        change.recover = Some(format!("supervisorctl update {}", shell::quote(&self.name)));
+        change.recover = Some(self.go_back(cx));
         Ok(vec![change])
     }
 }

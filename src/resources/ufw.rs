@@ -38,6 +38,11 @@ impl Section for Ufw {
                     .0
                     .parse::<Rule>()
                     .map_err(|message| cx.locate(Problem::Here { message, help: None }, placed))?;
+                if rules.iter().any(|(_, known)| *known == rule) {
+                    let message = format!("a rule for `{rule}` stands here already, and ufw keeps one");
+                    let problem = Problem::new(message, "take one of the two away");
+                    return Err(cx.locate(problem, placed));
+                }
                 rules.push((action, rule));
             }
         }

@@ -126,6 +126,19 @@ remove() {
 loaded() { printf '%s\n' "$2" >"$base/loaded/.new" && mv -f "$base/loaded/.new" "$base/loaded/$1"; }
 unloaded() { rm -f -- "$base/loaded/$1"; }
 
+# take_back PATH: puts back what earlier steps of this run replaced at PATH or above it (`current` above
+# a program), for a daemon that cannot start from what is new.
+take_back() {
+  for old in "$run"/kept/*/*.old "$run"/kept/*/*.secret; do
+    [ -e "$old" ] || [ -L "$old" ] || continue
+    path=$(cat "${old%.*}.path")
+    case $1/ in "$path"/*) ;; *) continue ;; esac
+    beside=${path%/*}/.${path##*/}.hostwright-new
+    rm -f -- "$beside"
+    if cp -a -- "$old" "$beside" && mv -fT -- "$beside" "$path"; then echo "put back: $path"; fi
+  done
+}
+
 # confirm_access SECONDS: goes on only if the controller gets in by a new connection.
 confirm_access() {
   rm -f "$run/confirmed"

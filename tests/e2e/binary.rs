@@ -75,6 +75,23 @@ fn releases_come_stay_go_and_come_back() {
     host.converge(TOOL);
     assert_eq!(releases(&host), [fourth.as_str(), second.as_str()]);
 
+    // A release that does not start goes, and the one before it runs again.
+    let broken = "#!/bin/sh\necho 'no such flag' >&2\nexit 2\n";
+    host.file("tool", broken);
+    let failed = host.apply(TOOL);
+    assert_eq!(failed.status, 1, "{}", failed.stdout);
+    let said = failed.stdout + &failed.stderr;
+    for line in ["no such flag", "put back: /opt/tool/current"] {
+        assert!(said.contains(line), "{line} in\n{said}");
+    }
+    assert_eq!(
+        host.sh("readlink /opt/tool/current"),
+        format!("releases/{fourth}")
+    );
+    assert_eq!(running(&host), "sleep 100004");
+    build(&host, 4);
+    host.converge(TOOL);
+
     host.sh("echo 'echo evil' >>/opt/tool/current/tool");
     let plan = host.plan(TOOL);
     let said = format!("repair release {fourth}");

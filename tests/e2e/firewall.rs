@@ -76,6 +76,8 @@ fn a_playbook_that_would_shut_us_out_is_refused() {
         refused(host.plan(&playbook), &words);
         refused(host.apply(&playbook), &words);
     }
+    let twice = "name: wall\nufw: { allow: [22/tcp], limit: [22/tcp] }\n";
+    refused(host.plan(twice), &["a rule for `22/tcp` stands here already"]);
     assert_eq!(state(&host), before, "the host was touched");
 
     // sshd listens elsewhere, and that is where we come from.

@@ -126,14 +126,26 @@ fn a_program_that_cannot_start_is_undone() {
     });
     assert!(host.sh("pgrep -af 100002 || true").contains("sleep 100002"));
 
-    // A new program under the old configuration; supervisor gives up on it, and a plan sees that.
+    // A new program under the old configuration goes too.
+    let good = host.sh("cat /srv/app");
     let program = host.file("app", "#!/bin/sh\necho 'worse' >&2\nexit 4\n");
     let failed = host.apply(&playbook("/srv/app"));
     assert_eq!(failed.status, 1, "{}", failed.stdout);
     let said = failed.stdout + &failed.stderr;
-    for line in ["FATAL", "the end of /var/log/app/err.log", "worse"] {
+    for line in [
+        "FATAL",
+        "the end of /var/log/app/err.log",
+        "worse",
+        "put back: /srv/app",
+    ] {
         assert!(said.contains(line), "{line} in\n{said}");
     }
+    assert_eq!(host.sh("cat /srv/app"), good);
+    assert!(status(&host, "app").contains("RUNNING"));
+
+    // supervisor gave up on it: a plan sees that, and an apply starts it again.
+    host.sh("echo exit 1 >/srv/app; supervisorctl restart app || true");
+    wait_for("supervisor gives up", || status(&host, "app").contains("FATAL"));
     std::fs::write(program, "#!/bin/sh\nexec sleep 100003\n").expect("written");
     let plan = host.plan(&playbook("/srv/app"));
     assert!(plan.stdout.contains("it is FATAL now"), "{}", plan.stdout);
