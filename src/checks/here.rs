@@ -49,12 +49,16 @@ async fn http(url: &str, post: Option<&str>, headers: &[(String, String)]) -> Re
         .build()
         .map_err(|error| error.to_string())?;
     let mut request = match post {
-        Some(body) => client
-            .post(url)
-            .header("content-type", "application/json")
-            .body(body.to_owned()),
+        Some(body) => client.post(url).body(body.to_owned()),
         None => client.get(url),
     };
+    if post.is_some()
+        && !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+    {
+        request = request.header("content-type", "application/json");
+    }
     for (name, value) in headers {
         request = request.header(name, value);
     }

@@ -104,7 +104,7 @@ pub enum Probe {
 pub struct Outcome {
     /// The check's name.
     pub name: String,
-    /// What was seen instead; none when all is well.
+    /// What was seen instead, at full length; none when all is well.
     pub wrong: Option<String>,
 }
 
@@ -171,40 +171,47 @@ impl Expect {
         if u32::from(status) != wanted {
             return Some(format!(
                 "the status is {status}, not {wanted}: {}",
-                shortened(body)
+                one_line(body)
             ));
         }
         if let Some(text) = self.contains.as_ref().filter(|text| !body.contains(&text.0)) {
-            return Some(format!("the answer does not hold `{text}`: {}", shortened(body)));
+            return Some(format!("the answer does not hold `{text}`: {}", one_line(body)));
         }
         if self.json.is_empty() {
             return None;
         }
         let Ok(json) = serde_json::from_str::<serde_json::Value>(body) else {
-            return Some(format!("the answer is not JSON: {}", shortened(body)));
+            return Some(format!("the answer is not JSON: {}", one_line(body)));
         };
         self.json.iter().find_map(|(name, wanted)| {
             let seen = match json.get(&name.0) {
-                None => return Some(format!("the answer has no `{name}`: {}", shortened(body))),
+                None => return Some(format!("the answer has no `{name}`: {}", one_line(body))),
                 Some(serde_json::Value::String(text)) => text.clone(),
                 Some(other) => other.to_string(),
             };
-            (seen != wanted.0).then(|| format!("`{name}` is `{}`, not `{wanted}`", shortened(&seen)))
+            (seen != wanted.0).then(|| format!("`{name}` is `{}`, not `{wanted}`", one_line(&seen)))
         })
     }
 }
 
-/// One line of an answer, short enough for a message.
-fn shortened(text: &str) -> String {
-    let line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(160)
-        .collect();
+/// An answer as one line.
+fn one_line(text: &str) -> String {
+    let line = text.replace(char::is_control, " ");
     if line.trim().is_empty() {
         "(empty)".into()
     } else {
         line
+    }
+}
+
+/// The longest message about an answer, in characters.
+const LONGEST: usize = 240;
+
+/// What was wrong, short enough for a message. Secrets are hidden before: half of one would be shown.
+pub fn shortened(wrong: &str) -> String {
+    match wrong.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &wrong[..end]),
+        None => wrong.to_owned(),
     }
 }
 

@@ -10,6 +10,16 @@ use crate::shell;
 const PRELUDE: &str = r#"report() { printf '@%s %s %s\n%s\n' "$1" "$2" "${#3}" "$3"; }
 "#;
 
+/// How sh runs a command that it reads from stdin, so that it stands in no process list. A shell of its
+/// own: no syntax error in it, and nothing it reads, touches the other checks.
+const RUN: &str = "'exec 3<&0 </dev/null; . /dev/fd/3'";
+
+/// The shortest time that a command gets, in seconds.
+const SHORTEST: u32 = 10;
+
+/// What `timeout` ends with when the time was up (timeout(1)).
+const TIMED_OUT: i32 = 124;
+
 /// A program that asks every check once and reports what it saw.
 pub fn script(checks: &[&Check]) -> String {
     let mut text = String::from(PRELUDE);
@@ -32,9 +42,11 @@ pub fn script(checks: &[&Check]) -> String {
                 writeln!(text, "answer=$({words} 2>&1); report {index} $? \"$answer\"")
             }
             Probe::Command(command) => {
+                let command = shell::quote(command);
+                let limit = check.within.max(SHORTEST);
                 writeln!(
                     text,
-                    "answer=$( (\n{command}\n) 2>&1); report {index} $? \"$answer\""
+                    "answer=$(printf %s {command} | timeout {limit} sh -c {RUN} 2>&1); report {index} $? \"$answer\""
                 )
             }
         };
@@ -58,7 +70,12 @@ fn curl_config(url: &str, post: Option<&str>, headers: &[(String, String)]) -> S
         option("header", &format!("{name}: {value}"));
     }
     if let Some(post) = post {
-        option("header", "content-type: application/json");
+        if !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+        {
+            option("header", "content-type: application/json");
+        }
         option("data-raw", post);
     }
     config
@@ -66,8 +83,7 @@ fn curl_config(url: &str, post: Option<&str>, headers: &[(String, String)]) -> S
 
 /// Reads what [`script`] printed and judges it.
 pub fn judge(checks: &[&Check], output: &[u8]) -> Vec<Outcome> {
-    let text = String::from_utf8_lossy(output);
-    let mut rest = text.as_ref();
+    let mut rest = output;
     let mut seen = Vec::new();
     while let Some((report, after)) = report(rest) {
         seen.push(report);
@@ -76,7 +92,7 @@ pub fn judge(checks: &[&Check], output: &[u8]) -> Vec<Outcome> {
     let outcome = |(index, check): (usize, &&Check)| {
         let wrong = match seen.iter().find(|(number, ..)| *number == index) {
             None => Some("the host did not answer".to_owned()),
-            Some((_, status, answer)) => wrong(&check.probe, *status, answer),
+            Some((_, status, answer)) => wrong(&check.probe, *status, &String::from_utf8_lossy(answer)),
         };
         Outcome {
             name: check.name.clone(),
@@ -86,9 +102,12 @@ pub fn judge(checks: &[&Check], output: &[u8]) -> Vec<Outcome> {
     checks.iter().enumerate().map(outcome).collect()
 }
 
-fn report(text: &str) -> Option<((usize, i32, &str), &str)> {
-    let (header, rest) = text.strip_prefix('@')?.split_once('\n')?;
-    let mut words = header.split(' ');
+/// One report (index, status and the answer's bytes) and what follows it.
+fn report(output: &[u8]) -> Option<((usize, i32, &[u8]), &[u8])> {
+    let end = output.iter().position(|byte| *byte == b'\n')?;
+    let header = std::str::from_utf8(&output[..end]).ok()?;
+    let rest = &output[end + 1..];
+    let mut words = header.strip_prefix('@')?.split(' ');
     let index = words.next()?.parse().ok()?;
     let status = words.next()?.parse().ok()?;
     let length: usize = words.next()?.parse().ok()?;
@@ -103,9 +122,13 @@ fn wrong(probe: &Probe, status: i32, answer: &str) -> Option<String> {
             http(expect, url, status, body, code)
         }
         Probe::Tcp(address) if status != 0 => Some(format!("nothing takes a connection at {address}")),
+        Probe::Command(_) if status == TIMED_OUT => Some(format!(
+            "it did not end in time: {}",
+            super::one_line(answer.trim())
+        )),
         Probe::Command(_) if status != 0 => Some(format!(
             "it ended with {status}: {}",
-            super::shortened(answer.trim())
+            super::one_line(answer.trim())
         )),
         _ => None,
     }
@@ -115,7 +138,7 @@ fn http(expect: &Expect, url: &str, status: i32, body: &str, code: &str) -> Opti
     match (status, code.parse::<u16>()) {
         (0, Ok(code)) => expect.judge(code, body),
         (127, _) => Some("the host has no curl; add it to `apt.packages`".into()),
-        _ => Some(format!("{url} does not answer: {}", super::shortened(body))),
+        _ => Some(format!("{url} does not answer: {}", super::one_line(body))),
     }
 }
 
@@ -170,19 +193,40 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_may_hold_any_byte() {
+        let (a, b) = (
+            check("a", Probe::Command("x".into())),
+            check("b", Probe::Command("y".into())),
+        );
+        let outcomes = judge(&[&a, &b], b"@0 1 3\nn\xff\xfe\n@1 0 0\n\n");
+        assert_eq!(
+            outcomes[0].wrong.as_deref(),
+            Some("it ended with 1: n\u{fffd}\u{fffd}")
+        );
+        assert_eq!(outcomes[1].wrong, None);
+    }
+
+    #[test]
     fn commands_and_connections_really_run() {
         let no = check("no", Probe::Command("echo why; exit 3".into()));
-        let yes = check("yes", Probe::Command("true".into()));
+        let reads = check("reads", Probe::Command("cat".into()));
+        let broken = check("broken", Probe::Command("echo )".into()));
+        let yes = check("yes", Probe::Command("test \"$0\" = sh &&\ntrue".into()));
         let closed = check("closed", Probe::Tcp("127.0.0.1:1".into()));
-        let checks = [&no, &yes, &closed];
-        let output = std::process::Command::new("sh")
-            .arg("-c")
-            .arg(script(&checks))
-            .output()
+        let checks = [&no, &reads, &broken, &yes, &closed];
+        let mut sh = std::process::Command::new("sh")
+            .arg("-s")
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
             .expect("sh runs");
-        let outcomes = judge(&checks, &output.stdout);
+        let stdin = sh.stdin.take().expect("a pipe");
+        std::io::Write::write_all(&mut { stdin }, script(&checks).as_bytes()).expect("written");
+        let outcomes = judge(&checks, &sh.wait_with_output().expect("it ends").stdout);
         assert_eq!(outcomes[0].wrong.as_deref(), Some("it ended with 3: why"));
         assert_eq!(outcomes[1].wrong, None);
         assert!(outcomes[2].wrong.is_some());
+        assert_eq!(outcomes[3].wrong, None);
+        assert!(outcomes[4].wrong.is_some());
     }
 }

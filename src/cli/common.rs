@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::Failure;
 use crate::artifact;
 use crate::change::Change;
+use crate::checks::shortened;
 use crate::desired::Desired;
 use crate::host::ssh::Options;
 use crate::host::target::Target;
@@ -249,7 +250,7 @@ pub(super) async fn run_checks(session: &Session, desired: &Desired) -> Result<(
                 failed += 1;
                 anstream::println!(
                     "{}",
-                    report::progress::wrong(&outcome.name, &desired.secrets.redact(wrong))
+                    report::progress::wrong(&outcome.name, &shortened(&desired.secrets.redact(wrong)))
                 );
             }
         }
