@@ -36,6 +36,9 @@ pub struct Certificate {
     pub server: Option<Line>,
 }
 
+/// Let's Encrypt's ACME directory (its documentation, "ACME Protocol Updates"); certbot's default too.
+const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+
 /// What others must know of a certificate.
 #[derive(Clone, Debug)]
 pub(super) struct Issued {
@@ -134,7 +137,11 @@ impl Declaration for Certificate {
         cx.push(Acme {
             issued,
             email: self.email.as_ref().map(|line| line.0.clone()),
-            server: self.server.as_ref().map(|line| line.0.clone()),
+            server: self
+                .server
+                .as_ref()
+                .map_or(LETS_ENCRYPT, |line| &line.0)
+                .to_owned(),
             sites,
         });
         Ok(())
@@ -145,12 +152,13 @@ impl Declaration for Certificate {
 struct Acme {
     issued: Issued,
     email: Option<String>,
-    server: Option<String>,
+    server: String,
     sites: Vec<Id>,
 }
 
 impl Acme {
-    fn command(&self) -> String {
+    /// What gets it. `force` asks for a new one even while the old one is valid.
+    fn command(&self, force: bool) -> String {
         let mut words = vec![
             "certbot",
             "certonly",
@@ -164,16 +172,18 @@ impl Acme {
             "--cert-name",
             &self.issued.name,
         ]);
-        words.extend(["--renew-with-new-domains", "--keep-until-expiring"]);
+        words.extend(["--server", &self.server, "--renew-with-new-domains"]);
+        words.push(if force {
+            "--force-renewal"
+        } else {
+            "--keep-until-expiring"
+        });
         for domain in &self.issued.domains {
             words.extend(["--domain", domain]);
         }
         match &self.email {
             Some(email) => words.extend(["--email", email]),
             None => words.push("--register-unsafely-without-email"),
-        }
-        if let Some(server) = &self.server {
-            words.extend(["--server", server]);
         }
         shell::words(words)
     }
@@ -204,11 +214,14 @@ impl Resource for Acme {
         let file = self.issued.full_chain();
         questions.path(&file);
         let word = shell::quote(&file);
+        // What certbot renews it with; a webroot there ends in a comma.
+        let renewal = shell::quote(&format!("/etc/letsencrypt/renewal/{}.conf", self.issued.name));
         questions.script(
             self.issued.id.as_str(),
             format!(
                 "[ -f {word} ] || exit 0\nopenssl x509 -in {word} -noout -checkend 0 >/dev/null || echo expired\n\
-                 openssl x509 -in {word} -noout -ext subjectAltName"
+                 openssl x509 -in {word} -noout -ext subjectAltName\n\
+                 sed -n 's/^server = /server=/p; s/^webroot_path = \\(.*[^,]\\),*$/webroot=\\1/p' {renewal} 2>/dev/null"
             ),
         );
     }
@@ -216,14 +229,17 @@ impl Resource for Acme {
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
         let wanted = self.issued.domains.join(", ");
         if cx.facts.path(&self.issued.full_chain()).is_none() {
-            let authority = self.server.as_deref().unwrap_or("Let's Encrypt");
+            let authority = match self.server.as_str() {
+                LETS_ENCRYPT => "Let's Encrypt",
+                other => other,
+            };
             return Ok(vec![
                 Change::new(self.id(), Verb::Create, format!("get a certificate for {wanted}"))
                     .note(format!(
                         "from {authority}, by certbot through {}",
                         self.issued.webroot
                     ))
-                    .shell(self.command()),
+                    .shell(self.command(false)),
             ]);
         }
         let text = cx.facts.output(self.issued.id.as_str());
@@ -249,11 +265,27 @@ impl Resource for Acme {
         if text.lines().any(|line| line == "expired") {
             change = change.note("it has expired");
         }
+        // certbot keeps both for its renewals, and takes new ones only along with a new certificate.
+        let kept = |prefix| text.lines().find_map(|line: &str| line.strip_prefix(prefix));
+        let mut force = false;
+        for (name, from, to) in [
+            ("server", kept("server="), &self.server),
+            ("webroot", kept("webroot="), &self.issued.webroot),
+        ] {
+            if let Some(from) = from.filter(|from| from != to) {
+                force = true;
+                change = change.detail(Detail::Field {
+                    name,
+                    from: from.to_owned(),
+                    to: to.clone(),
+                });
+            }
+        }
         // A renewal by certbot runs the deploy hook; so does this one.
         Ok(if change.details.is_empty() {
             Vec::new()
         } else {
-            vec![change.shell(self.command())]
+            vec![change.shell(self.command(force))]
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod apt;
 mod binary;
+mod certificate;
 mod checks;
 mod converge;
 mod firewall;

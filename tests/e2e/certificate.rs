@@ -1,0 +1,272 @@
+//! Certificates from a real ACME server: Pebble on this machine, asked by certbot on the host.
+
+use std::fs::File;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::host::{Host, Run, base, run, wait_for};
+
+/// Pebble and its DNS, bound to this machine's end of the link to one host, which trusts it.
+struct Authority {
+    folder: TempDir,
+    address: Ipv4Addr,
+    port: u16,
+    children: Vec<Child>,
+}
+
+impl Authority {
+    /// An authority for whose DNS every name is at `answer`. It uses four ports from `port` on.
+    fn start(host: &Host, port: u16, answer: Ipv4Addr) -> Self {
+        let mut authority = Self {
+            folder: TempDir::new().expect("a folder"),
+            address: host.machine.gateway(),
+            port,
+            children: Vec::new(),
+        };
+        authority.make_key();
+        let (address, api, management) = (authority.address, authority.port, authority.port + 1);
+        let config = serde_json::json!({ "pebble": {
+            "listenAddress": format!("{address}:{api}"),
+            "managementListenAddress": format!("{address}:{management}"),
+            "certificate": authority.path("api.pem"),
+            "privateKey": authority.path("api.key"),
+            "httpPort": 80,
+            "tlsPort": 443,
+        }});
+        std::fs::write(authority.path("config.json"), config.to_string()).expect("written");
+        let dns = format!("{address}:{}", port + 2);
+        let mut server = Command::new("pebble-challtestsrv");
+        server.args(["-http01", "", "-https01", "", "-tlsalpn01", ""]);
+        let control = format!("{address}:{}", port + 3);
+        server.args(["-dns01", &dns, "-management", &control, "-defaultIPv6", ""]);
+        server.args(["-defaultIPv4", &answer.to_string()]);
+        authority.spawn(server, "dns.log");
+        let mut pebble = Command::new("pebble");
+        pebble
+            .args(["-dnsserver", &dns, "-config"])
+            .arg(authority.path("config.json"));
+        // Its tests of clients: slow answers, refused nonces, remembered authorizations.
+        pebble.envs([
+            ("PEBBLE_VA_NOSLEEP", "1"),
+            ("PEBBLE_WFE_NONCEREJECT", "0"),
+            ("PEBBLE_AUTHZREUSE", "0"),
+        ]);
+        authority.spawn(pebble, "pebble.log");
+        let directory = authority.directory();
+        wait_for("Pebble answers", || {
+            Command::new("curl")
+                .args(["-ksf", "-o", "/dev/null", &directory])
+                .status()
+                .expect("curl")
+                .success()
+        });
+        let key = std::fs::read_to_string(authority.path("api.pem")).expect("read");
+        host.sh(&format!(
+            "printf %s '{key}' >/usr/local/share/ca-certificates/pebble-{port}.crt && update-ca-certificates 2>&1"
+        ));
+        authority
+    }
+
+    /// The key and certificate that its own API answers with.
+    fn make_key(&self) {
+        let mut openssl = Command::new("openssl");
+        openssl.args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=pebble",
+        ]);
+        openssl.args(["-addext", &format!("subjectAltName=IP:{}", self.address)]);
+        openssl
+            .arg("-keyout")
+            .arg(self.path("api.key"))
+            .arg("-out")
+            .arg(self.path("api.pem"));
+        run(&mut openssl).ok();
+    }
+
+    fn spawn(&mut self, mut command: Command, log: &str) {
+        let log = File::create(self.path(log)).expect("a log");
+        let also = log.try_clone().expect("a log");
+        let child = command.stdin(Stdio::null()).stdout(log).stderr(also).spawn();
+        self.children.push(child.expect("tests/run installs pebble"));
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Its ACME directory.
+    fn directory(&self) -> String {
+        format!("https://{}:{}/dir", self.address, self.port)
+    }
+
+    /// From now on every name is at `answer`.
+    fn point_names_at(&self, answer: Ipv4Addr) {
+        let url = format!("http://{}:{}/set-default-ipv4", self.address, self.port + 3);
+        let body = serde_json::json!({ "ip": answer }).to_string();
+        run(Command::new("curl").args(["-sf", "--data", &body, &url])).ok();
+    }
+
+    /// What `https://DOMAIN/` answers to a client that trusts this authority alone.
+    fn get(&self, host: &Host, domain: &str) -> Run {
+        let root = self.path("root.pem");
+        let url = format!("https://{}:{}/roots/0", self.address, self.port + 1);
+        run(Command::new("curl").args(["-ksf", &url, "-o"]).arg(&root)).ok();
+        let resolve = format!("{domain}:443:{}", host.machine.address());
+        let mut curl = Command::new("curl");
+        curl.args([
+            "-sS",
+            "--resolve",
+            &resolve,
+            &format!("https://{domain}/"),
+            "--cacert",
+        ])
+        .arg(root);
+        run(&mut curl)
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A host where something answers behind nginx.
+fn host() -> Option<Host> {
+    let host = Host::boot()?;
+    host.sh("mkdir -p /srv/www && echo hello >/srv/www/index.html");
+    host.sh("systemd-run --quiet --unit=backend python3 -m http.server 8080 --bind 127.0.0.1 --directory /srv/www");
+    Some(host)
+}
+
+fn playbook(server: &str, aliases: &str, domain: &str) -> String {
+    format!(
+        r#"
+name: web
+nginx:
+  web: {{ proxy: "127.0.0.1:8080", replaces_default: true, certificate: main, names: [one.test, two.test] }}
+certificates:
+  main: {{ domain: {domain}, aliases: {aliases}, server: {server} }}
+ufw: {{ allow: [22/tcp, 80/tcp, 443/tcp] }}
+"#
+    )
+}
+
+/// Status and target of what `http://HOST/` answers.
+fn over_http(host: &Host) -> String {
+    let url = format!("http://{}/", host.machine.address());
+    let mut curl = Command::new("curl");
+    curl.args([
+        "-sS",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code} %{redirect_url}",
+        "-H",
+        "Host: one.test",
+        &url,
+    ]);
+    run(&mut curl).ok().stdout
+}
+
+/// The serial number of the certificate that nginx answers with.
+fn serial(host: &Host) -> String {
+    let script = format!(
+        "openssl s_client -connect {}:443 -servername one.test </dev/null 2>/dev/null | openssl x509 -noout -serial",
+        host.machine.address()
+    );
+    run(Command::new("sh").args(["-c", &script])).ok().stdout
+}
+
+#[test]
+fn a_domain_gets_its_certificate_in_one_apply_and_keeps_it_renewed() {
+    let Some(host) = host() else { return };
+    let authority = Authority::start(&host, 14000, host.machine.address());
+    let server = authority.directory();
+    host.converge(&playbook(&server, "[]", "one.test"));
+    assert_eq!(authority.get(&host, "one.test").ok().stdout, "hello\n");
+    assert_eq!(over_http(&host), "301 https://one.test/");
+    assert_eq!(
+        host.sh("systemctl is-enabled certbot.timer; systemctl is-active certbot.timer"),
+        "enabled\nactive"
+    );
+
+    // A dry run goes to Let's Encrypt's staging server unless told otherwise.
+    host.sh(&format!(
+        "certbot renew --dry-run --no-random-sleep-on-renew --server {server} 2>&1"
+    ));
+    let (pid, first) = (host.sh("cat /run/nginx.pid"), serial(&host));
+    host.sh("certbot renew --force-renewal --no-random-sleep-on-renew 2>&1");
+    wait_for("nginx serves the renewed certificate", || serial(&host) != first);
+    assert_eq!(host.sh("cat /run/nginx.pid"), pid);
+    assert!(
+        host.plan(&playbook(&server, "[]", "one.test"))
+            .ok()
+            .stdout
+            .contains("Nothing to change.")
+    );
+
+    // The site's file stays as it is: the new certificate alone makes nginx load anew.
+    assert_ne!(authority.get(&host, "two.test").status, 0);
+    host.converge(&playbook(&server, "[two.test]", "one.test"));
+    wait_for("nginx serves both names", || {
+        authority.get(&host, "two.test").stdout == "hello\n"
+    });
+    assert_eq!(host.sh("cat /run/nginx.pid"), pid);
+
+    let other = Authority::start(&host, 15000, host.machine.address());
+    let plan = host.plan(&playbook(&other.directory(), "[two.test]", "one.test"));
+    assert!(
+        plan.stdout.contains(&format!("{server} → {}", other.directory())),
+        "{}",
+        plan.stdout
+    );
+    host.converge(&playbook(&other.directory(), "[two.test]", "one.test"));
+    wait_for("nginx serves the other authority's", || {
+        other.get(&host, "one.test").stdout == "hello\n"
+    });
+}
+
+#[test]
+fn a_challenge_that_fails_leaves_the_site_up_and_the_next_apply_goes_on() {
+    let Some(host) = host() else { return };
+    let authority = Authority::start(&host, 14000, host.machine.gateway());
+    let playbook = playbook(&authority.directory(), "[]", "one.test");
+    let failed = host.apply(&playbook);
+    assert_eq!(failed.status, 1, "{}\n{}", failed.stdout, failed.stderr);
+    for words in ["Some challenges have failed", "step certificate.main failed"] {
+        let said = format!("{}{}", failed.stdout, failed.stderr);
+        assert!(said.contains(words), "{words} in\n{said}");
+    }
+    assert_eq!(over_http(&host), "200 ");
+    authority.point_names_at(host.machine.address());
+    host.converge(&playbook);
+    assert_eq!(authority.get(&host, "one.test").ok().stdout, "hello\n");
+    assert_eq!(over_http(&host), "301 https://one.test/");
+}
+
+#[test]
+fn without_a_domain_there_is_nothing_of_certbot() {
+    let Some(image) = base() else { return };
+    let plan = Host::of(&image).plan(&playbook("null", "[]", "null"));
+    assert_eq!(plan.status, 2, "{}", plan.stderr);
+    assert!(plan.stdout.contains("nginx.web"), "{}", plan.stdout);
+    assert!(
+        !plan.stdout.contains("certbot") && !plan.stdout.contains("certificate"),
+        "{}",
+        plan.stdout
+    );
+}
