@@ -6,6 +6,7 @@ mod certificate;
 mod checks;
 mod converge;
 mod firewall;
+mod cron;
 mod host;
 mod nginx;
 mod supervisor;
