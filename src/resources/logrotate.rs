@@ -16,7 +16,7 @@ use crate::playbook::scalar::{Count, Line, LocalPath, Text, optional};
 pub struct Rotation {
     /// The logs; patterns are allowed.
     pub paths: Vec<Line>,
-    /// How often: `daily` unless given, else `weekly`, `monthly` or `hourly`.
+    /// How often: `daily` unless given, else `weekly` or `monthly`.
     #[serde(default, deserialize_with = "optional")]
     pub every: Option<Line>,
     /// How many old ones stay; 7 unless given.
@@ -36,13 +36,18 @@ pub struct Rotation {
 impl Declaration for Rotation {
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         let every = self.every.as_ref().map_or("daily", |line| &line.0);
-        if !["hourly", "daily", "weekly", "monthly"].contains(&every) {
+        if !["daily", "weekly", "monthly"].contains(&every) {
             return Err(Problem::new(
                 format!("`{every}` is not how often logs are rotated"),
-                "write `hourly`, `daily`, `weekly` or `monthly`",
+                "write `daily`, `weekly` or `monthly`",
             ));
         }
-        if self.paths.is_empty() || self.paths.iter().any(|path| !path.0.starts_with('/')) {
+        if self.paths.is_empty()
+            || self
+                .paths
+                .iter()
+                .any(|path| !path.0.starts_with('/') || path.0.contains('"'))
+        {
             return Err(Problem::new(
                 "`paths` names the logs, by absolute path",
                 "write at least one",

@@ -13,3 +13,4 @@ mod supervisor;
 mod safety;
 mod transaction;
 mod systemd;
+mod logrotate;
