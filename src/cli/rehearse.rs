@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 
 use super::common::{
@@ -11,7 +12,7 @@ use super::common::{
 use super::{Exit, Failure};
 use crate::desired::Desired;
 use crate::host::rehearsal::{
-    Base, BootOptions, Image, Missing, Rehearsal, RehearsalError, image, install, missing,
+    Base, BootOptions, Image, Missing, Rehearsal, RehearsalError, image, install, missing, remove_kept,
 };
 use crate::host::ssh::Options;
 use crate::host::target::Target;
@@ -20,8 +21,9 @@ use crate::transaction::run::Access;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Without one there is `remove`: clap asks for it.
     #[command(flatten)]
-    playbook: PlaybookArgs,
+    playbook: Option<PlaybookArgs>,
     /// Install what this machine lacks without asking
     #[arg(long)]
     yes: bool,
@@ -34,6 +36,9 @@ pub(super) struct Args {
     /// The mirror to take packages from; this machine's own unless given
     #[arg(long, value_name = "URL")]
     mirror: Option<String>,
+    /// Remove a host that --keep left, and rehearse nothing
+    #[arg(long, value_name = "NAME", exclusive = true)]
+    remove: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -52,6 +57,11 @@ enum CannotRehearse {
     #[error("the rehearsal was interrupted")]
     #[diagnostic(help("the host has been removed"))]
     Interrupted,
+    #[error("this process cannot listen for signals: {0}")]
+    #[diagnostic(help(
+        "a rehearsal that could not be interrupted is not begun; is the machine out of memory?"
+    ))]
+    Signals(std::io::Error),
 }
 
 fn list(missing: &[Missing]) -> String {
@@ -84,9 +94,46 @@ impl Timings {
     }
 }
 
+/// What asks this process to end. From its making on no signal is lost, and none ends the process
+/// before the host is removed.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| boxed(CannotRehearse::Signals(error)));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => (),
+            _ = self.terminate.recv() => (),
+        }
+    }
+}
+
 pub(super) async fn run(args: &Args) -> Exit {
+    match &args.playbook {
+        Some(playbook) => with(playbook, args).await,
+        None => remove(args.remove.clone().unwrap_or_default()).await,
+    }
+}
+
+async fn remove(name: String) -> Exit {
+    anstream::println!("Removing the host {name}");
+    blocking(move || remove_kept(&name)).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn with(playbook: &PlaybookArgs, args: &Args) -> Exit {
     let start = Instant::now();
-    let loaded = args.playbook.load(true)?;
+    let loaded = playbook.load(true)?;
     prepare(args.yes)?;
     let mut timings = Timings::default();
     let part = Instant::now();
@@ -98,23 +145,25 @@ pub(super) async fn run(args: &Args) -> Exit {
     let image = blocking(move || get_image(suite.as_deref(), mirror.as_deref())).await?;
     timings.add("image", part);
     let part = Instant::now();
+    let mut interrupts = Interrupts::listen()?;
     let host = blocking(move || Rehearsal::boot(&image, &BootOptions::default())).await?;
     timings.add("boot", part);
     anstream::println!("Booted the host {} at {}\n", host.name(), host.address());
     let outcome = tokio::select! {
-        outcome = rehearse(&host, &desired, args.playbook.verbose, &mut timings) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(boxed(CannotRehearse::Interrupted)),
+        outcome = rehearse(&host, &desired, playbook.verbose, &mut timings) => Some(outcome),
+        () = interrupts.next() => None,
     };
-    if args.keep {
+    // What was interrupted is nothing to look at.
+    if args.keep && outcome.is_some() {
         let kept = host.keep().map_err(boxed)?;
         anstream::println!("\nThe host stays. Enter it:  {}", kept.ssh_command);
-        anstream::println!("Remove it with the next rehearsal's --remove {}", kept.name);
+        anstream::println!("Remove it:  hostwright rehearse --remove {}", kept.name);
     } else {
         let part = Instant::now();
         blocking(move || host.shutdown()).await?;
         timings.add("removal", part);
     }
-    outcome?;
+    outcome.unwrap_or_else(|| Err(boxed(CannotRehearse::Interrupted)))?;
     timings.add("in all", start);
     anstream::println!(
         "\nThe rehearsal of {} went through.\n{}",
@@ -140,7 +189,7 @@ fn prepare(yes: bool) -> Result<(), Failure> {
         "A rehearsal needs packages that this machine lacks: {}",
         packages.join(", ")
     );
-    if !yes && is_interactive() && !ask("Install them now?") {
+    if !yes && !(is_interactive() && ask("Install them now?")) {
         return Err(boxed(CannotRehearse::Declined(packages)));
     }
     install(&packages).map_err(boxed)

@@ -14,3 +14,4 @@ mod safety;
 mod transaction;
 mod systemd;
 mod logrotate;
+mod main_job;
