@@ -71,7 +71,17 @@ pub fn build(directory: &Path, sources: Vec<(String, Source)>) -> Result<Artifac
 }
 
 fn cargo(name: &str, directory: &Path, bin: &str) -> Result<String, ArtifactError> {
-    let output = Command::new("cargo")
+    let mut command = Command::new("cargo");
+    // Set when a cargo started this program (`cargo run`). Build scripts that look at them (ring's) would
+    // run anew, and half of the package would be compiled again, each time the other one starts cargo.
+    let inherited = std::env::vars_os().map(|(name, _)| name);
+    for name in inherited.filter(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    }) {
+        command.env_remove(name);
+    }
+    let output = command
         .args([
             "build",
             "--release",
