@@ -90,9 +90,13 @@ pub fn judge(checks: &[&Check], output: &[u8]) -> Vec<Outcome> {
         rest = after;
     }
     let outcome = |(index, check): (usize, &&Check)| {
-        let wrong = match seen.iter().find(|(number, ..)| *number == index) {
+        let wrong = match seen.iter().find(|report| report.index == index) {
             None => Some("the host did not answer".to_owned()),
-            Some((_, status, answer)) => wrong(&check.probe, *status, &String::from_utf8_lossy(answer)),
+            Some(report) => wrong(
+                &check.probe,
+                report.status,
+                &String::from_utf8_lossy(report.answer),
+            ),
         };
         Outcome {
             name: check.name.clone(),
@@ -102,8 +106,15 @@ pub fn judge(checks: &[&Check], output: &[u8]) -> Vec<Outcome> {
     checks.iter().enumerate().map(outcome).collect()
 }
 
-/// One report (index, status and the answer's bytes) and what follows it.
-fn report(output: &[u8]) -> Option<((usize, i32, &[u8]), &[u8])> {
+/// What was seen when a check was asked once.
+struct Report<'o> {
+    index: usize,
+    status: i32,
+    answer: &'o [u8],
+}
+
+/// The first report and what follows it.
+fn report(output: &[u8]) -> Option<(Report<'_>, &[u8])> {
     let end = output.iter().position(|byte| *byte == b'\n')?;
     let header = std::str::from_utf8(&output[..end]).ok()?;
     let rest = &output[end + 1..];
@@ -111,8 +122,13 @@ fn report(output: &[u8]) -> Option<((usize, i32, &[u8]), &[u8])> {
     let index = words.next()?.parse().ok()?;
     let status = words.next()?.parse().ok()?;
     let length: usize = words.next()?.parse().ok()?;
-    let body = rest.get(..length)?;
-    Some(((index, status, body), rest.get(length + 1..)?))
+    let answer = rest.get(..length)?;
+    let report = Report {
+        index,
+        status,
+        answer,
+    };
+    Some((report, rest.get(length + 1..)?))
 }
 
 fn wrong(probe: &Probe, status: i32, answer: &str) -> Option<String> {

@@ -189,10 +189,11 @@ fn prepare(yes: bool) -> Result<(), Failure> {
         "A rehearsal needs packages that this machine lacks: {}",
         packages.join(", ")
     );
-    if !yes && !(is_interactive() && ask("Install them now?")) {
-        return Err(boxed(CannotRehearse::Declined(packages)));
+    if yes || is_interactive() && ask("Install them now?") {
+        install(&packages).map_err(boxed)
+    } else {
+        Err(boxed(CannotRehearse::Declined(packages)))
     }
-    install(&packages).map_err(boxed)
 }
 
 fn get_image(suite: Option<&str>, mirror: Option<&str>) -> Result<Image, RehearsalError> {
