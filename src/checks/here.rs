@@ -1,7 +1,11 @@
 //! Checks asked from this machine: what a user of the server sees.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect::Policy;
 
 use super::{Check, Outcome, Probe};
 
@@ -18,8 +22,9 @@ pub async fn ask(check: &Check, host: IpAddr) -> Outcome {
             headers,
             expect,
         } => {
+            let only = url.contains("HOST").then_some(Only(host));
             let url = url.replacen("HOST", &name, 1);
-            match http(&url, post.as_deref(), headers).await {
+            match http(&url, post.as_deref(), headers, only, expect.follows()).await {
                 Ok((status, body)) => expect.judge(status, &body),
                 Err(error) => Some(format!("{url} does not answer: {error}")),
             }
@@ -41,13 +46,37 @@ pub async fn ask(check: &Check, host: IpAddr) -> Outcome {
     }
 }
 
-async fn http(url: &str, post: Option<&str>, headers: &[(String, String)]) -> Result<(u16, String), String> {
-    let client = reqwest::Client::builder()
+/// Resolves every name to the host that is checked: where it redirects to is asked there, too.
+#[derive(Debug)]
+struct Only(IpAddr);
+
+impl Resolve for Only {
+    fn resolve(&self, _: Name) -> Resolving {
+        let address = SocketAddr::new(self.0, 0);
+        Box::pin(async move { Ok(Box::new(std::iter::once(address)) as Addrs) })
+    }
+}
+
+async fn http(
+    url: &str,
+    post: Option<&str>,
+    headers: &[(String, String)],
+    only: Option<Only>,
+    follow: bool,
+) -> Result<(u16, String), String> {
+    let redirects = if follow {
+        Policy::limited(5)
+    } else {
+        Policy::none()
+    };
+    let mut client = reqwest::Client::builder()
         .timeout(Duration::from_secs(10))
         .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .map_err(|error| error.to_string())?;
+        .redirect(redirects);
+    if let Some(only) = only {
+        client = client.dns_resolver(Arc::new(only));
+    }
+    let client = client.build().map_err(|error| error.to_string())?;
     let mut request = match post {
         Some(body) => client.post(url).body(body.to_owned()),
         None => client.get(url),
@@ -77,4 +106,56 @@ fn explain(error: reqwest::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::{Expect, From};
+    use crate::playbook::scalar::Count;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// Answers `/` with a redirect to a name that is in no DNS, everything else with `ok`.
+    async fn site() -> u16 {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 1024];
+                let read = stream.read(&mut request).await.unwrap_or(0);
+                let answer = match request[..read].starts_with(b"GET / ") {
+                    true => format!("HTTP/1.1 301 M\r\nlocation: http://site.invalid:{port}/x\r\n"),
+                    false => "HTTP/1.1 200 OK\r\n".to_owned(),
+                };
+                let answer = format!("{answer}content-length: 2\r\nconnection: close\r\n\r\nok");
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        port
+    }
+
+    #[tokio::test]
+    async fn a_redirect_to_the_sites_name_is_followed_on_the_host_that_is_checked() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let port = site().await;
+        let check = |status: u32| Check {
+            name: "site".into(),
+            probe: Probe::Http {
+                url: format!("http://HOST:{port}/"),
+                post: None,
+                headers: Vec::new(),
+                expect: Expect {
+                    status: Some(Count(status)),
+                    ..Expect::default()
+                },
+            },
+            from: From::Here,
+            within: 1,
+        };
+        let host = "127.0.0.1".parse().expect("an address");
+        assert_eq!(ask(&check(200), host).await.wrong, None);
+        assert_eq!(ask(&check(301), host).await.wrong, None);
+    }
 }

@@ -14,7 +14,8 @@ pub mod on_host;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckDeclaration {
-    /// A URL to get. Seen from here, `HOST` in it stands for the host's address.
+    /// A URL to get. Seen from here, `HOST` in it stands for the host's address. Redirects are followed on
+    /// the host that is checked, unless `expect` names one.
     #[serde(default, deserialize_with = "optional")]
     pub http: Option<Line>,
     /// An address that must take a TCP connection. Seen from here, `HOST` stands for the host's address.
@@ -165,6 +166,14 @@ pub fn problem(declared: &CheckDeclaration) -> Option<(&'static str, &'static st
 }
 
 impl Expect {
+    /// Whether redirects are followed: unless one is what is expected.
+    pub fn follows(&self) -> bool {
+        !self
+            .status
+            .as_ref()
+            .is_some_and(|count| (300..400).contains(&count.0))
+    }
+
     /// What is wrong with an answer, if anything.
     pub fn judge(&self, status: u16, body: &str) -> Option<String> {
         let wanted = self.status.as_ref().map_or(200, |count| count.0);

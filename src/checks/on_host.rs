@@ -26,9 +26,12 @@ pub fn script(checks: &[&Check]) -> String {
     for (index, check) in checks.iter().enumerate() {
         let _ = match &check.probe {
             Probe::Http {
-                url, post, headers, ..
+                url,
+                post,
+                headers,
+                expect,
             } => {
-                let config = curl_config(url, post.as_deref(), headers);
+                let config = curl_config(url, post.as_deref(), headers, expect.follows());
                 let config = shell::quote(&config);
                 writeln!(
                     text,
@@ -56,7 +59,7 @@ pub fn script(checks: &[&Check]) -> String {
 
 /// curl's options as its configuration on stdin, so that no header stands in a process list
 /// (curl's manual, "--config": a value in quotes, `\` and `"` escaped).
-fn curl_config(url: &str, post: Option<&str>, headers: &[(String, String)]) -> String {
+fn curl_config(url: &str, post: Option<&str>, headers: &[(String, String)], follow: bool) -> String {
     let mut config = String::from("silent\nshow-error\nmax-time = 10\nwrite-out = \"\\n%{http_code}\"\n");
     let mut option = |name: &str, value: &str| {
         let value = value
@@ -66,6 +69,13 @@ fn curl_config(url: &str, post: Option<&str>, headers: &[(String, String)]) -> S
         let _ = writeln!(config, "{name} = \"{value}\"");
     };
     option("url", url);
+    let local = ["http://127.0.0.1", "http://localhost"]
+        .iter()
+        .any(|local| url.starts_with(local));
+    if local {
+        // Where it sends us is asked here, too: a site redirects to its public name, which is this host.
+        option("connect-to", "::127.0.0.1:");
+    }
     for (name, value) in headers {
         option("header", &format!("{name}: {value}"));
     }
@@ -77,6 +87,9 @@ fn curl_config(url: &str, post: Option<&str>, headers: &[(String, String)]) -> S
             option("header", "content-type: application/json");
         }
         option("data-raw", post);
+    }
+    if follow {
+        config.push_str("location\n");
     }
     config
 }

@@ -189,7 +189,8 @@ fn prepare(yes: bool) -> Result<(), Failure> {
         "A rehearsal needs packages that this machine lacks: {}",
         packages.join(", ")
     );
-    if yes || is_interactive() && ask("Install them now?") {
+    // Without a terminal it counts as yes: a rehearsal changes nothing but this machine and a throwaway host.
+    if yes || !is_interactive() || ask("Install them now?") {
         install(&packages).map_err(boxed)
     } else {
         Err(boxed(CannotRehearse::Declined(packages)))

@@ -23,7 +23,8 @@ use crate::playbook::template::object;
 pub struct Site {
     /// Where requests go: `127.0.0.1:8080`.
     pub proxy: Address,
-    /// The names that it answers to; those of its certificate, or any, unless given.
+    /// The names that it answers to; those of its certificate, or any, unless given. With a certificate,
+    /// HTTP redirects to the first.
     #[serde(default)]
     pub names: Vec<Domain>,
     /// The port for HTTP; 80 unless given.
