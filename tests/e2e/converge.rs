@@ -41,12 +41,12 @@ fn files_users_links_and_commands_converge_and_drift_is_found() {
         "1"
     );
 
-    host.sh("echo more >>/srv/app/motd; chmod 0600 /srv/app/motd; ln -sfn /etc/passwd /srv/app/link");
+    host.sh("echo more >>/srv/app/motd; chmod 0644 /srv/app/motd; ln -sfn /etc/passwd /srv/app/link");
     let plan = host.plan(FILES);
     assert_eq!(plan.status, 2, "{}", plan.stderr);
     for line in [
         "- more",
-        "mode: 0600 → 0640",
+        "mode: 0644 → 0640",
         "target: /etc/passwd → motd",
         "2 changes: 2 to update.",
     ] {
