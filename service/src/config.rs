@@ -1,123 +1,223 @@
-//! What the environment says.
+//! What the settings say, checked.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
-/// Where the service listens and whom it asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use crate::settings::{SettingError, Values};
+use crate::upstream::{Lifetimes, Limits, Setup};
+
+/// How the service runs.
+#[derive(Debug, Clone)]
 pub struct Config {
-    /// The address it listens on: `BIND` (127.0.0.1) and `PORT` (8080).
+    /// The address it listens on.
     pub listen: SocketAddr,
-    /// Who answers for the exchange.
-    pub upstream: Upstream,
-}
-
-/// Who answers for the exchange.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Upstream {
-    /// Binance's HTTP API at this base URL (`BINANCE_BASE_URL`).
-    Live(String),
-    /// Answers that are bundled with the program (`UPSTREAM=recorded`).
-    Recorded,
-}
-
-/// A variable whose value cannot be used.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{name}={value} is not {wanted}")]
-pub struct ConfigError {
-    name: &'static str,
-    value: String,
-    wanted: &'static str,
+    /// Who answers.
+    pub setup: Setup,
+    /// How long answers are good.
+    pub lifetimes: Lifetimes,
+    /// Host names that MCP is served under; none for any.
+    pub allowed_hosts: Vec<String>,
+    /// Browser origins that may use MCP besides loopback.
+    pub allowed_origins: Vec<String>,
+    /// SHA-256 of each API key; none when none is required.
+    pub api_keys: Vec<[u8; 32]>,
+    /// Requests a minute for each client; none for no limit.
+    pub rate_limit: Option<std::num::NonZeroU32>,
+    /// How long open requests may take after SIGTERM.
+    pub drain: Duration,
+    /// Whether each request is logged.
+    pub log_requests: bool,
+    /// Whether the conformance suite's fixtures are offered.
+    pub fixtures: bool,
 }
 
 impl Config {
-    /// Reads the variables by `look_up`.
+    /// Checks every value.
     ///
     /// # Errors
-    /// Names the variable whose value cannot be used.
-    pub fn from_environment(look_up: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let given = |name: &str| look_up(name).filter(|value| !value.is_empty());
-        let port = match given("PORT") {
-            None => 8080,
-            Some(value) => match value.parse::<u16>() {
-                Ok(port) if port > 0 => port,
-                _ => {
-                    return Err(ConfigError {
-                        name: "PORT",
-                        value,
-                        wanted: "a port from 1 to 65535",
-                    });
+    /// Names the setting whose value cannot be used.
+    pub fn from_values(values: &Values) -> Result<Self, SettingError> {
+        let port = values.get("PORT", "a port from 1 to 65535", |text| {
+            text.parse::<u16>().ok().filter(|port| *port > 0)
+        })?;
+        let address = values.get("BIND", "an IP address to listen on", |text| {
+            text.parse::<IpAddr>().ok()
+        })?;
+        let seconds = |name| {
+            values.get(name, "a number of seconds above 0", |text| {
+                match text.parse::<f64>() {
+                    Ok(seconds) if seconds > 0.0 && seconds <= 86_400.0 => {
+                        Some(Duration::from_secs_f64(seconds))
+                    }
+                    _ => None,
                 }
-            },
+            })
         };
-        let address = match given("BIND") {
-            None => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            Some(value) => value.parse().map_err(|_| ConfigError {
-                name: "BIND",
-                value,
-                wanted: "an IP address to listen on",
-            })?,
-        };
-        let base = given("BINANCE_BASE_URL").unwrap_or_else(|| "https://data-api.binance.vision".into());
-        if !base.starts_with("http://") && !base.starts_with("https://") {
-            return Err(ConfigError {
-                name: "BINANCE_BASE_URL",
-                value: base,
-                wanted: "an http or https URL",
+        let patience = seconds("UPSTREAM_TIMEOUT_SECONDS")?.unwrap_or(Duration::from_secs(10));
+        let key = values
+            .get("COINGECKO_API_KEY", "a key of printable characters", |text| {
+                text.chars()
+                    .all(|c| c.is_ascii_graphic())
+                    .then(|| text.to_owned())
+            })?
+            .map(|key| ("x-cg-demo-api-key", key));
+        let hosts = |name| {
+            let urls = values.get(name, "http or https URLs with commas between", |text| {
+                let urls = list(text).into_iter().map(|url| url.trim_end_matches('/').into());
+                let urls: Vec<String> = urls.collect();
+                let valid = |url: &String| url.starts_with("http://") || url.starts_with("https://");
+                (!urls.is_empty() && urls.iter().all(valid)).then_some(urls)
             });
-        }
-        let upstream = match given("UPSTREAM").as_deref() {
-            None | Some("live") => Upstream::Live(base.trim_end_matches('/').to_owned()),
-            Some("recorded") => Upstream::Recorded,
-            Some(other) => {
-                return Err(ConfigError {
-                    name: "UPSTREAM",
-                    value: other.to_owned(),
-                    wanted: "`live` or `recorded`",
-                });
-            }
+            urls.map(Option::unwrap_or_default)
         };
+        let limits = |hosts, weight, key| Limits {
+            hosts,
+            weight,
+            key,
+            patience,
+        };
+        // Weights a minute: Binance's published limits; CoinGecko's for a demo key and without one.
+        let coingecko_weight = if key.is_some() { 30 } else { 10 };
+        let live = Setup::Live(Box::new([
+            limits(hosts("BINANCE_BASE_URL")?, 6000, None),
+            limits(hosts("BINANCE_FUTURES_BASE_URL")?, 2400, None),
+            limits(hosts("COINGECKO_BASE_URL")?, coingecko_weight, key),
+        ]));
+        let recorded = values.get("UPSTREAM", "`live` or `recorded`", |text| match text {
+            "live" => Some(false),
+            "recorded" => Some(true),
+            _ => None,
+        })?;
+        let price = seconds("CACHE_SECONDS")?.unwrap_or(Duration::from_secs(10));
         Ok(Self {
-            listen: SocketAddr::new(address, port),
-            upstream,
+            listen: SocketAddr::new(
+                address.unwrap_or(IpAddr::from([127, 0, 0, 1])),
+                port.unwrap_or(8080),
+            ),
+            setup: if recorded == Some(true) {
+                Setup::Recorded
+            } else {
+                live
+            },
+            lifetimes: Lifetimes {
+                price,
+                list: price * 3,
+                reference: price * 60,
+                stale: seconds("STALE_SECONDS")?.unwrap_or(Duration::from_secs(300)),
+            },
+            allowed_hosts: values
+                .get("ALLOWED_HOSTS", "", |text| Some(list(text)))?
+                .unwrap_or_default(),
+            allowed_origins: values
+                .get(
+                    "ALLOWED_ORIGINS",
+                    "origins such as https://app.example.com with commas between",
+                    |text| {
+                        let origins = list(text);
+                        let valid = |origin: &String| origin == "*" || origin.contains("://");
+                        origins.iter().all(valid).then_some(origins)
+                    },
+                )?
+                .unwrap_or_default(),
+            api_keys: values
+                .get("API_KEYS_SHA256", "SHA-256 sums of 64 hex digits each", |text| {
+                    list(text).iter().map(|sum| digest(sum)).collect()
+                })?
+                .unwrap_or_default(),
+            rate_limit: values
+                .get("RATE_LIMIT", "a whole number of requests a minute", |text| {
+                    text.parse::<u32>().ok()
+                })?
+                .and_then(std::num::NonZeroU32::new),
+            drain: seconds("DRAIN_SECONDS")?.unwrap_or(Duration::from_secs(8)),
+            log_requests: values
+                .get("LOG", "`requests` or `events`", |text| match text {
+                    "requests" => Some(true),
+                    "events" => Some(false),
+                    _ => None,
+                })?
+                .unwrap_or(true),
+            fixtures: values
+                .get("CONFORMANCE_FIXTURES", "`yes` or `no`", |text| match text {
+                    "yes" => Some(true),
+                    "no" => Some(false),
+                    _ => None,
+                })?
+                .unwrap_or(false),
         })
     }
+}
+
+fn list(text: &str) -> Vec<String> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(str::to_owned).collect()
+}
+
+fn digest(hex: &str) -> Option<[u8; 32]> {
+    let mut sum = [0; 32];
+    if hex.len() != 64 || !hex.is_ascii() {
+        return None;
+    }
+    for (byte, digits) in sum.iter_mut().zip(0..) {
+        *byte = u8::from_str_radix(&hex[digits * 2..digits * 2 + 2], 16).ok()?;
+    }
+    Some(sum)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(pairs: &[(&str, &str)]) -> Result<Config, String> {
+    fn read(flags: &[&str], pairs: &[(&str, &str)]) -> Result<Config, String> {
         let look_up = |name: &str| {
-            pairs
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
+            let found = pairs.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
         };
-        Config::from_environment(look_up).map_err(|error| error.to_string())
+        let flags = flags.iter().map(|flag| (*flag).to_owned());
+        let (_, values) = Values::collect(flags, look_up).map_err(|error| error.to_string())?;
+        Config::from_values(&values).map_err(|error| error.to_string())
     }
 
     #[test]
     fn nothing_set_is_loopback_and_the_exchange() {
-        let config = read(&[]).expect("valid");
+        let config = read(&[], &[]).expect("valid");
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
-        assert!(matches!(config.upstream, Upstream::Live(base) if base.starts_with("https://")));
+        assert!(matches!(config.setup, Setup::Live(limits) if limits[0].hosts.len() == 2));
+    }
+
+    #[test]
+    fn a_flag_goes_before_the_environment_and_that_before_the_file() {
+        let path = std::env::temp_dir().join(format!("mcp-crypto-api-{}.toml", std::process::id()));
+        std::fs::write(&path, "port = 1111\nbind = \"::1\"\nrate_limit = 7\n").expect("a file");
+        let file = format!("--config={}", path.display());
+        let config = read(
+            &[&file, "--port", "3333"],
+            &[("PORT", "2222"), ("BIND", "127.0.0.2")],
+        )
+        .expect("valid");
+        std::fs::remove_file(&path).expect("removed");
+        assert_eq!(config.listen.to_string(), "127.0.0.2:3333");
+        assert_eq!(config.rate_limit.map(std::num::NonZeroU32::get), Some(7));
     }
 
     #[test]
     fn a_bad_value_names_itself() {
+        let message =
+            |flags: &[&str], pairs: &[(&str, &str)]| read(flags, pairs).expect_err("a bad value is refused");
         assert_eq!(
-            read(&[("PORT", "0")]),
-            Err("PORT=0 is not a port from 1 to 65535".into())
+            message(&["--port=0"], &[]),
+            "PORT=0 (from --port) is not a port from 1 to 65535"
         );
         assert_eq!(
-            read(&[("BIND", "x")]),
-            Err("BIND=x is not an IP address to listen on".into())
+            message(&[], &[("UPSTREAM", "x")]),
+            "UPSTREAM=x (from the environment) is not `live` or `recorded`"
         );
-        assert_eq!(
-            read(&[("UPSTREAM", "x")]),
-            Err("UPSTREAM=x is not `live` or `recorded`".into())
-        );
-        assert!(read(&[("BINANCE_BASE_URL", "ftp://x")]).is_err());
+        assert!(message(&[], &[("BIND", "x")]).starts_with("BIND=x"));
+        assert!(message(&[], &[("BINANCE_BASE_URL", "ftp://x")]).starts_with("BINANCE_BASE_URL"));
+        assert!(message(&[], &[("API_KEYS_SHA256", "abc")]).starts_with("API_KEYS_SHA256"));
+        assert!(message(&["--nothing"], &[]).contains("--nothing"));
+        assert!(message(&["--coingecko-api-key=x"], &[]).contains("no flag"));
+        let secret = message(&[], &[("COINGECKO_API_KEY", "my secret")]);
+        assert!(!secret.contains("my secret"), "{secret}");
     }
 }

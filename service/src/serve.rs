@@ -1,6 +1,7 @@
 //! Listens, serves, and on SIGTERM finishes what it has begun.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,15 +9,31 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use rmcp::ServiceExt;
+use serde_json::json;
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
 
 use crate::config::Config;
-use crate::routes::answer;
-use crate::upstream::Prices;
+use crate::http::App;
+use crate::log;
+use crate::mcp::Handler;
+use crate::metrics::Metrics;
+use crate::tool::Described;
+use crate::tools;
+use crate::upstream::Market;
 
-/// How long open requests may take after SIGTERM.
-const DRAIN: Duration = Duration::from_secs(8);
+/// How long a client may take to send a request's head, and to say nothing between requests.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+/// How long what we send may stay unacknowledged: who does not read is cut off.
+const SEND_PATIENCE: Duration = Duration::from_secs(30);
+/// More connections wait in the kernel's queue.
+const CONNECTIONS: usize = 4096;
+/// A request's head: 64 headers in 32 KB.
+const HEADERS: usize = 64;
+const HEAD_LIMIT: usize = 32 * 1024;
 
 /// Why the service ended.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +42,7 @@ pub enum ServeError {
     #[error("cannot listen on {address}: {cause}")]
     Listen {
         /// Where.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// Why.
         cause: std::io::Error,
     },
@@ -33,53 +50,139 @@ pub enum ServeError {
     #[error("cannot wait for SIGTERM: {0}")]
     Signal(std::io::Error),
     /// TLS cannot be set up.
-    #[error("cannot set up the client for the exchange: {0}")]
+    #[error("cannot set up the client for the exchanges: {0}")]
     Client(#[from] reqwest::Error),
+    /// Two metrics have one name.
+    #[error("cannot set up the metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The client on standard input does not speak MCP.
+    #[error("the client on standard input does not speak MCP: {0}")]
+    Stdio(String),
 }
 
-/// Serves until SIGTERM or SIGINT.
+type Parts = (Arc<[Described]>, Arc<Market>, Arc<Metrics>);
+
+fn parts(config: &Config) -> Result<Parts, ServeError> {
+    let metrics = Arc::new(Metrics::new()?);
+    let market = Market::new(&config.setup, config.lifetimes, Arc::clone(&metrics))?;
+    Ok((tools::all().into(), Arc::new(market), metrics))
+}
+
+/// Serves MCP on standard input and output until the client goes.
 ///
 /// # Errors
 /// When it cannot begin to.
-pub async fn serve(config: &Config) -> Result<(), ServeError> {
-    let prices = Arc::new(Prices::new(config.upstream.clone())?);
-    let address = config.listen;
-    let listener = TcpListener::bind(address)
+pub async fn stdio(config: &Config) -> Result<(), ServeError> {
+    log::start(true);
+    let (tools, market, metrics) = parts(config)?;
+    let broken = |error: String| ServeError::Stdio(error);
+    let serving = Handler::new(tools, market, metrics)
+        .serve(rmcp::transport::stdio_pipes())
+        .await;
+    let serving = serving.map_err(|error| broken(error.to_string()))?;
+    serving
+        .waiting()
         .await
-        .map_err(|cause| ServeError::Listen { address, cause })?;
+        .map_err(|error| broken(error.to_string()))?;
+    Ok(())
+}
+
+/// Serves HTTP until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When it cannot begin to.
+pub async fn http(config: &Config) -> Result<(), ServeError> {
+    log::start(false);
+    let (tools, market, metrics) = parts(config)?;
+    let app = Arc::new(App::new(config, tools, market, metrics));
+    let address = config.listen;
+    let listener = listen(address).map_err(|cause| ServeError::Listen { address, cause })?;
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signal)?;
-    println!(
-        "{}",
-        serde_json::json!({ "event": "listening", "address": address.to_string() })
-    );
+    log::event("listening", json!({ "address": address.to_string() }));
     let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
+        let accepted = async {
+            // The semaphore is never closed.
+            let place = Arc::clone(&places).acquire_owned().await;
+            (listener.accept().await, place)
+        };
         tokio::select! {
-            accepted = listener.accept() => {
+            (accepted, place) = accepted => match accepted {
+                Ok((stream, peer)) => {
+                    let connection = serve_connection(stream, peer, &app, &graceful);
+                    tokio::spawn(async move {
+                        let _place = place;
+                        connection.await;
+                    });
+                }
+                // Out of descriptors: the next attempt would fail at once as well.
+                Err(error) if error.raw_os_error().is_some_and(|code| code == 23 || code == 24) => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
                 // A connection that broke before it was taken is its client's affair.
-                let Ok((stream, _)) = accepted else { continue };
-                let prices = Arc::clone(&prices);
-                let service = service_fn(move |request| {
-                    let prices = Arc::clone(&prices);
-                    async move { Ok::<_, Infallible>(answer(&prices, &request).await) }
-                });
-                let connection = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(Duration::from_secs(10))
-                    .serve_connection(TokioIo::new(stream), service);
-                let connection = graceful.watch(connection);
-                tokio::spawn(async move {
-                    // Broken and slow clients end here; there is nobody left to tell.
-                    let _ = connection.await;
-                });
-            }
+                Err(_) => {}
+            },
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
     }
+    app.drain();
+    // What the kernel has already taken for us is served: closing the socket would reset it.
+    while let Ok(Ok((stream, peer))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
+        tokio::spawn(serve_connection(stream, peer, &app, &graceful));
+    }
     drop(listener);
-    let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
-    println!("{}", serde_json::json!({ "event": "stopped" }));
+    log::event("draining", json!({}));
+    let drained = tokio::time::timeout(config.drain, graceful.shutdown())
+        .await
+        .is_ok();
+    log::event("stopped", json!({ "drained": drained }));
+    // The writer of the log is a thread of its own; what is queued is written within this.
+    tokio::time::sleep(Duration::from_millis(20)).await;
     Ok(())
+}
+
+/// A socket that a successor can share: it listens before we stop, and no connection is refused between.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM.nonblocking(),
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(1024)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn serve_connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    app: &Arc<App>,
+    graceful: &GracefulShutdown,
+) -> impl Future<Output = ()> + use<> {
+    // A socket without these still serves.
+    let _ = stream.set_nodelay(true);
+    let socket = socket2::SockRef::from(&stream);
+    let _ = socket.set_tcp_user_timeout(Some(SEND_PATIENCE));
+    let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(Duration::from_secs(60)));
+    let app = Arc::clone(app);
+    let service = service_fn(move |request| {
+        let app = Arc::clone(&app);
+        async move { Ok::<_, Infallible>(app.answer(request, peer.ip()).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_PATIENCE)
+        .max_headers(HEADERS)
+        .max_buf_size(HEAD_LIMIT)
+        .serve_connection(TokioIo::new(stream), service);
+    let connection = graceful.watch(connection);
+    async move {
+        // Broken and slow clients end here; there is nobody left to tell.
+        let _ = connection.await;
+    }
 }

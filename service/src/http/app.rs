@@ -1,0 +1,271 @@
+//! One request from its head to its answer: who asks, what for, how it went.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use hyper::body::{Body, Bytes};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, StatusCode};
+use serde_json::{Value, json};
+
+use super::access::Access;
+use super::{Answer, body, docs, mcp, rest};
+use crate::config::Config;
+use crate::log;
+use crate::mcp::Handler;
+use crate::metrics::Metrics;
+use crate::tool::Described;
+use crate::upstream::Market;
+
+const JSON: &str = "application/json";
+/// JSON-RPC's code for what the server refuses.
+const REFUSED: i64 = -32600;
+
+/// Everything that requests share.
+pub struct App {
+    tools: Arc<[Described]>,
+    market: Arc<Market>,
+    metrics: Arc<Metrics>,
+    access: Access,
+    mcp: mcp::Service,
+    index: Bytes,
+    openapi: Bytes,
+    log_requests: bool,
+    draining: AtomicBool,
+    /// Request identifiers: a part of this process's own, and a count.
+    process: u32,
+    count: AtomicU64,
+}
+
+impl App {
+    /// Serves these tools.
+    pub fn new(config: &Config, tools: Arc<[Described]>, market: Arc<Market>, metrics: Arc<Metrics>) -> Self {
+        let handler = Handler::new(Arc::clone(&tools), Arc::clone(&market), Arc::clone(&metrics));
+        Self {
+            access: Access::new(config),
+            mcp: mcp::service(handler),
+            index: docs::index(&tools).to_string().into(),
+            openapi: docs::openapi(&tools).to_string().into(),
+            log_requests: config.log_requests,
+            draining: AtomicBool::new(false),
+            process: rand::random(),
+            count: AtomicU64::new(0),
+            tools,
+            market,
+            metrics,
+        }
+    }
+
+    /// From now on `/ready` says that no more requests should come.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Answers one request.
+    pub async fn answer<B>(&self, request: Request<B>, peer: IpAddr) -> Answer
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let began = Instant::now();
+        let (parts, incoming) = request.into_parts();
+        let id = self.request_id(&parts.headers);
+        let (route, answer) = self.routed(&parts, incoming, peer).await;
+        let mut answer = body::compressed(&parts.headers, answer).await;
+        let headers = answer.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            headers.insert("x-request-id", id);
+        }
+        headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        let took = began.elapsed();
+        let (method, status) = (method_label(&parts.method), answer.status().as_u16());
+        self.metrics.request(method, route, status, took.as_secs_f64());
+        if self.log_requests {
+            log::event(
+                "request",
+                json!({
+                    "id": id, "method": method, "path": parts.uri.path(), "status": status,
+                    "ms": took.as_micros() as f64 / 1000.0, "client": peer.to_string(),
+                }),
+            );
+        }
+        answer
+    }
+
+    /// The route's name for the metrics, and the answer.
+    async fn routed<B>(&self, parts: &Parts, incoming: B, peer: IpAddr) -> (&'static str, Answer)
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let path = parts.uri.path();
+        let is_mcp = path == "/mcp" || (path == "/" && parts.method == Method::POST);
+        let route = if is_mcp { "/mcp" } else { self.route(path) };
+        let origin = parts
+            .headers
+            .get(header::ORIGIN)
+            .map(|origin| origin.to_str().unwrap_or("null"));
+        let allowed = !is_mcp || origin.is_none_or(|origin| self.access.allows_origin(origin));
+        let mut answer = if parts.method == Method::OPTIONS {
+            preflight()
+        } else if let Some(refusal) = self.refused(parts, is_mcp, allowed, peer) {
+            refusal
+        } else if is_mcp {
+            mcp::answer(&self.mcp, parts, incoming).await
+        } else if parts.method != Method::GET && parts.method != Method::HEAD {
+            body::error(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here")
+        } else {
+            self.get(parts, path).await
+        };
+        if allowed {
+            // The data is public and no cookie is read: any page may have it.
+            let any = HeaderValue::from_static("*");
+            answer
+                .headers_mut()
+                .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+        }
+        (route, answer)
+    }
+
+    async fn get(&self, parts: &Parts, path: &str) -> Answer {
+        let query = parts.uri.query().unwrap_or_default();
+        if let Some(tool) = self.tools.iter().find(|tool| tool.route == path) {
+            return rest::answer(tool, query, &self.market).await;
+        }
+        match path {
+            "/" => body::answer(StatusCode::OK, JSON, self.index.clone()),
+            "/openapi.json" => body::answer(StatusCode::OK, JSON, self.openapi.clone()),
+            "/health" => body::answer(
+                StatusCode::OK,
+                JSON,
+                r#"{"status":"ok","service":"MCP Crypto API"}"#,
+            ),
+            "/ready" => self.ready(),
+            "/metrics" => match self.metrics.text(&self.market) {
+                Ok(text) => body::answer(StatusCode::OK, "text/plain; version=0.0.4", text),
+                Err(error) => body::error(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+            },
+            path => body::error(
+                StatusCode::NOT_FOUND,
+                &format!("there is no {path} here; / lists what there is"),
+            ),
+        }
+    }
+
+    /// Whether requests should come: not while draining. A source that is down does not make the service
+    /// unready, since restarting or leaving this instance would not mend it; its state is told.
+    fn ready(&self) -> Answer {
+        if self.draining.load(Ordering::Relaxed) {
+            let body = json!({ "status": "draining" });
+            return body::json(StatusCode::SERVICE_UNAVAILABLE, &body);
+        }
+        let mut body = json!({ "status": "ready" });
+        if self.market.is_recorded() {
+            body["upstream"] = "recorded".into();
+        }
+        let states = self.market.states();
+        let sources: serde_json::Map<String, Value> = states
+            .map(|(source, _, open)| (source.name().to_owned(), if open { "down" } else { "up" }.into()))
+            .collect();
+        if !sources.is_empty() {
+            body["sources"] = Value::Object(sources);
+        }
+        body::json(StatusCode::OK, &body)
+    }
+
+    /// The answer to who may not ask; none for who may.
+    fn refused(&self, parts: &Parts, is_mcp: bool, allowed: bool, peer: IpAddr) -> Option<Answer> {
+        let say = |status, cause: &str| {
+            if is_mcp {
+                mcp::refusal(status, REFUSED, cause, &Value::Null)
+            } else {
+                body::error(status, cause)
+            }
+        };
+        if !allowed {
+            return Some(say(
+                StatusCode::FORBIDDEN,
+                "this Origin is not allowed; ALLOWED_ORIGINS lists who is",
+            ));
+        }
+        let host = parts.headers.get(header::HOST).map(HeaderValue::to_str);
+        if is_mcp && !self.access.allows_host(host.and_then(Result::ok)) {
+            return Some(say(
+                StatusCode::FORBIDDEN,
+                "this Host is not served; ALLOWED_HOSTS lists who is",
+            ));
+        }
+        // Monitors have no key, and are not to be turned away.
+        if matches!(parts.uri.path(), "/health" | "/ready") {
+            return None;
+        }
+        let Some(client) = self.access.client(&parts.headers, peer) else {
+            let mut answer = body::error(StatusCode::UNAUTHORIZED, "Invalid API key");
+            let scheme = HeaderValue::from_static("Bearer");
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+            return Some(answer);
+        };
+        let seconds = self.access.count(&client).err()?;
+        let cause = format!("too many requests; ask again in {seconds} s");
+        let mut answer = say(StatusCode::TOO_MANY_REQUESTS, &cause);
+        answer
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        Some(answer)
+    }
+
+    /// The client's own identifier when it is one, else ours.
+    fn request_id(&self, headers: &HeaderMap) -> String {
+        let given = headers.get("x-request-id").and_then(|id| id.to_str().ok());
+        let usable = |id: &&str| {
+            (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
+        match given.filter(usable) {
+            Some(id) => id.to_owned(),
+            None => format!(
+                "{:08x}-{:x}",
+                self.process,
+                self.count.fetch_add(1, Ordering::Relaxed)
+            ),
+        }
+    }
+
+    /// The path when it is one of ours: strangers' paths would fill the metrics.
+    fn route(&self, path: &str) -> &'static str {
+        const OWN: [&str; 5] = ["/", "/health", "/ready", "/metrics", "/openapi.json"];
+        let tools = self.tools.iter().map(|tool| tool.route);
+        tools.chain(OWN).find(|route| *route == path).unwrap_or("other")
+    }
+}
+
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::OPTIONS => "OPTIONS",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}
+
+fn preflight() -> Answer {
+    let mut answer = body::answer(StatusCode::NO_CONTENT, JSON, Bytes::new());
+    let headers = answer.headers_mut();
+    headers.remove(header::CONTENT_TYPE);
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, POST, OPTIONS"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static(
+            "accept, authorization, content-type, mcp-method, mcp-name, mcp-protocol-version, mcp-session-id, x-api-key",
+        ),
+    );
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    answer
+}

@@ -1,0 +1,110 @@
+//! Bodies: read with a limit and in time, written with a type, compressed when that helps.
+
+use std::io::Write;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Body, Bytes};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::Answer;
+use crate::upstream::Failure;
+
+/// The longest body that is read: a tool call is under a kilobyte.
+pub const LIMIT: usize = 256 * 1024;
+/// How long a client may take to send it.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Shorter bodies are not compressed: it would cost more than it saves.
+const WORTH_COMPRESSING: usize = 1024;
+
+/// Reads a body.
+///
+/// # Errors
+/// The status that says what is wrong: 413, 408 or 400.
+pub async fn read<B>(body: B) -> Result<Bytes, (StatusCode, &'static str)>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match tokio::time::timeout(PATIENCE, Limited::new(body, LIMIT).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err((
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is longer than 262144 bytes",
+        )),
+        Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, "the body ends early")),
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the body did not arrive within 10 s")),
+    }
+}
+
+/// An answer of a type.
+pub fn answer(status: StatusCode, media: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    answer
+}
+
+/// An answer of JSON.
+pub fn json(status: StatusCode, body: &Value) -> Answer {
+    answer(status, "application/json", body.to_string())
+}
+
+/// An error of the REST side.
+pub fn error(status: StatusCode, cause: &str) -> Answer {
+    json(status, &json!({ "error": cause }))
+}
+
+/// A tool's failure over REST.
+pub fn failure(failure: &Failure) -> Answer {
+    let status = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut body = json!({ "error": failure.to_string() });
+    let retry = failure.retry_after();
+    if let Some(seconds) = retry {
+        body["retry_after_seconds"] = seconds.into();
+    }
+    let mut answer = json(status, &body);
+    if let Some(seconds) = retry {
+        answer
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    answer
+}
+
+/// The same answer, compressed where the client takes it and it is long enough.
+pub async fn compressed(request: &HeaderMap, answer: Answer) -> Answer {
+    let wanted = request
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.split(',').any(|part| part.trim().starts_with("gzip")));
+    let length = answer.body().size_hint().exact().unwrap_or_default();
+    let compressible = answer
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_none_or(|media| media != "image/png");
+    if !wanted || !compressible || length < WORTH_COMPRESSING as u64 {
+        return answer;
+    }
+    let (mut parts, body) = answer.into_parts();
+    let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes);
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+    match encoder.write_all(&body).and_then(|()| encoder.finish()) {
+        Ok(packed) => {
+            parts
+                .headers
+                .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            parts
+                .headers
+                .insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+            Response::from_parts(parts, Full::new(packed.into()))
+        }
+        Err(_) => Response::from_parts(parts, Full::new(body)),
+    }
+}

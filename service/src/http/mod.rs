@@ -1,0 +1,13 @@
+//! HTTP: who may ask, what a path means, how an answer is written.
+
+mod access;
+mod app;
+mod body;
+mod docs;
+mod mcp;
+mod rest;
+
+pub use app::App;
+
+/// The answer to a request.
+pub type Answer = hyper::Response<http_body_util::Full<hyper::body::Bytes>>;

@@ -1,0 +1,18 @@
+//! Crypto-market data over MCP and REST.
+
+mod analysis;
+pub mod config;
+mod http;
+mod input;
+mod log;
+mod mcp;
+mod metrics;
+mod number;
+pub mod serve;
+pub mod settings;
+mod tool;
+mod tools;
+pub mod upstream;
+mod wire;
+
+pub use analysis::{indicators, patterns};

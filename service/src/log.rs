@@ -1,0 +1,48 @@
+//! Lines of JSON on standard output, written by a thread of its own so that no request waits for a pipe.
+
+use std::io::Write;
+use std::sync::OnceLock;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+/// So many lines may wait to be written; more are dropped rather than held.
+const WAITING: usize = 4096;
+
+static LINES: OnceLock<SyncSender<String>> = OnceLock::new();
+
+/// Starts writing: to standard error when standard output is the protocol's.
+pub fn start(to_stderr: bool) {
+    let (sender, lines) = sync_channel::<String>(WAITING);
+    let writer = std::thread::Builder::new().name("log".into()).spawn(move || {
+        let mut out: Box<dyn Write> = if to_stderr {
+            Box::new(std::io::stderr())
+        } else {
+            Box::new(std::io::stdout())
+        };
+        while let Ok(line) = lines.recv() {
+            let mut batch = line;
+            while let Ok(line) = lines.try_recv() {
+                batch.push_str(&line);
+            }
+            // Nobody is left to tell when the log cannot be written.
+            let _ = out.write_all(batch.as_bytes()).and_then(|()| out.flush());
+        }
+    });
+    if writer.is_ok() {
+        let _ = LINES.set(sender);
+    }
+}
+
+/// Writes one line: the time, then the fields.
+pub fn event(name: &str, fields: Value) {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut line = json!({ "time_ms": since.as_millis() as u64, "event": name });
+    if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields) {
+        line.extend(fields);
+    }
+    if let Some(lines) = LINES.get() {
+        let _ = lines.try_send(format!("{line}\n"));
+    }
+}

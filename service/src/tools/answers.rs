@@ -1,0 +1,256 @@
+//! What several tools answer alike.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::input::{Interval, Pair, Period};
+use crate::number::{Num, dollars};
+use crate::wire::Candle;
+use crate::wire::coingecko::Listed;
+use crate::wire::futures::{FundingInfo, LongShort, Premium, interval_hours};
+use crate::wire::spot::Day;
+
+/// The markets, as the document names them.
+pub const SPOT: &str = "现货";
+/// Futures.
+pub const FUTURES: &str = "合约";
+
+/// A price.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Price {
+    /// The pair: BTCUSDT.
+    symbol: String,
+    /// The last price.
+    price: Num,
+    /// The price for people.
+    price_formatted: String,
+    /// 现货 (spot) or 合约 (futures).
+    market: &'static str,
+}
+
+impl Price {
+    pub(super) fn new(symbol: &str, price: Num, market: &'static str) -> Self {
+        Self {
+            symbol: symbol.to_owned(),
+            price,
+            price_formatted: dollars(price),
+            market,
+        }
+    }
+}
+
+/// A pair's last 24 hours.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Ticker {
+    /// The pair.
+    symbol: String,
+    /// The last price.
+    price: Num,
+    /// The price for people.
+    price_formatted: String,
+    /// The price's change in 24 hours.
+    price_change: Num,
+    /// The same in percent.
+    price_change_percent: Num,
+    /// The price 24 hours ago.
+    open: Num,
+    /// The highest price.
+    high: Num,
+    /// The lowest price.
+    low: Num,
+    /// The average of all trades.
+    average: Num,
+    /// Traded, in the base currency.
+    volume: Num,
+    /// Traded, in the quote currency.
+    quote_volume: Num,
+    /// How many trades.
+    trades: u64,
+    /// When this was true, in milliseconds since 1970.
+    time: i64,
+    /// 现货 (spot) or 合约 (futures).
+    market: &'static str,
+}
+
+impl Ticker {
+    pub(super) fn new(day: &Day, market: &'static str) -> Self {
+        Self {
+            symbol: day.symbol.clone(),
+            price: day.last_price,
+            price_formatted: dollars(day.last_price),
+            price_change: day.price_change,
+            price_change_percent: day.price_change_percent,
+            open: day.open_price,
+            high: day.high_price,
+            low: day.low_price,
+            average: day.weighted_avg_price,
+            volume: day.volume,
+            quote_volume: day.quote_volume,
+            trades: day.count,
+            time: day.close_time,
+            market,
+        }
+    }
+
+    pub(super) fn price(&self) -> Num {
+        self.price
+    }
+}
+
+/// Candles.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Candles {
+    /// The pair.
+    symbol: String,
+    /// How long each candle is.
+    interval: Interval,
+    /// 现货 (spot) or 合约 (futures).
+    market: &'static str,
+    /// How many candles follow.
+    count: usize,
+    /// Oldest first.
+    klines: Vec<Candle>,
+}
+
+impl Candles {
+    pub(super) fn new(pair: Pair, interval: Interval, market: &'static str, candles: &[Candle]) -> Self {
+        Self {
+            symbol: pair.0,
+            interval,
+            market,
+            count: candles.len(),
+            klines: candles.to_vec(),
+        }
+    }
+}
+
+/// The funding rate that stands for a contract.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct FundingNow {
+    /// The contract.
+    symbol: String,
+    /// What longs pay to shorts at the next funding, of the position's value.
+    funding_rate: Num,
+    /// The same in percent.
+    funding_rate_percent: Option<Num>,
+    /// Hours between fundings.
+    interval_hours: u32,
+    /// What the rate comes to in a year.
+    annualized_percent: Option<Num>,
+    /// When the next funding is, in milliseconds since 1970.
+    next_funding_time: i64,
+    /// What positions are valued at.
+    mark_price: Option<Num>,
+}
+
+impl FundingNow {
+    /// None for a contract without funding.
+    pub(super) fn new(premium: &Premium, infos: &[FundingInfo]) -> Option<Self> {
+        let rate = premium
+            .last_funding_rate
+            .filter(|_| premium.next_funding_time > 0)?;
+        let hours = interval_hours(infos, &premium.symbol);
+        Some(Self {
+            symbol: premium.symbol.clone(),
+            funding_rate: rate,
+            funding_rate_percent: percent(rate.float()),
+            interval_hours: hours,
+            annualized_percent: annualized(rate.float(), hours),
+            next_funding_time: premium.next_funding_time,
+            mark_price: premium.mark_price,
+        })
+    }
+
+    pub(super) fn yearly(&self) -> f64 {
+        self.annualized_percent.unwrap_or_default().float()
+    }
+}
+
+/// A share as percent.
+pub fn percent(share: f64) -> Option<Num> {
+    Num::from_float(share * 100.0, 6)
+}
+
+/// What a rate that is paid each `hours` comes to in a year of 365 days, in percent.
+pub fn annualized(rate: f64, hours: u32) -> Option<Num> {
+    Num::from_float(rate * 100.0 * 24.0 * 365.0 / f64::from(hours.max(1)), 4)
+}
+
+/// Longs against shorts.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct LongShorts {
+    /// The contract.
+    symbol: String,
+    /// How long each period is.
+    period: Period,
+    /// Newest first.
+    history: Vec<LongShortRow>,
+}
+
+/// One period.
+#[derive(Debug, Serialize, JsonSchema)]
+struct LongShortRow {
+    /// When, in milliseconds since 1970.
+    time: i64,
+    /// Longs for each short.
+    long_short_ratio: Num,
+    /// The share of longs, in percent.
+    long_percent: Option<Num>,
+    /// The share of shorts, in percent.
+    short_percent: Option<Num>,
+}
+
+impl LongShorts {
+    pub(super) fn new(pair: Pair, period: Period, rows: &[LongShort]) -> Self {
+        let history = rows.iter().rev().map(|row| LongShortRow {
+            time: row.timestamp,
+            long_short_ratio: row.long_short_ratio,
+            long_percent: percent(row.long_account.float()),
+            short_percent: percent(row.short_account.float()),
+        });
+        Self {
+            symbol: pair.0,
+            period,
+            history: history.collect(),
+        }
+    }
+}
+
+/// A coin in a list.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Coin {
+    /// The identifier that other tools take.
+    id: String,
+    /// Its short name.
+    symbol: String,
+    /// Its name.
+    name: String,
+    /// By market value.
+    market_cap_rank: Option<u32>,
+    /// In dollars, where the list has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_usd: Option<Num>,
+    /// Where the list has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change_24h_percent: Option<Num>,
+}
+
+impl Coin {
+    pub(super) fn new(listed: &Listed) -> Self {
+        let data = listed.data.as_ref();
+        let change = data.and_then(|data| data.price_change_percentage_24h.get("usd").copied().flatten());
+        Self {
+            id: listed.id.clone(),
+            symbol: listed.symbol.to_uppercase(),
+            name: listed.name.clone(),
+            market_cap_rank: listed.market_cap_rank,
+            price_usd: data.and_then(|data| data.price),
+            change_24h_percent: change,
+        }
+    }
+}
+
+/// Says that a list was cut; none when it was not.
+pub fn cut(shown: usize, total: usize) -> Option<String> {
+    (shown < total).then(|| format!("{shown} of {total} are shown; narrow the query or raise the limit"))
+}

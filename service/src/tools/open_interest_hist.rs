@@ -1,0 +1,79 @@
+//! `get_open_interest_hist`: how open interest went.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::answers::percent;
+use crate::input::{Count, Pair, Period};
+use crate::number::Num;
+use crate::tool::Tool;
+use crate::upstream::{Ask, Failure};
+use crate::wire::futures::{self, OpenInterestAt};
+
+/// The tool.
+pub struct Definition;
+
+/// What it takes.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// The coin or pair: BTC means BTCUSDT.
+    symbol: Pair,
+    /// How long each period is.
+    #[serde(default)]
+    period: Period,
+    /// How many periods.
+    #[serde(default)]
+    limit: Count<30, 200>,
+}
+
+/// What it answers.
+#[derive(Serialize, JsonSchema)]
+pub struct History {
+    /// The contract.
+    symbol: String,
+    /// How long each period is.
+    period: Period,
+    /// From the oldest to the newest.
+    change_percent: Option<Num>,
+    /// Newest first.
+    history: Vec<Row>,
+}
+
+/// One period.
+#[derive(Serialize, JsonSchema)]
+struct Row {
+    /// When, in milliseconds since 1970.
+    time: i64,
+    /// In the base currency.
+    open_interest: Num,
+    /// In the quote currency.
+    open_interest_value: Num,
+}
+
+impl Tool for Definition {
+    const NAME: &str = "get_open_interest_hist";
+    const TITLE: &str = "Open interest history";
+    const DESCRIPTION: &str = "How open interest in a contract on Binance USDT futures went over the last periods, newest first; at most 30 days back.";
+    const ROUTE: &str = "/binance/futures/open-interest/history";
+    const EXAMPLE: &str = "symbol=BTC&period=1h&limit=5";
+    type Input = Input;
+    type Output = History;
+
+    async fn run(input: Input, ask: &Ask<'_>) -> Result<History, Failure> {
+        let path = "/futures/data/openInterestHist";
+        let rows = futures::statistic::<OpenInterestAt>(ask, path, &input.symbol, input.period, input.limit.0).await?;
+        let change = match (rows.first(), rows.last()) {
+            (Some(first), Some(last)) if first.sum_open_interest.float() > 0.0 => {
+                percent(last.sum_open_interest.float() / first.sum_open_interest.float() - 1.0)
+            }
+            _ => None,
+        };
+        let history = rows.iter().rev().map(|row| Row {
+            time: row.timestamp,
+            open_interest: row.sum_open_interest,
+            open_interest_value: row.sum_open_interest_value,
+        });
+        Ok(History { symbol: input.symbol.0, period: input.period, change_percent: change, history: history.collect() })
+    }
+}

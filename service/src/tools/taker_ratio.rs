@@ -1,0 +1,73 @@
+//! `get_taker_buy_sell_ratio`: what takers bought and sold.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::input::{Count, Pair, Period};
+use crate::number::Num;
+use crate::tool::Tool;
+use crate::upstream::{Ask, Failure};
+use crate::wire::futures::{self, Taker};
+
+/// The tool.
+pub struct Definition;
+
+/// What it takes.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// The coin or pair: BTC means BTCUSDT.
+    symbol: Pair,
+    /// How long each period is.
+    #[serde(default)]
+    period: Period,
+    /// How many periods.
+    #[serde(default)]
+    limit: Count<30, 200>,
+}
+
+/// What it answers.
+#[derive(Serialize, JsonSchema)]
+pub struct Takers {
+    /// The contract.
+    symbol: String,
+    /// How long each period is.
+    period: Period,
+    /// Newest first.
+    history: Vec<Row>,
+}
+
+/// One period.
+#[derive(Serialize, JsonSchema)]
+struct Row {
+    /// When, in milliseconds since 1970.
+    time: i64,
+    /// Bought for each sold.
+    buy_sell_ratio: Num,
+    /// Bought, in the base currency.
+    buy_volume: Num,
+    /// Sold, in the base currency.
+    sell_volume: Num,
+}
+
+impl Tool for Definition {
+    const NAME: &str = "get_taker_buy_sell_ratio";
+    const TITLE: &str = "Takers' volume";
+    const DESCRIPTION: &str = "What takers bought against what they sold of a contract on Binance USDT futures over the last periods, newest first.";
+    const ROUTE: &str = "/binance/futures/taker-ratio";
+    const EXAMPLE: &str = "symbol=BTC&period=1h&limit=5";
+    type Input = Input;
+    type Output = Takers;
+
+    async fn run(input: Input, ask: &Ask<'_>) -> Result<Takers, Failure> {
+        let path = "/futures/data/takerlongshortRatio";
+        let rows = futures::statistic::<Taker>(ask, path, &input.symbol, input.period, input.limit.0).await?;
+        let history = rows.iter().rev().map(|row| Row {
+            time: row.timestamp,
+            buy_sell_ratio: row.buy_sell_ratio,
+            buy_volume: row.buy_vol,
+            sell_volume: row.sell_vol,
+        });
+        Ok(Takers { symbol: input.symbol.0, period: input.period, history: history.collect() })
+    }
+}

@@ -1,0 +1,229 @@
+//! Answers of all sources: kept while they are good, asked for once however many wait for them.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use moka::future::Cache;
+use serde::de::DeserializeOwned;
+
+use super::{Call, Exchange, Failure, Lifetimes, Limits, Source, recorded};
+use crate::metrics::Metrics;
+
+/// How many different answers are kept.
+const CAPACITY: u64 = 4_000;
+/// How long it is remembered that a name is unknown.
+const UNKNOWN_FOR: Duration = Duration::from_secs(60);
+/// How long a failure answers everyone who asks the same.
+const FAILED_FOR: Duration = Duration::from_millis(500);
+
+/// Where answers come from.
+#[derive(Debug, Clone)]
+pub enum Setup {
+    /// The sources, in the order of [`Source::ALL`].
+    Live(Box<[Limits; 3]>),
+    /// What is bundled with the program.
+    Recorded,
+}
+
+/// Answers of all sources.
+#[derive(Debug)]
+pub struct Market {
+    exchanges: Option<[Exchange; 3]>,
+    client: reqwest::Client,
+    cache: Cache<String, Arc<Slot>>,
+    lifetimes: Lifetimes,
+    metrics: Arc<Metrics>,
+}
+
+/// What is known of one answer.
+#[derive(Debug)]
+struct Slot {
+    good: Option<Good>,
+    failure: Option<Failure>,
+    /// When it is asked for again.
+    due: Instant,
+}
+
+#[derive(Debug, Clone)]
+struct Good {
+    value: Arc<dyn Any + Send + Sync>,
+    since: Instant,
+}
+
+impl Market {
+    /// Nothing is connected yet.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(setup: &Setup, lifetimes: Lifetimes, metrics: Arc<Metrics>) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("mcp-crypto-api/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(Duration::from_secs(3))
+            .read_timeout(Duration::from_secs(5))
+            .pool_idle_timeout(Duration::from_secs(60))
+            .build()?;
+        let exchanges = match setup {
+            Setup::Live(limits) => {
+                let [spot, futures, coingecko] = (**limits).clone();
+                Some([
+                    Exchange::new(Source::Spot, spot),
+                    Exchange::new(Source::Futures, futures),
+                    Exchange::new(Source::CoinGecko, coingecko),
+                ])
+            }
+            Setup::Recorded => None,
+        };
+        let cache = Cache::builder()
+            .max_capacity(CAPACITY)
+            .time_to_live(lifetimes.stale + lifetimes.reference)
+            .build();
+        Ok(Self {
+            exchanges,
+            client,
+            cache,
+            lifetimes,
+            metrics,
+        })
+    }
+
+    /// Whether answers are recorded ones.
+    pub fn is_recorded(&self) -> bool {
+        self.exchanges.is_none()
+    }
+
+    /// Each live source with the weight spent this minute and whether it is left alone after failures.
+    pub fn states(&self) -> impl Iterator<Item = (Source, u32, bool)> {
+        let exchanges = self.exchanges.iter().flatten();
+        Source::ALL
+            .into_iter()
+            .zip(exchanges)
+            .map(|(source, exchange)| (source, exchange.spent(), exchange.is_open()))
+    }
+
+    /// The answer, and how old it is when it is older than it should be.
+    async fn get<T>(&self, call: &Call) -> Result<(Arc<T>, Option<Duration>), Failure>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        let key = format!("{} {}", call.source.name(), call.target());
+        let now = Instant::now();
+        let entry = self
+            .cache
+            .entry_by_ref(&key)
+            .or_insert_with_if(self.refreshed::<T>(&key, call), |slot| slot.due <= now)
+            .await;
+        let fresh = entry.is_fresh();
+        let slot = entry.into_value();
+        let Some(good) = &slot.good else {
+            self.metrics.cache("failed");
+            return Err(slot.failure.clone().unwrap_or_else(|| no_value(call)));
+        };
+        let stale = slot.failure.as_ref().map(|_| good.since.elapsed());
+        self.metrics.cache(match (fresh, stale) {
+            (_, Some(_)) => "stale",
+            (true, None) => "miss",
+            (false, None) => "hit",
+        });
+        let value = Arc::clone(&good.value);
+        Ok((value.downcast().map_err(|_| no_value(call))?, stale))
+    }
+
+    async fn refreshed<T>(&self, key: &str, call: &Call) -> Arc<Slot>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        let failure = match self.ask::<T>(call).await {
+            Ok(value) => {
+                let since = Instant::now();
+                return Arc::new(Slot {
+                    good: Some(Good {
+                        value: Arc::new(value),
+                        since,
+                    }),
+                    failure: None,
+                    due: since + self.lifetimes.of(call.kind),
+                });
+            }
+            Err(failure) => failure,
+        };
+        let previous = self.cache.get(key).await;
+        let good = previous
+            .and_then(|slot| slot.good.clone())
+            .filter(|good| failure.may_be_bridged() && good.since.elapsed() < self.lifetimes.stale);
+        let pause = if failure.may_be_bridged() {
+            FAILED_FOR
+        } else {
+            UNKNOWN_FOR
+        };
+        Arc::new(Slot {
+            good,
+            failure: Some(failure),
+            due: Instant::now() + pause,
+        })
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Failure> {
+        let body = match &self.exchanges {
+            Some(exchanges) => {
+                let exchange = &exchanges[call.source as usize];
+                exchange.fetch(&self.client, &self.metrics, call).await?
+            }
+            None => recorded(call.source, &call.path, &call.query)?.into_bytes(),
+        };
+        serde_json::from_slice(&body).map_err(|error| Failure::Nonsense {
+            source_name: call.source.name(),
+            cause: error.to_string(),
+        })
+    }
+}
+
+fn no_value(call: &Call) -> Failure {
+    Failure::Nonsense {
+        source_name: call.source.name(),
+        cause: "there is no value".into(),
+    }
+}
+
+/// Questions on behalf of one request, which learns how old the answers were.
+#[derive(Debug)]
+pub struct Ask<'a> {
+    market: &'a Market,
+    /// Milliseconds; 0 when every answer is as fresh as it should be.
+    oldest: AtomicU64,
+}
+
+impl<'a> Ask<'a> {
+    /// No question asked yet.
+    pub fn new(market: &'a Market) -> Self {
+        Self {
+            market,
+            oldest: AtomicU64::new(0),
+        }
+    }
+
+    /// The answer to one question.
+    ///
+    /// # Errors
+    /// When the source cannot answer and no answer is young enough to stand in.
+    pub async fn get<T>(&self, call: &Call) -> Result<Arc<T>, Failure>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        let (value, stale) = self.market.get::<T>(call).await?;
+        if let Some(age) = stale {
+            let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX).max(1);
+            self.oldest.fetch_max(age, Ordering::Relaxed);
+        }
+        Ok(value)
+    }
+
+    /// How old the oldest answer was, in seconds, when one was older than it should be.
+    pub fn stale_seconds(&self) -> Option<u64> {
+        match self.oldest.load(Ordering::Relaxed) {
+            0 => None,
+            milliseconds => Some(milliseconds.div_ceil(1000)),
+        }
+    }
+}

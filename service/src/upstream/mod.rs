@@ -1,0 +1,132 @@
+//! The exchanges: what is asked of them, and how it may fail.
+
+mod budget;
+mod exchange;
+mod failure;
+mod market;
+mod recorded;
+
+use exchange::Exchange;
+pub use exchange::Limits;
+pub use failure::Failure;
+pub use market::{Ask, Market, Setup};
+pub use recorded::answer as recorded;
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// Who is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Binance spot.
+    Spot,
+    /// Binance USDⓈ-M futures.
+    Futures,
+    /// CoinGecko.
+    CoinGecko,
+}
+
+impl Source {
+    /// Every source, in the order of their discriminants.
+    pub const ALL: [Self; 3] = [Self::Spot, Self::Futures, Self::CoinGecko];
+
+    /// The name in metrics and keys.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Spot => "spot",
+            Self::Futures => "futures",
+            Self::CoinGecko => "coingecko",
+        }
+    }
+}
+
+/// How fast an answer grows old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Prices, tickers and candles.
+    Price,
+    /// Answers about the whole market, which weigh more.
+    List,
+    /// What changes by the day: names, funding intervals.
+    Reference,
+}
+
+/// How long answers of each kind are good.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lifetimes {
+    /// [`Kind::Price`].
+    pub price: Duration,
+    /// [`Kind::List`].
+    pub list: Duration,
+    /// [`Kind::Reference`].
+    pub reference: Duration,
+    /// How old an answer may be that is served because the source does not answer.
+    pub stale: Duration,
+}
+
+impl Lifetimes {
+    /// How long an answer of this kind is good.
+    pub fn of(&self, kind: Kind) -> Duration {
+        match kind {
+            Kind::Price => self.price,
+            Kind::List => self.list,
+            Kind::Reference => self.reference,
+        }
+    }
+}
+
+/// One question.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Who is asked.
+    pub source: Source,
+    /// The path under the source's base URL.
+    pub path: Cow<'static, str>,
+    /// The parameters, in a fixed order.
+    pub query: Vec<(&'static str, String)>,
+    /// What the source counts for it.
+    pub weight: u32,
+    /// How fast the answer grows old.
+    pub kind: Kind,
+}
+
+impl Call {
+    /// A question without parameters that weighs 1.
+    pub fn new(source: Source, path: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            source,
+            path: path.into(),
+            query: Vec::new(),
+            weight: 1,
+            kind: Kind::Price,
+        }
+    }
+
+    /// With one more parameter.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+
+    /// With what the source counts for it.
+    pub fn weighs(mut self, weight: u32) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// With another pace of growing old than a price's.
+    pub fn ages(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Path and parameters, as they stand in the URL.
+    pub fn target(&self) -> String {
+        if self.query.is_empty() {
+            return self.path.clone().into_owned();
+        }
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(&self.query);
+        format!("{}?{}", self.path, query.finish())
+    }
+}
