@@ -2,6 +2,7 @@
 
 mod analysis;
 pub mod config;
+mod fixtures;
 mod http;
 mod input;
 mod log;

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData,
-    Implementation, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
-    Tool as Listed, ToolAnnotations,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest,
+    CustomResult, DiscoverResult, ErrorCode, ErrorData, Implementation, ListToolsResult,
+    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool as Listed,
+    ToolAnnotations,
 };
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::Value;
 
+use crate::fixtures;
 use crate::metrics::Metrics;
 use crate::tool::Described;
 use crate::upstream::Market;
@@ -34,17 +36,22 @@ struct Shared {
     listed: Vec<Listed>,
     market: Arc<Market>,
     metrics: Arc<Metrics>,
+    fixtures: bool,
 }
 
 impl Handler {
     /// Offers these tools.
-    pub fn new(tools: Arc<[Described]>, market: Arc<Market>, metrics: Arc<Metrics>) -> Self {
-        let listed = tools.iter().map(listed).collect();
+    pub fn new(tools: Arc<[Described]>, market: Arc<Market>, metrics: Arc<Metrics>, fixtures: bool) -> Self {
+        let mut listed: Vec<Listed> = tools.iter().map(listed).collect();
+        if fixtures {
+            listed.extend(fixtures::listed());
+        }
         Self(Arc::new(Shared {
             tools,
             listed,
             market,
             metrics,
+            fixtures,
         }))
     }
 }
@@ -70,6 +77,22 @@ impl ServerHandler for Handler {
             .with_instructions(INSTRUCTIONS)
     }
 
+    async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        let versions = ProtocolVersion::KNOWN_VERSIONS.to_vec();
+        Ok(DiscoverResult::from_server_info(versions, self.get_info())
+            .with_ttl_ms(LIST_IS_GOOD.as_millis() as u64)
+            .with_cache_scope(CacheScope::Public))
+    }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let message = format!("there is no method {}", request.method);
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None))
+    }
+
     fn get_tool(&self, name: &str) -> Option<Listed> {
         self.0.listed.iter().find(|tool| tool.name == name).cloned()
     }
@@ -89,6 +112,9 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        if let Some(fixture) = fixtures::call(&request.name).filter(|_| self.0.fixtures) {
+            return fixture.map(Into::into);
+        }
         let Some(tool) = self.0.tools.iter().find(|tool| tool.name == request.name) else {
             let message = format!(
                 "there is no tool {}; tools/list names what there is",

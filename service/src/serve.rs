@@ -29,6 +29,8 @@ use crate::upstream::Market;
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// How long what we send may stay unacknowledged: who does not read is cut off.
 const SEND_PATIENCE: Duration = Duration::from_secs(30);
+/// How long connections that are open at SIGTERM may still begin a request.
+const LAST_QUESTIONS: Duration = Duration::from_millis(250);
 /// More connections wait in the kernel's queue.
 const CONNECTIONS: usize = 4096;
 /// A request's head: 64 headers in 32 KB.
@@ -76,7 +78,7 @@ pub async fn stdio(config: &Config) -> Result<(), ServeError> {
     log::start(true);
     let (tools, market, metrics) = parts(config)?;
     let broken = |error: String| ServeError::Stdio(error);
-    let serving = Handler::new(tools, market, metrics)
+    let serving = Handler::new(tools, market, metrics, config.fixtures)
         .serve(rmcp::transport::stdio_pipes())
         .await;
     let serving = serving.map_err(|error| broken(error.to_string()))?;
@@ -129,12 +131,20 @@ pub async fn http(config: &Config) -> Result<(), ServeError> {
         }
     }
     app.drain();
-    // What the kernel has already taken for us is served: closing the socket would reset it.
-    while let Ok(Ok((stream, peer))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
-        tokio::spawn(serve_connection(stream, peer, &app, &graceful));
-    }
-    drop(listener);
     log::event("draining", json!({}));
+    // What the kernel has already taken for us is served: closing the socket would reset it. The socket is
+    // asked itself, since the runtime may not have heard of it yet.
+    if let Ok(listener) = listener.into_std() {
+        while let Ok((stream, peer)) = listener.accept() {
+            if stream.set_nonblocking(true).is_ok()
+                && let Ok(stream) = TcpStream::from_std(stream)
+            {
+                tokio::spawn(serve_connection(stream, peer, &app, &graceful));
+            }
+        }
+    }
+    // A connection that has just been opened is about to ask; answers now close theirs.
+    tokio::time::sleep(LAST_QUESTIONS).await;
     let drained = tokio::time::timeout(config.drain, graceful.shutdown())
         .await
         .is_ok();

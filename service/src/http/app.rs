@@ -43,7 +43,12 @@ pub struct App {
 impl App {
     /// Serves these tools.
     pub fn new(config: &Config, tools: Arc<[Described]>, market: Arc<Market>, metrics: Arc<Metrics>) -> Self {
-        let handler = Handler::new(Arc::clone(&tools), Arc::clone(&market), Arc::clone(&metrics));
+        let handler = Handler::new(
+            Arc::clone(&tools),
+            Arc::clone(&market),
+            Arc::clone(&metrics),
+            config.fixtures,
+        );
         Self {
             access: Access::new(config),
             mcp: mcp::service(handler),
@@ -78,6 +83,9 @@ impl App {
         let headers = answer.headers_mut();
         if let Ok(id) = HeaderValue::from_str(&id) {
             headers.insert("x-request-id", id);
+        }
+        if self.draining.load(Ordering::Relaxed) {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
         let took = began.elapsed();

@@ -29,7 +29,6 @@ pub struct Prices {
     /// One for each coin and currency.
     prices: Vec<Quote>,
     /// Identifiers that CoinGecko does not know.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     unknown: Vec<String>,
 }
 

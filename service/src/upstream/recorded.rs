@@ -136,7 +136,7 @@ const CANDLES: [(Source, &str, &str); 6] = [
 ///
 /// # Errors
 /// When nothing is recorded for the question; a name is then unknown, as it would be to the source.
-pub fn answer(source: Source, path: &str, query: &[(&'static str, String)]) -> Result<String, Failure> {
+pub fn answer(source: Source, path: &str, query: &[(&str, String)]) -> Result<String, Failure> {
     let of = |name: &str| {
         query
             .iter()

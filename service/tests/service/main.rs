@@ -1,0 +1,9 @@
+//! The program as its users meet it: started, asked over HTTP and standard input, with sources that misbehave.
+
+mod hostile;
+mod mcp;
+mod operation;
+mod program;
+mod rest;
+mod source;
+mod upstream;

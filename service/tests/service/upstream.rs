@@ -1,0 +1,163 @@
+//! How sources are asked: once, politely, elsewhere when they fail, and not at all when they ask for a pause.
+
+use std::time::Duration;
+
+use crate::program::Program;
+use crate::source::{Local, Manner, nobody};
+
+const PRICE: &str = "/binance/spot/price?symbol=BTC";
+const ASKED: &str = "/api/v3/ticker/price";
+/// Prices that grow old at once.
+const QUICKLY: (&str, &str) = ("CACHE_SECONDS", "0.05");
+
+/// Asks until the answer is as wanted: what was good a moment ago has to grow old first.
+async fn until(program: &Program, wanted: impl Fn(u16, &serde_json::Value) -> bool) -> serde_json::Value {
+    for _ in 0..200 {
+        let (status, body) = program.get(PRICE).await;
+        if wanted(status, &body) {
+            return body;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("the wanted answer did not come");
+}
+
+#[tokio::test]
+async fn a_hundred_equal_questions_are_one() {
+    let source = Local::start().await;
+    source.behave(Manner::Slow(Duration::from_millis(300)));
+    let program = Program::asking(&source, &[]);
+    let asking = (0..100).map(|_| {
+        let request = program.client.get(format!("{}{PRICE}", program.base));
+        tokio::spawn(async move { request.send().await.expect("an answer").status().as_u16() })
+    });
+    for answer in asking.collect::<Vec<_>>() {
+        assert_eq!(answer.await.expect("no panic"), 200);
+    }
+    assert_eq!(source.hits(ASKED), 1);
+}
+
+#[tokio::test]
+async fn a_good_answer_is_kept_and_asked_for_again_when_it_is_old() {
+    let source = Local::start().await;
+    let program = Program::asking(&source, &[]);
+    for _ in 0..5 {
+        assert_eq!(program.get(PRICE).await.0, 200);
+    }
+    assert_eq!(source.hits(ASKED), 1);
+    let quick = Program::asking(&source, &[QUICKLY]);
+    until(&quick, |_, _| source.hits(ASKED) > 3).await;
+}
+
+#[tokio::test]
+async fn an_old_answer_stands_in_marked_and_only_for_so_long() {
+    for manner in [
+        Manner::Gone,
+        Manner::Garbage,
+        Manner::Status(500, None),
+        Manner::Status(429, Some(1)),
+    ] {
+        let source = Local::start().await;
+        let program = Program::asking(&source, &[QUICKLY, ("STALE_SECONDS", "1.5")]);
+        assert_eq!(program.get(PRICE).await.0, 200);
+        source.behave(manner);
+        let body = until(&program, |status, body| {
+            status == 200 && body["stale_seconds"].is_u64()
+        })
+        .await;
+        assert_eq!(body["price"], 92731.52, "{manner:?}");
+        let body = until(&program, |status, _| status >= 500).await;
+        assert!(body["error"].is_string(), "{manner:?}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_pause_that_the_source_asks_for_is_kept() {
+    for status in [429, 418] {
+        let source = Local::start().await;
+        source.behave(Manner::Status(status, Some(60)));
+        let program = Program::asking(&source, &[]);
+        let request = program.client.get(format!("{}{PRICE}", program.base));
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), 503);
+        let retry = answer.headers()["retry-after"]
+            .to_str()
+            .ok()
+            .and_then(|text| text.parse::<u64>().ok());
+        assert!(
+            retry.is_some_and(|seconds| (55..=60).contains(&seconds)),
+            "{retry:?}"
+        );
+        // Another question to the same source is not sent either, though the source is well again.
+        source.behave(Manner::Good);
+        let (again, _) = program.get("/binance/ticker/24h?symbol=BTC").await;
+        assert_eq!((again, source.hits("/api/v3/ticker/24hr")), (503, 0), "{status}");
+        assert_eq!(source.hits(ASKED), 1, "it is not asked twice");
+    }
+}
+
+#[tokio::test]
+async fn the_next_host_answers_where_the_first_cannot() {
+    for manner in [
+        Manner::Status(451, None),
+        Manner::Status(503, None),
+        Manner::Status(403, None),
+        Manner::Gone,
+    ] {
+        let (first, second) = (Local::start().await, Local::start().await);
+        first.behave(manner);
+        let both = format!("{},{}", first.url(), second.url());
+        let program = Program::start(&[("BINANCE_BASE_URL", &both)]);
+        assert_eq!(program.get(PRICE).await.0, 200, "{manner:?}");
+        assert_eq!(second.hits(ASKED), 1, "{manner:?}");
+        // The host that answered is asked first from then on.
+        assert_eq!(program.get("/binance/ticker/24h?symbol=BTC").await.0, 200);
+        assert_eq!(first.hits("/api/v3/ticker/24hr"), 0, "{manner:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_is_gone_is_a_clear_503_and_then_left_alone() {
+    let program = Program::start(&[("BINANCE_BASE_URL", &nobody().await)]);
+    for symbol in ["A", "B", "C", "D", "E"] {
+        let (status, body) = program.get(&format!("/binance/spot/price?symbol={symbol}")).await;
+        assert_eq!(status, 503, "{body}");
+    }
+    let (_, body) = program.get("/binance/spot/price?symbol=F").await;
+    assert!(
+        body["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("left alone")),
+        "{body}"
+    );
+    assert_eq!(program.get("/ready").await.1["sources"]["spot"], "down");
+    let (_, metrics) = program.get("/metrics").await;
+    let metrics = metrics.as_str().unwrap_or_default();
+    assert!(
+        metrics.contains("upstream_circuit_open{source=\"spot\"} 1"),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
+async fn weight_that_others_spent_stops_us_short_of_the_limit() {
+    let source = Local::start().await;
+    source.behave(Manner::Heavy(5990));
+    let program = Program::asking(&source, &[]);
+    assert_eq!(program.get(PRICE).await.0, 200);
+    let (status, body) = program.get("/binance/ticker/24h?symbol=BTC").await;
+    assert_eq!((status, source.hits("/api/v3/ticker/24hr")), (503, 0), "{body}");
+}
+
+#[tokio::test]
+async fn a_slow_source_is_given_up() {
+    let source = Local::start().await;
+    source.behave(Manner::Slow(Duration::from_secs(30)));
+    let program = Program::asking(&source, &[("UPSTREAM_TIMEOUT_SECONDS", "0.3")]);
+    let began = std::time::Instant::now();
+    let (status, body) = program.get(PRICE).await;
+    assert!(
+        status == 503 && began.elapsed() < Duration::from_secs(5),
+        "{status} {body}"
+    );
+}
