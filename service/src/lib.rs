@@ -1,6 +1,7 @@
 //! Crypto-market data over MCP and REST.
 
 mod analysis;
+mod chart;
 pub mod config;
 mod fixtures;
 mod http;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as STANDARD;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest,
     CustomResult, DiscoverResult, ErrorCode, ErrorData, Implementation, ListToolsResult,
@@ -124,9 +126,14 @@ impl ServerHandler for Handler {
         };
         let arguments = request.arguments.unwrap_or_default();
         let result = match tool.call(arguments, &self.0.market).await {
-            Ok(answer) => {
+            Ok(reply) => {
                 self.0.metrics.tool(tool.name, "ok");
-                CallToolResult::structured(Value::Object(answer))
+                let mut result = CallToolResult::structured(Value::Object(reply.object));
+                if let Some(picture) = reply.picture {
+                    let data = STANDARD.encode(picture.bytes);
+                    result.content.push(ContentBlock::image(data, picture.media));
+                }
+                result
             }
             Err(failure) => {
                 self.0.metrics.tool(tool.name, "error");

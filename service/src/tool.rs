@@ -32,14 +32,40 @@ pub trait Tool: 'static {
     /// What it answers: an object.
     type Output: Serialize + JsonSchema;
 
+    /// What the route answers: JSON, or kinds of pictures.
+    const MEDIA: &'static [&'static str] = &["application/json"];
+
     /// Answers.
     ///
     /// # Errors
     /// When the question is wrong or cannot be answered now.
     fn run(input: Self::Input, ask: &Ask<'_>) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
+
+    /// Takes the picture out of an answer that has one.
+    fn picture(_answer: &mut Self::Output) -> Option<Picture> {
+        None
+    }
 }
 
-type Answering<'a> = Pin<Box<dyn Future<Output = Result<Object, Failure>> + Send + 'a>>;
+/// A picture.
+#[derive(Debug)]
+pub struct Picture {
+    /// Its media type.
+    pub media: &'static str,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+/// What a tool answers.
+#[derive(Debug)]
+pub struct Reply {
+    /// The answer.
+    pub object: Object,
+    /// The answer's picture; the route answers with it alone.
+    pub picture: Option<Picture>,
+}
+
+type Answering<'a> = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send + 'a>>;
 
 /// A tool's description, with its types gone.
 #[derive(Debug, Clone)]
@@ -51,6 +77,7 @@ pub struct Described {
     pub example: &'static str,
     pub input: Arc<Object>,
     pub output: Arc<Object>,
+    pub media: &'static [&'static str],
     run: for<'a> fn(Value, &'a Ask<'a>) -> Answering<'a>,
 }
 
@@ -67,6 +94,7 @@ impl Described {
             example: T::EXAMPLE,
             input: Arc::new(schema::<T::Input>()),
             output: Arc::new(output),
+            media: T::MEDIA,
             run: |arguments, ask| Box::pin(run::<T>(arguments, ask)),
         }
     }
@@ -75,17 +103,17 @@ impl Described {
     ///
     /// # Errors
     /// When the arguments are wrong or there is no answer.
-    pub async fn call(&self, arguments: Object, market: &Market) -> Result<Object, Failure> {
+    pub async fn call(&self, arguments: Object, market: &Market) -> Result<Reply, Failure> {
         let arguments = self.coerced(arguments);
         let ask = Ask::new(market);
-        let mut answer = (self.run)(arguments, &ask).await?;
+        let mut reply = (self.run)(arguments, &ask).await?;
         if market.is_recorded() {
-            answer.insert("upstream".into(), "recorded".into());
+            reply.object.insert("upstream".into(), "recorded".into());
         }
         if let Some(seconds) = ask.stale_seconds() {
-            answer.insert("stale_seconds".into(), seconds.into());
+            reply.object.insert("stale_seconds".into(), seconds.into());
         }
-        Ok(answer)
+        Ok(reply)
     }
 
     /// Arguments with the types that the schema wants: a query has only strings, and models write
@@ -111,12 +139,13 @@ impl Described {
     }
 }
 
-async fn run<T: Tool>(arguments: Value, ask: &Ask<'_>) -> Result<Object, Failure> {
+async fn run<T: Tool>(arguments: Value, ask: &Ask<'_>) -> Result<Reply, Failure> {
     // The names of what is wrong come with it: "limit: 900 is not from 1 to 500".
     let input = from_object(arguments).map_err(|cause| Failure::Input(format!("{}: {cause}", T::NAME)))?;
-    let answer = T::run(input, ask).await?;
+    let mut answer = T::run(input, ask).await?;
+    let picture = T::picture(&mut answer);
     match serde_json::to_value(answer) {
-        Ok(Value::Object(answer)) => Ok(answer),
+        Ok(Value::Object(object)) => Ok(Reply { object, picture }),
         other => Err(Failure::Nonsense {
             source_name: T::NAME,
             cause: match other {

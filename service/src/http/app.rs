@@ -32,6 +32,7 @@ pub struct App {
     access: Access,
     mcp: mcp::Service,
     index: Bytes,
+    page: Bytes,
     openapi: Bytes,
     log_requests: bool,
     draining: AtomicBool,
@@ -53,6 +54,7 @@ impl App {
             access: Access::new(config),
             mcp: mcp::service(handler),
             index: docs::index(&tools).to_string().into(),
+            page: docs::page(&tools).into(),
             openapi: docs::openapi(&tools).to_string().into(),
             log_requests: config.log_requests,
             draining: AtomicBool::new(false),
@@ -144,7 +146,7 @@ impl App {
             return rest::answer(tool, query, &self.market).await;
         }
         match path {
-            "/" => body::answer(StatusCode::OK, JSON, self.index.clone()),
+            "/" => self.front(&parts.headers),
             "/openapi.json" => body::answer(StatusCode::OK, JSON, self.openapi.clone()),
             "/health" => body::answer(
                 StatusCode::OK,
@@ -161,6 +163,21 @@ impl App {
                 &format!("there is no {path} here; / lists what there is"),
             ),
         }
+    }
+
+    /// A page for browsers, the document's JSON for everyone else.
+    fn front(&self, headers: &HeaderMap) -> Answer {
+        let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+        let mut answer = if accept.is_some_and(|accept| accept.contains("text/html")) {
+            body::answer(StatusCode::OK, "text/html; charset=utf-8", self.page.clone())
+        } else {
+            body::answer(StatusCode::OK, JSON, self.index.clone())
+        };
+        let headers = answer.headers_mut();
+        headers.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
+        let policy = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'";
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+        answer
     }
 
     /// Whether requests should come: not while draining. A source that is down does not make the service

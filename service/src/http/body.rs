@@ -100,9 +100,8 @@ pub async fn compressed(request: &HeaderMap, answer: Answer) -> Answer {
             parts
                 .headers
                 .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            parts
-                .headers
-                .insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+            let vary = HeaderValue::from_static("accept-encoding");
+            parts.headers.entry(header::VARY).or_insert(vary);
             Response::from_parts(parts, Full::new(packed.into()))
         }
         Err(_) => Response::from_parts(parts, Full::new(body)),

@@ -69,7 +69,7 @@ pub fn openapi(tools: &[Described]) -> Value {
                 "responses": {
                     "200": {
                         "description": "The answer.",
-                        "content": { "application/json": { "schema": *tool.output } },
+                        "content": content(tool),
                     },
                     "400": error("The question is wrong."),
                     "404": error("The name is unknown."),
@@ -98,4 +98,49 @@ pub fn openapi(tools: &[Described]) -> Value {
             },
         },
     })
+}
+
+/// A picture has no schema.
+fn content(tool: &Described) -> Value {
+    let kinds = tool.media.iter().map(|media| {
+        let kind = if *media == "application/json" {
+            json!({ "schema": *tool.output })
+        } else {
+            json!({})
+        };
+        ((*media).to_owned(), kind)
+    });
+    Value::Object(kinds.collect())
+}
+
+/// The page at `/` for people with a browser: what this is, every route to try, a chart.
+pub fn page(tools: &[Described]) -> String {
+    let mut rows = String::new();
+    for tool in tools {
+        let (route, example) = (tool.route, escaped(tool.example));
+        rows.push_str(&format!(
+            "<tr><td><code>{}</code><td><a href=\"{route}?{example}\">{route}?{example}</a><td>{}\n",
+            tool.name,
+            escaped(tool.description),
+        ));
+    }
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>MCP Crypto API Server</title>\n\
+         <style>body{{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}}\
+         table{{border-collapse:collapse}}td{{border-top:1px solid #ddd;padding:.3rem .6rem;vertical-align:top}}\
+         img{{max-width:100%;height:auto}}</style>\n\
+         <h1>MCP Crypto API Server</h1>\n\
+         <p>Crypto-market data for models and programs. Models connect by MCP at <code>/mcp</code>; programs ask the routes\n\
+         below, which <a href=\"/openapi.json\">/openapi.json</a> describes. <a href=\"/health\">/health</a>,\n\
+         <a href=\"/ready\">/ready</a> and <a href=\"/metrics\">/metrics</a> are for who runs this.</p>\n\
+         <p><img src=\"/binance/klines/chart?symbol=BTC&amp;format=svg\" width=\"1000\" height=\"640\" alt=\"The last 100 hours of BTCUSDT\"></p>\n\
+         <table><tr><th>Tool<th>Try it<th>What it answers\n{rows}</table>\n"
+    )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('"', "&quot;")
 }

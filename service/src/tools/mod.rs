@@ -22,6 +22,7 @@ tools! {
     ticker_24h,
     multiple_tickers,
     klines,
+    chart_klines,
     search_symbols,
     top_movers,
     comprehensive,

@@ -219,6 +219,11 @@ impl<'a> Ask<'a> {
         Ok(value)
     }
 
+    /// Whether answers are recorded ones.
+    pub fn is_recorded(&self) -> bool {
+        self.market.is_recorded()
+    }
+
     /// How old the oldest answer was, in seconds, when one was older than it should be.
     pub fn stale_seconds(&self) -> Option<u64> {
         match self.oldest.load(Ordering::Relaxed) {

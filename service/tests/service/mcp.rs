@@ -113,6 +113,24 @@ async fn every_tool_answers_the_newest_version_as_its_schema_says() {
 }
 
 #[tokio::test]
+async fn a_model_is_shown_a_png() {
+    let program = Program::recorded();
+    let result = program
+        .call("chart_klines", json!({ "symbol": "ETH", "interval": "4h" }))
+        .await;
+    let image = &result["content"][1];
+    assert_eq!(
+        (&image["type"], &image["mimeType"]),
+        (&json!("image"), &json!("image/png"))
+    );
+    assert!(
+        image["data"]
+            .as_str()
+            .is_some_and(|data| data.starts_with("iVBORw0KGgo"))
+    );
+}
+
+#[tokio::test]
 async fn every_tool_answers_an_old_client_at_the_bare_address() {
     let program = Program::recorded();
     for (name, arguments) in arguments(&program).await {
