@@ -85,7 +85,7 @@ async fn main() {
     node.arg(peers("typescript.mjs")).arg(&clients).arg("PORT");
     let typescript = peer("TypeScript SDK", &mut node, &mcp).await;
     let mut python = Command::new(clients.join("fastmcp/bin/python"));
-    let fastmcp = peer("FastMCP", python.arg(peers("fastmcp.py")).arg("PORT"), &mcp).await;
+    let fastmcp = peer("FastMCP", python.arg(peers("python.py")).arg("PORT"), &mcp).await;
 
     let ratio = |name: &str, value: Option<f64>| match value {
         Some(value) => println!("{name} {value:>8.2}"),
@@ -127,6 +127,7 @@ async fn peer(name: &str, command: &mut Command, request: &str) -> Option<f64> {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let rate = load(name, number, request).await;
+    println!("p99 at 1000/s        {:>8.3} ms", p99(number, request).await);
     println!("memory of {name:<11}{:>8.1} MB", resident(&server));
     Some(rate)
 }

@@ -25,6 +25,8 @@ pub struct Config {
     pub rate_limit: Option<std::num::NonZeroU32>,
     /// How long open requests may take after SIGTERM.
     pub drain: Duration,
+    /// Where clients find the service; none when they are to start it themselves.
+    pub url: Option<String>,
     /// Whether each request is logged.
     pub log_requests: bool,
     /// Whether the conformance suite's fixtures are offered.
@@ -130,6 +132,10 @@ impl Config {
                 })?
                 .and_then(std::num::NonZeroU32::new),
             drain: seconds("DRAIN_SECONDS")?.unwrap_or(Duration::from_secs(8)),
+            url: values.get("PUBLIC_URL", "an http or https URL", |text| {
+                let valid = text.starts_with("http://") || text.starts_with("https://");
+                valid.then(|| text.to_owned())
+            })?,
             log_requests: values
                 .get("LOG", "`requests` or `events`", |text| match text {
                     "requests" => Some(true),

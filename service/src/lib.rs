@@ -2,6 +2,7 @@
 
 mod analysis;
 mod chart;
+pub mod client;
 pub mod config;
 mod fixtures;
 mod http;

@@ -16,6 +16,10 @@ fn main() -> ExitCode {
             println!("mcp-crypto-api {}", env!("CARGO_PKG_VERSION"));
             return ExitCode::SUCCESS;
         }
+        Ok((Mode::ClientFile(client), config)) => {
+            print!("{}", client.file(config.url.as_deref()));
+            return ExitCode::SUCCESS;
+        }
         Ok(configured) => configured,
         Err(error) => {
             eprintln!("error: {error}");

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::client::Client;
+
 /// One setting: its variable's name, whether a flag may carry it, its default and its meaning.
 #[derive(Debug)]
 pub struct Setting {
@@ -25,7 +27,7 @@ const fn setting(name: &'static str, default: &'static str, meaning: &'static st
 }
 
 /// Every setting, in the order of the help text.
-pub const SETTINGS: [Setting; 17] = [
+pub const SETTINGS: [Setting; 18] = [
     setting("PORT", "8080", "port to listen on"),
     setting("BIND", "127.0.0.1", "IP address to listen on"),
     setting("UPSTREAM", "live", "live, or recorded for bundled answers"),
@@ -86,6 +88,11 @@ pub const SETTINGS: [Setting; 17] = [
         "8",
         "how long open requests may take after SIGTERM",
     ),
+    setting(
+        "PUBLIC_URL",
+        "",
+        "with --client: where the service is; empty for this program by --stdio",
+    ),
     setting("LOG", "requests", "requests for a line each, or events for none"),
     setting(
         "CONFORMANCE_FIXTURES",
@@ -112,6 +119,9 @@ pub enum SettingError {
     /// There is no such flag.
     #[error("there is no flag {0}; --help lists what there is")]
     Flag(String),
+    /// There is no such client.
+    #[error("--client {0} is not kiro, claude, cursor or vscode")]
+    Client(String),
     /// The flag has no value.
     #[error("the flag {0} needs a value")]
     NoValue(String),
@@ -135,6 +145,8 @@ pub enum Mode {
     Help,
     /// Print the version.
     Version,
+    /// Print a client's configuration file.
+    ClientFile(Client),
 }
 
 /// Every setting's value and where it comes from.
@@ -158,6 +170,11 @@ impl Values {
             match flag.as_str() {
                 "--stdio" => mode = Mode::Stdio,
                 "--help" | "-h" => return Ok((Mode::Help, Self::default())),
+                "--client" => {
+                    let name = flags.next().unwrap_or_default();
+                    let client = Client::named(&name).ok_or(SettingError::Client(name))?;
+                    mode = Mode::ClientFile(client);
+                }
                 "--version" | "-V" => return Ok((Mode::Version, Self::default())),
                 _ => {
                     let (name, value) = match flag.split_once('=') {
@@ -264,8 +281,9 @@ fn read_file(path: &str) -> Result<BTreeMap<&'static str, (String, String)>, Set
 pub fn help() -> String {
     let mut text = String::from(
         "mcp-crypto-api: crypto-market data for models (MCP) and programs (REST)\n\n\
-         Usage: mcp-crypto-api [--stdio] [--config FILE] [--SETTING VALUE]...\n\n\
-         --stdio serves MCP on standard input and output. Each setting is a flag, an environment\n\
+         Usage: mcp-crypto-api [--stdio | --client NAME] [--config FILE] [--SETTING VALUE]...\n\n\
+         --stdio serves MCP on standard input and output; --client kiro|claude|cursor|vscode prints that\n\
+         client's configuration file. Each setting is a flag, an environment\n\
          variable (PORT) or a key of the TOML file (port); a flag goes before the environment, the\n\
          environment before the file.\n\n",
     );
