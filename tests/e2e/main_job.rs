@@ -84,7 +84,7 @@ fn a_rehearsal_of_the_main_playbook_goes_through_on_a_bare_host() {
         "nothing is left to change.",
         "The second plan:\nNothing to change.",
         "✓ check from-outside",
-        "5 checks passed",
+        "7 checks passed",
         "The rehearsal of mcp-crypto-api went through.",
         "second plan",
         "removal",
@@ -178,7 +178,7 @@ fn another_port_or_program_changes_what_it_must_and_nothing_else() {
             "curl -s -o /dev/null -w '%{{http_code}}' 127.0.0.1:{port}/health || true"
         ))
     };
-    assert!(apply(&main_playbook(), "8080").contains("5 checks passed"));
+    assert!(apply(&main_playbook(), "8080").contains("7 checks passed"));
     let first = pids();
 
     let said = apply(&main_playbook(), "9090");
@@ -187,7 +187,7 @@ fn another_port_or_program_changes_what_it_must_and_nothing_else() {
         "~ nginx.mcp-crypto-api",
         "~ cron.monitor",
         "Applied 3 changes",
-        "5 checks passed",
+        "7 checks passed",
     ] {
         assert!(said.contains(id), "{id} in\n{said}");
     }
