@@ -127,6 +127,9 @@ pub enum Action {
         owner: String,
         /// A command that must succeed before the file is live; `{}` stands for the file's path.
         validate: Option<String>,
+        /// A file on the host that is likely to be alike, if it is not the one at `path`: only what is
+        /// different then travels.
+        like: Option<String>,
     },
     /// Make a directory (and missing parents, root's, 0755).
     Directory {

@@ -11,7 +11,6 @@ use crate::desired::Desired;
 use crate::facts::{DecodeError, Facts, decode, script};
 use crate::host::ssh::{Connection, Output, SshError};
 use crate::plan::{Plan, PlanError, plan};
-use crate::transaction::journal::Event;
 use crate::transaction::run::{self, Access, RunError};
 
 /// Why a host could not be read.
@@ -113,7 +112,7 @@ impl Session {
     pub async fn run(
         &mut self,
         changes: &[Change],
-        observe: &mut dyn FnMut(&Event),
+        observe: &mut dyn FnMut(&run::Event),
     ) -> Result<run::Outcome, RunError> {
         run::run(&mut self.connection, &self.access, changes, observe).await
     }

@@ -228,10 +228,11 @@ pub(super) async fn run_and_verify(
         }));
     }
     let time = start.elapsed().as_secs_f64();
-    anstream::println!(
-        "\nApplied {} changes in {time:.1} s; nothing is left to change.",
-        plan.changes.len()
-    );
+    let changes = match plan.changes.len() {
+        1 => "1 change".to_owned(),
+        count => format!("{count} changes"),
+    };
+    anstream::println!("\nApplied {changes} in {time:.1} s; nothing is left to change.");
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! How a run goes: on a terminal one live line a step, elsewhere a plain line when a step ends.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::change::{Action, Change};
 use crate::secret::Secrets;
 use crate::transaction::journal::Event;
+use crate::transaction::run;
 
 const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default().bold();
@@ -16,6 +17,17 @@ const DIM: Style = Style::new().dimmed();
 /// How many lines of a failed step's output are shown unless all are asked for.
 const TAIL: usize = 40;
 
+/// Less than this is on the host before a person could read of it.
+const LARGE: u64 = 64 * 1024;
+
+/// What is on its way to the host.
+#[derive(Debug)]
+struct Sending {
+    since: Instant,
+    total: u64,
+    contents: u64,
+}
+
 /// Watches a run and tells how it goes.
 #[derive(Debug)]
 pub struct Progress<'a> {
@@ -23,6 +35,7 @@ pub struct Progress<'a> {
     secrets: &'a Secrets,
     verbose: bool,
     bar: Option<ProgressBar>,
+    sending: Option<Sending>,
     started: u64,
     output: Vec<String>,
     done: usize,
@@ -43,6 +56,7 @@ impl<'a> Progress<'a> {
             secrets,
             verbose,
             bar,
+            sending: None,
             started: 0,
             output: Vec::new(),
             done: 0,
@@ -50,10 +64,51 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Takes the next event of the run's journal.
-    pub fn observe(&mut self, event: &Event) {
+    /// Takes what happens next.
+    pub fn observe(&mut self, event: &run::Event) {
+        match event {
+            run::Event::Sending {
+                sent,
+                total,
+                contents,
+            } => self.sending(*sent, *total, *contents),
+            run::Event::Journal(event) => self.journal(event),
+        }
+    }
+
+    fn sending(&mut self, sent: u64, total: u64, contents: u64) {
+        let sending = self.sending.get_or_insert_with(|| Sending {
+            since: Instant::now(),
+            total,
+            contents,
+        });
+        (sending.total, sending.contents) = (total, contents);
+        if let Some(bar) = &self.bar
+            && total >= LARGE
+        {
+            bar.set_message(format!("Sending {} of {}", megabytes(sent), megabytes(total)));
+            bar.enable_steady_tick(Duration::from_millis(100));
+        }
+    }
+
+    /// The run has begun, so the host has all.
+    fn sent(&mut self) {
+        let Some(sending) = self.sending.take().filter(|sending| sending.total >= LARGE) else {
+            return;
+        };
+        let line = format!(
+            "{GREEN}✓{GREEN:#} Sent {} ({} unpacked) {DIM}{:.1} s{DIM:#}",
+            megabytes(sending.total),
+            megabytes(sending.contents),
+            sending.since.elapsed().as_secs_f64()
+        );
+        self.say(&line);
+    }
+
+    fn journal(&mut self, event: &Event) {
         match event {
             Event::Started { step, at } => {
+                self.sent();
                 self.started = *at;
                 self.output.clear();
                 if let Some(bar) = &self.bar {
@@ -175,6 +230,12 @@ impl Drop for Progress<'_> {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Bytes as a person reads them.
+#[allow(clippy::cast_precision_loss)]
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 /// The line of a check that passed.

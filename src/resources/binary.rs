@@ -207,6 +207,7 @@ impl Resource for Release {
                     mode: "0755".into(),
                     owner: "root:root".into(),
                     validate: None,
+                    like: Some(format!("{}/{}", self.current(), self.name)),
                 });
         }
         let current = cx.facts.path(&self.current());

@@ -63,6 +63,7 @@ impl ManagedFile {
             mode: self.mode.clone(),
             owner: self.owner.clone(),
             validate: self.validate.clone(),
+            like: None,
         }
     }
 

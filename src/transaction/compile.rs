@@ -48,6 +48,7 @@ fn action(action: &Action) -> String {
             mode,
             owner,
             validate,
+            ..
         } => {
             let mut words = vec!["put", &content.sha256, path, mode, owner];
             let validate = validate.as_ref().map(|command| command.replace("{}", "\"$new\""));
@@ -80,6 +81,7 @@ mod tests {
             mode: "0644".into(),
             owner: "root:root".into(),
             validate: Some("check {}".into()),
+            like: None,
         };
         let changes = [
             Change::new(&id, Verb::Create, "write\nit").action(write),

@@ -1,7 +1,10 @@
 //! A plan's changes → one program that the host runs by itself, journaled, under its lock.
 
 pub mod compile;
+mod delta;
 pub mod journal;
+mod offer;
+mod older;
 #[cfg(test)]
 mod program_tests;
 pub mod run;

@@ -41,6 +41,7 @@ impl Root {
             mode: "0640".into(),
             owner: self.owner.clone(),
             validate: None,
+            like: None,
         }
     }
 

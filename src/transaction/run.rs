@@ -1,13 +1,18 @@
 //! Starts a run on a host and follows it to its end, across broken connections.
 
+use std::io;
 use std::time::Duration;
 
 use ring::error::Unspecified;
 use ring::rand::{SecureRandom, SystemRandom};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
-use super::journal::{End, Event, Journal};
-use super::{compile, stage};
+use super::compile;
+use super::journal::{self, End, Journal};
+use super::offer::{self, Held, Wanted};
+use super::older::Older;
+use super::stage::{self, Packed};
 use crate::change::Change;
 use crate::host::ssh::{self, Connection, Exec, Options, SshError};
 use crate::host::target::Target;
@@ -28,6 +33,22 @@ pub enum Outcome {
     Done,
     /// A step failed; its files were put back and the steps after it were not started.
     Failed,
+}
+
+/// Something that a person who waits for a run may want to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// What the host lacks is on its way to it.
+    Sending {
+        /// How many bytes have been sent.
+        sent: u64,
+        /// Of how many.
+        total: u64,
+        /// How many bytes the contents have that they stand for.
+        contents: u64,
+    },
+    /// The run's journal says this.
+    Journal(journal::Event),
 }
 
 /// Why it is not known how a run ended, or why there was none.
@@ -84,8 +105,8 @@ pub enum RunError {
 /// How long a lost host may take to answer again.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Runs `changes` on the host and tells `observe` what its journal says. On return the connection may be
-/// another than at the start.
+/// Runs `changes` on the host and tells `observe` how it goes. On return the connection may be another
+/// than at the start.
 ///
 /// # Errors
 /// When it is not known how the run ended. The host finishes what it has begun in any case.
@@ -95,46 +116,117 @@ pub async fn run(
     changes: &[Change],
     observe: &mut dyn FnMut(&Event),
 ) -> Result<Outcome, RunError> {
-    let host = connection.host().to_owned();
     let no_random = |_| RunError::Prepare("this machine gives no random numbers".into());
     let id = run_id().map_err(no_random)?;
     let token = random().map_err(no_random)?;
     let program = compile::compile(&id, &token, changes);
-    let archive = stage::archive(&program, changes).map_err(|error| RunError::Prepare(error.to_string()))?;
-    let mut journal = Journal::new(&token);
-    let mut said = Vec::new();
-    let mut exec = connection.exec(&stage::command(&id, &token), archive).await?;
-    loop {
-        match exec.next().await {
-            Ok(Some(ssh::Event::Stdout(bytes))) => {
-                for event in journal.feed(&bytes) {
-                    match event {
-                        Event::End(End::Ok) => return Ok(Outcome::Done),
-                        Event::End(End::Failed) => return Ok(Outcome::Failed),
-                        Event::End(End::Busy) => return Err(RunError::Busy { host }),
-                        // When it fails the host undoes the step, and the journal says so.
-                        Event::Confirm => confirm(access, &id).await,
-                        event => observe(&event),
+    let wanted = offer::wanted(changes);
+    let held = held(connection, &wanted).await?;
+    let older = Older::of_this_user();
+    let mut attempt = Attempt {
+        connection,
+        access,
+        id,
+        token,
+        observe,
+    };
+    let packed = pack(&program, &wanted, &held, &older).await?;
+    let patches = packed.patches;
+    let outcome = match attempt.run(packed).await {
+        // The host could not make a file from its difference: too little memory, say.
+        Err(RunError::Stage { .. }) if patches => {
+            let whole = Held {
+                like: [].into(),
+                ..held
+            };
+            attempt.run(pack(&program, &wanted, &whole, &older).await?).await
+        }
+        outcome => outcome,
+    };
+    for Wanted { content, .. } in offer::large(&wanted) {
+        // What cannot be kept travels whole the next time.
+        let _ = older.keep(content);
+    }
+    outcome
+}
+
+/// What the host holds of what is wanted.
+async fn held(connection: &Connection, wanted: &[Wanted]) -> Result<Held, SshError> {
+    let Some(script) = offer::script(wanted) else {
+        return Ok(Held::default());
+    };
+    let answer = connection.output("exec sh -s", script.into_bytes()).await?;
+    Ok(offer::decode(&answer.stdout))
+}
+
+/// Packing is work for a processor; the connection must be kept alive meanwhile.
+async fn pack(program: &str, wanted: &[Wanted], held: &Held, older: &Older) -> Result<Packed, RunError> {
+    let (program, wanted, held, older) = (program.to_owned(), wanted.to_vec(), held.clone(), older.clone());
+    let pack = move || stage::pack(&program, &wanted, &held, |hash| older.get(hash));
+    let packed = spawn_blocking(pack).await.map_err(io::Error::other);
+    packed
+        .flatten()
+        .map_err(|error| RunError::Prepare(error.to_string()))
+}
+
+/// A run that is sent to a host and followed.
+struct Attempt<'a> {
+    connection: &'a mut Connection,
+    access: &'a Access,
+    id: String,
+    token: String,
+    observe: &'a mut dyn FnMut(&Event),
+}
+
+impl Attempt<'_> {
+    async fn run(&mut self, packed: Packed) -> Result<Outcome, RunError> {
+        let host = self.connection.host().to_owned();
+        let id = self.id.clone();
+        let mut journal = Journal::new(&self.token);
+        let mut said = Vec::new();
+        let (mut sent, total, contents) = (0, packed.stream.len() as u64, packed.contents);
+        let command = stage::command(&id, &self.token);
+        let mut exec = self.connection.exec(&command, packed.stream).await?;
+        loop {
+            match exec.next().await {
+                Ok(Some(ssh::Event::Fed(bytes))) => {
+                    sent += bytes as u64;
+                    (self.observe)(&Event::Sending {
+                        sent,
+                        total,
+                        contents,
+                    });
+                }
+                Ok(Some(ssh::Event::Stdout(bytes))) => {
+                    for event in journal.feed(&bytes) {
+                        match event {
+                            journal::Event::End(End::Ok) => return Ok(Outcome::Done),
+                            journal::Event::End(End::Failed) => return Ok(Outcome::Failed),
+                            journal::Event::End(End::Busy) => return Err(RunError::Busy { host }),
+                            // When it fails the host undoes the step, and the journal says so.
+                            journal::Event::Confirm => confirm(self.access, &id).await,
+                            event => (self.observe)(&Event::Journal(event)),
+                        }
                     }
                 }
+                Ok(Some(ssh::Event::Stderr(bytes))) => said.extend(bytes),
+                Ok(Some(ssh::Event::Exit(status))) if status != 0 && journal.offset() == 0 => {
+                    let cause = String::from_utf8_lossy(&said).trim().replace('\n', "; ");
+                    return Err(RunError::Stage { host, cause });
+                }
+                Ok(Some(ssh::Event::Exit(_)) | None) => return Err(RunError::Died { host, id }),
+                Err(SshError::Lost { .. }) => {
+                    let follow = stage::follow(&id, &self.token, journal.offset());
+                    let again = reconnect(self.access, &follow).await;
+                    (*self.connection, exec) = again.map_err(|cause| RunError::Lost {
+                        host: host.clone(),
+                        id: id.clone(),
+                        cause: Box::new(cause),
+                    })?;
+                    journal.resume();
+                }
+                Err(error) => return Err(error.into()),
             }
-            Ok(Some(ssh::Event::Stderr(bytes))) => said.extend(bytes),
-            Ok(Some(ssh::Event::Exit(status))) if status != 0 && journal.offset() == 0 => {
-                let cause = String::from_utf8_lossy(&said).trim().replace('\n', "; ");
-                return Err(RunError::Stage { host, cause });
-            }
-            Ok(Some(ssh::Event::Exit(_)) | None) => return Err(RunError::Died { host, id }),
-            Err(SshError::Lost { .. }) => {
-                let follow = stage::follow(&id, &token, journal.offset());
-                let again = reconnect(access, &follow).await;
-                (*connection, exec) = again.map_err(|cause| RunError::Lost {
-                    host: host.clone(),
-                    id: id.clone(),
-                    cause: Box::new(cause),
-                })?;
-                journal.resume();
-            }
-            Err(error) => return Err(error.into()),
         }
     }
 }

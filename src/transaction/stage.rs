@@ -1,33 +1,64 @@
 //! Contents and program → one compressed stream, and the command that takes it in and starts the run.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::change::{Action, Change, Content};
+use super::delta;
+use super::offer::{Held, Wanted};
 use crate::shell;
 
-/// The stream for the run: its program, and the contents that its changes write, each once.
+/// What travels to a host for a run.
+#[derive(Debug)]
+pub struct Packed {
+    /// The stream: a gzip-compressed tar archive.
+    pub stream: Vec<u8>,
+    /// How many bytes the contents have that it stands for.
+    pub contents: u64,
+    /// Whether some travel as differences.
+    pub patches: bool,
+}
+
+/// The stream for the run: its program, and the contents that the host does not hold, each once; as a
+/// difference where `older` knows, by its hash, the file on the host that is alike.
 ///
 /// # Errors
 /// Only when memory cannot be written to.
-pub fn archive(program: &str, changes: &[Change]) -> io::Result<Vec<u8>> {
-    let mut contents: BTreeMap<&str, &Content> = BTreeMap::new();
-    for action in changes.iter().flat_map(|change| &change.actions) {
-        if let Action::Write { content, .. } = action {
-            contents.insert(&content.sha256, content);
-        }
-    }
+pub fn pack(
+    program: &str,
+    wanted: &[Wanted],
+    held: &Held,
+    older: impl Fn(&str) -> Option<Vec<u8>>,
+) -> io::Result<Packed> {
     let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
     append(&mut tar, "program", program.as_bytes())?;
-    for (sha256, content) in contents {
-        // A secret stays with its run and goes when the run ends; the rest is kept by its hash.
-        let folder = if content.secret { "files" } else { "incoming" };
-        append(&mut tar, &format!("{folder}/{sha256}"), &content.bytes)?;
+    let (mut contents, mut patches) = (0, false);
+    for Wanted { content, like } in wanted {
+        let sha256 = &content.sha256;
+        if held.whole.contains(sha256) {
+            continue;
+        }
+        contents += content.bytes.len() as u64;
+        let alike = held.like.get(sha256).and_then(|hash| older(hash));
+        if let Some(difference) = alike.and_then(|old| delta::difference(&old, &content.bytes)) {
+            append(&mut tar, &format!("patches/{sha256}"), &difference)?;
+            append(&mut tar, &format!("patches/{sha256}.like"), like.as_bytes())?;
+            patches = true;
+        } else {
+            // A secret stays with its run and goes when the run ends; the rest is kept by its hash.
+            let folder = if content.secret { "files" } else { "incoming" };
+            append(&mut tar, &format!("{folder}/{sha256}"), &content.bytes)?;
+        }
     }
-    tar.into_inner()?.finish()
+    if patches {
+        append(&mut tar, "patch.pl", delta::PATCH.as_bytes())?;
+    }
+    Ok(Packed {
+        stream: tar.into_inner()?.finish()?,
+        contents,
+        patches,
+    })
 }
 
 fn append<W: Write>(tar: &mut tar::Builder<W>, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -50,10 +81,17 @@ umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 base=/var/lib/hostwright
 run=$base/runs/{id}
+rm -rf "$run"
 mkdir -p "$base/store" "$base/loaded" "$run/incoming" "$run/files" "$run/kept"
 chmod 0700 "$base"
 tar -xzmf - --no-same-owner -C "$run"
 cd "$run/incoming"
+for patch in ../patches/*.like; do
+  [ -e "$patch" ] || continue
+  f=$(basename "$patch" .like)
+  perl ../patch.pl "$(cat "$patch")" <"../patches/$f" >"$f"
+done
+rm -rf ../patches ../patch.pl
 for f in *; do
   [ -e "$f" ] || continue
   echo "$f  $f" | sha256sum -c --quiet -
@@ -112,46 +150,62 @@ pub fn confirm(id: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
-    use crate::change::{Id, Verb};
+    use crate::change::Content;
+
+    fn wanted(bytes: &[u8], secret: bool) -> Wanted {
+        Wanted {
+            content: Content::new(bytes, secret),
+            like: "/opt/older".into(),
+        }
+    }
+
+    fn names(packed: &Packed) -> BTreeSet<String> {
+        let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(&packed.stream[..]));
+        let entries = tar.entries().expect("reads");
+        let name = |entry: tar::Entry<'_, _>| entry.path().expect("a path").display().to_string();
+        entries.map(|entry| name(entry.expect("an entry"))).collect()
+    }
 
     #[test]
-    fn equal_contents_travel_once_and_secrets_apart() {
-        let write = |path: &str, text: &str, secret| Action::Write {
-            path: path.into(),
-            content: Content::new(text.as_bytes(), secret),
-            mode: "0644".into(),
-            owner: "root:root".into(),
-            validate: None,
-        };
-        let id = Id::new("file", "x");
-        let change = Change::new(&id, Verb::Create, "x")
-            .action(write("/a", "same", false))
-            .action(write("/b", "same", false))
-            .action(write("/c", "hidden", true));
-        let archive = archive("echo", &[change]).expect("packs");
-        let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(&archive[..]));
-        let names: Vec<String> = tar
-            .entries()
-            .expect("reads")
-            .map(|entry| {
-                entry
-                    .expect("an entry")
-                    .path()
-                    .expect("a path")
-                    .display()
-                    .to_string()
-            })
-            .collect();
-        let hash = |text: &str| crate::change::sha256(text.as_bytes());
-        let mut wanted = vec![
-            format!("incoming/{}", hash("same")),
-            format!("files/{}", hash("hidden")),
+    fn what_the_host_holds_stays_here_and_secrets_travel_apart() {
+        let all = [
+            wanted(b"new", false),
+            wanted(b"hidden", true),
+            wanted(b"held", false),
         ];
-        wanted.push("program".into());
-        wanted.sort();
-        let mut names = names;
-        names.sort();
-        assert_eq!(names, wanted);
+        let held = Held {
+            whole: [all[2].content.sha256.clone()].into(),
+            ..Held::default()
+        };
+        let packed = pack("echo", &all, &held, |_| None).expect("packs");
+        let incoming = format!("incoming/{}", all[0].content.sha256);
+        let secret = format!("files/{}", all[1].content.sha256);
+        assert_eq!(names(&packed), ["program".to_owned(), incoming, secret].into());
+        assert_eq!(packed.contents, 9);
+    }
+
+    #[test]
+    fn a_program_travels_as_its_difference_from_the_one_that_is_there() {
+        let old: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+        let mut new = old.clone();
+        new[5000] = 0;
+        let all = [wanted(&new, false)];
+        let sha256 = &all[0].content.sha256;
+        let held = Held {
+            like: [(sha256.clone(), "hash of old".into())].into(),
+            ..Held::default()
+        };
+        let older = |hash: &str| (hash == "hash of old").then(|| old.clone());
+        let packed = pack("echo", &all, &held, older).expect("packs");
+        let patch = [format!("patches/{sha256}"), format!("patches/{sha256}.like")];
+        let rest = ["program".to_owned(), "patch.pl".to_owned()];
+        assert_eq!(names(&packed), patch.into_iter().chain(rest).collect());
+        assert!(packed.stream.len() < 4000, "{}", packed.stream.len());
+
+        let unknown = pack("echo", &all, &held, |_| None).expect("packs");
+        assert!(names(&unknown).contains(&format!("incoming/{sha256}")));
     }
 }

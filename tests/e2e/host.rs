@@ -106,6 +106,7 @@ impl Host {
             command.arg("--yes");
         }
         command.env("NO_COLOR", "1").stdin(Stdio::null());
+        command.env("XDG_CACHE_HOME", self.folder.path().join("cache"));
         command
     }
 

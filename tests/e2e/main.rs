@@ -15,3 +15,4 @@ mod safety;
 mod supervisor;
 mod systemd;
 mod transaction;
+mod transfer;

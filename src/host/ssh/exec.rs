@@ -13,6 +13,8 @@ use super::sudo;
 /// Something a running command did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
+    /// So many bytes more of its standard input are on their way.
+    Fed(usize),
     /// It wrote to standard output.
     Stdout(Vec<u8>),
     /// It wrote to standard error.
@@ -57,6 +59,9 @@ impl Login {
         self.user == "root"
     }
 }
+
+/// How much of the input is handed over at once: a packet of OpenSSH's.
+const PIECE: usize = 32 * 1024;
 
 /// As much of stderr as sudo's own messages need.
 const SUDO_WORDS: usize = 4096;
@@ -107,6 +112,7 @@ impl Exec {
             .transpose()
             .inspect_err(|_| self.ended = true)?;
         match &event {
+            Some(Event::Fed(_)) => {}
             Some(Event::Stdout(_)) => self.errors = None,
             Some(Event::Stderr(bytes)) => {
                 if let Some(errors) = &mut self.errors {
@@ -147,6 +153,7 @@ impl Exec {
         };
         while let Some(event) = self.next().await? {
             match event {
+                Event::Fed(_) => {}
                 Event::Stdout(bytes) => output.stdout.extend(bytes),
                 Event::Stderr(bytes) => output.stderr.extend(bytes),
                 Event::Exit(status) => output.status = status,
@@ -168,7 +175,11 @@ async fn carry(
     let feed = async {
         // A reply is asked for, not awaited: a refusal would otherwise leave the session open for ever.
         writer.exec(true, command).await?;
-        writer.data_bytes(stdin).await?;
+        for piece in stdin.chunks(PIECE) {
+            writer.data_bytes(piece.to_vec()).await?;
+            // Nobody listens: the reading end sees to that.
+            let _ = events.send(Ok(Event::Fed(piece.len())));
+        }
         writer.eof().await
     };
     tokio::pin!(feed);
