@@ -161,9 +161,15 @@ impl Context<'_> {
             .is_some_and(|index| self.changed.contains(self.entries[index].resource.id()))
     }
 
+    /// The resource that puts `path` (or a directory above it) in place.
+    pub fn provides(&self, path: &str) -> Option<&Id> {
+        let index = self.providers.find(&Ref::Path(path.to_owned()))?;
+        Some(self.entries[index].resource.id())
+    }
+
     /// Whether some resource puts `path` (or a directory above it) in place.
     pub fn provided(&self, path: &str) -> bool {
-        self.providers.find(&Ref::Path(path.to_owned())).is_some()
+        self.provides(path).is_some()
     }
 
     /// The fingerprint of what provides `wanted`.

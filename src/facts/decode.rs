@@ -32,12 +32,15 @@ pub fn decode(questions: &Questions, bytes: &[u8]) -> Result<Facts, DecodeError>
             "system" => facts.system = system(&text()),
             "loaded" => facts.loaded = pairs(&text()),
             "paths" => paths(&text(), &mut facts),
-            "sums" => sums(&text(), &mut facts),
+            "sums" => sums(questions, &text(), &mut facts),
             "content" => {
                 facts.contents.insert(frame.name.to_owned(), frame.body.to_vec());
             }
             "listing" => {
                 facts.listings.insert(frame.name.to_owned(), listing(&text()));
+            }
+            "tree" => {
+                facts.trees.insert(frame.name.to_owned(), tree(&text()));
             }
             "packages" => packages(&text(), &mut facts),
             "users" => users(&text(), &mut facts),
@@ -135,12 +138,21 @@ fn path_line(line: &str) -> Option<(String, PathFact)> {
     Some((path.to_owned(), fact))
 }
 
-fn sums(text: &str, facts: &mut Facts) {
-    for line in text.lines() {
-        if let Some((sha256, path)) = line.split_once("  ") {
-            facts.matches.insert((path.to_owned(), sha256.to_owned()));
-        }
-    }
+/// sha256sum answers a line a question, in their order.
+fn sums(questions: &Questions, text: &str, facts: &mut Facts) {
+    let asked = questions.contents.keys();
+    let matching = asked.zip(text.lines()).filter(|(_, line)| line.ends_with(": OK"));
+    facts
+        .matches
+        .extend(matching.map(|(question, _)| question.clone()));
+}
+
+fn tree(text: &str) -> Vec<(char, String)> {
+    let entry = |line: &str| {
+        let (kind, path) = line.split_once(' ')?;
+        Some((kind.chars().next()?, path.to_owned()))
+    };
+    text.lines().filter_map(entry).collect()
 }
 
 fn listing(text: &str) -> Vec<String> {
@@ -224,10 +236,13 @@ mod tests {
         let mut questions = Questions::default();
         questions.unit("nginx.service");
         questions.unit("ufw.service");
+        questions.content("/etc/a b", "abcd", true);
+        questions.content("/etc/a b", "ef", true);
         let answer = [
             say("system", "", "machine=x86_64\nrelease=Debian 12\nuid=0\nssh=10.0.0.1 4 10.0.0.2 22\nbusy=\nlacks= tar"),
             say("paths", "", "f 644 12 root:root /etc/a b\t\nl 777 3 root:root /etc/l\tsome/where"),
-            say("sums", "", "abcd  /etc/a b"),
+            say("sums", "", "/etc/a b: OK\n/etc/a b: FAILED"),
+            say("tree", "/opt/site", "d a\nf a/b c\n"),
             say("content", "/etc/a b", "x\n@end 0\n\ny"),
             say("listing", "/opt/releases", "10.5 old\n20.5 new"),
             say("packages", "", "installed libc6:amd64 2.36\nconfig-files nginx 1.22"),
@@ -240,6 +255,11 @@ mod tests {
         assert_eq!(facts.path("/etc/a b").expect("there").mode, "0644");
         assert_eq!(facts.path("/etc/l").expect("there").target, "some/where");
         assert!(facts.has_content("/etc/a b", "abcd"));
+        assert!(!facts.has_content("/etc/a b", "ef"));
+        assert_eq!(
+            facts.tree("/opt/site"),
+            [('d', "a".into()), ('f', "a/b c".into())]
+        );
         assert_eq!(facts.content("/etc/a b"), Some(&b"x\n@end 0\n\ny"[..]));
         assert_eq!(facts.listing("/opt/releases"), ["new", "old"]);
         assert_eq!(facts.package("libc6"), Some("2.36"));
@@ -262,6 +282,12 @@ mod tests {
         let path = file.to_str().expect("text");
         let mut questions = Questions::default();
         questions.content(path, &crate::change::sha256(b"new"), true);
+        let same = dir.path().join("same").display().to_string();
+        std::fs::write(&same, "same").expect("written");
+        questions.content(&same, &crate::change::sha256(b"same"), true);
+        questions.content("/none", &crate::change::sha256(b"same"), true);
+        std::fs::create_dir_all(dir.path().join("cache/in it")).expect("made");
+        questions.tree(dir.path().to_str().expect("text"), &["cache".into()]);
         questions.user("root");
         questions.script("slow", "echo one; echo two >&2");
         questions.script("other", "printf 'a\\nb'");
@@ -274,6 +300,17 @@ mod tests {
         let facts = decode(&questions, &output.stdout).expect("decodes");
         assert_eq!(facts.content(path), Some(&b"old\n@end 0\n"[..]));
         assert_eq!(facts.path(path).map(|fact| fact.size), Some(11));
+        assert!(facts.has_content(&same, &crate::change::sha256(b"same")));
+        assert!(!facts.has_content("/none", &crate::change::sha256(b"same")));
+        assert_eq!(facts.content(&same), None, "what is equal does not travel");
+        let mut tree = facts.tree(dir.path().to_str().expect("text")).to_vec();
+        tree.sort();
+        let wanted = [
+            ('d', "cache".into()),
+            ('f', "it's \"a\" $file".into()),
+            ('f', "same".into()),
+        ];
+        assert_eq!(tree, wanted);
         assert_eq!(facts.user("root").map(|user| user.home.as_str()), Some("/root"));
         assert_eq!(facts.output("slow"), "one");
         assert_eq!(facts.output("other"), "a\nb");

@@ -14,6 +14,7 @@ pub struct Questions {
     paths: BTreeSet<String>,
     contents: BTreeMap<(String, String), bool>,
     listings: BTreeSet<String>,
+    trees: BTreeMap<String, Vec<String>>,
     packages: BTreeSet<String>,
     users: BTreeSet<String>,
     groups: BTreeSet<String>,
@@ -39,6 +40,11 @@ impl Questions {
     /// The names in the directory at `path`, with their times of change.
     pub fn listing(&mut self, path: &str) {
         self.listings.insert(path.to_owned());
+    }
+
+    /// All that is in the directory at `path` and below it, but for what is in directories of these names.
+    pub fn tree(&mut self, path: &str, not_into: &[String]) {
+        self.trees.insert(path.to_owned(), not_into.to_vec());
     }
 
     /// Whether an apt package is installed, and in which version.
@@ -128,6 +134,7 @@ pub struct Facts {
     matches: HashSet<(String, String)>,
     contents: HashMap<String, Vec<u8>>,
     listings: HashMap<String, Vec<String>>,
+    trees: HashMap<String, Vec<(char, String)>>,
     packages: HashMap<String, String>,
     users: HashMap<String, UserFact>,
     groups: HashMap<String, Vec<String>>,
@@ -155,6 +162,11 @@ impl Facts {
     /// The names in a directory, the newest first.
     pub fn listing(&self, path: &str) -> &[String] {
         self.listings.get(path).map_or(&[], Vec::as_slice)
+    }
+
+    /// What is in a directory and below it: its type (as [`PathFact::kind`]) and its path from there.
+    pub fn tree(&self, path: &str) -> &[(char, String)] {
+        self.trees.get(path).map_or(&[], Vec::as_slice)
     }
 
     /// The installed version of a package.

@@ -34,8 +34,25 @@ lacks=$lacks"
   done
   say loaded "" "$loaded"
 }
-paths() { say paths "" "$(find "$@" -maxdepth 0 -printf '%y %m %s %u:%g %p\t%l\n' 2>/dev/null)"; }
-sums() { sums=$(sha256sum -- "$@" 2>/dev/null); say sums "" "$sums"; }
+# One path a line on stdin: there may be more than a command line holds.
+paths() {
+  say paths "" "$(tr '\n' '\0' | xargs -0 -r sh -c 'find "$@" -maxdepth 0 -printf "%y %m %s %u:%g %p\t%l\n"' find 2>/dev/null)"
+}
+# `SHOW SHA256  PATH` a line on stdin, SHOW being y where a file that differs may be shown.
+contents() {
+  wanted=$(cat)
+  sums=$(printf '%s\n' "$wanted" | cut -c 3- | sha256sum -c - 2>/dev/null)
+  say sums "" "$sums"
+  printf '%s\n\n%s\n' "$sums" "$wanted" |
+    awk '!answers { if ($0 == "") answers = NR; else state[NR] = $0; next }
+      /^y/ && state[NR - answers] ~ /: FAILED$/ { print substr($0, 69) }' |
+    while IFS= read -r path; do content "$path"; done
+}
+tree() {
+  tree=$1
+  shift
+  say tree "$tree" "$(find "$tree" -mindepth 1 -printf '%y %P\n' "$@" 2>/dev/null)"
+}
 listing() { say listing "$1" "$(find "$1" -mindepth 1 -maxdepth 1 -printf '%T@ %f\n' 2>/dev/null)"; }
 packages() {
   say packages "" "$(dpkg-query -W -f='${db:Status-Status} ${binary:Package} ${Version}\n' -- "$@" 2>/dev/null)"
@@ -44,27 +61,33 @@ users() { say users "" "$(getent passwd -- "$@")"; }
 groups() { say groups "" "$(getent group -- "$@")"; }
 units() { say units "" "$(systemctl show -p LoadState,ActiveState,UnitFileState -- "$@" 2>/dev/null)"; }
 content() {
-  case $sums in *"$1  $2"*) return ;; esac
-  size=$(wc -c <"$2") && [ "$size" -le "$3" ] || return
-  printf '@content %s %s\n' "$size" "$2"
-  head -c "$size" -- "$2"
+  [ -f "$1" ] && size=$(wc -c <"$1") && [ "$size" -le "$most" ] || return 0
+  printf '@content %s %s\n' "$size" "$1"
+  head -c "$size" -- "$1"
   echo
 }
 "#;
 
 /// The probe: feed it to `sh -s` on the host.
 pub fn script(questions: &Questions) -> String {
-    let mut text = String::from(PRELUDE);
-    text.push_str("fast() {\nsystem\n");
+    let mut text = format!("{PRELUDE}most={SHOWN}\nfast() {{\nsystem\n");
+    if !questions.paths.is_empty() {
+        let lines: Vec<&str> = questions.paths.iter().map(String::as_str).collect();
+        let _ = writeln!(text, "paths {}", lines_in(&lines));
+    }
+    if !questions.contents.is_empty() {
+        let lines: Vec<String> = questions
+            .contents
+            .keys()
+            .map(|key| wanted(questions, key))
+            .collect();
+        let _ = writeln!(text, "contents {}", lines_in(&lines));
+    }
     let mut ask = |name: &str, args: Vec<&String>| {
         if !args.is_empty() {
             let _ = writeln!(text, "{name} {}", shell::words(args));
         }
     };
-    ask("paths", questions.paths.iter().collect());
-    let mut files: Vec<&String> = questions.contents.keys().map(|(path, _)| path).collect();
-    files.dedup();
-    ask("sums", files);
     for path in &questions.listings {
         ask("listing", vec![path]);
     }
@@ -72,18 +95,14 @@ pub fn script(questions: &Questions) -> String {
     ask("users", questions.users.iter().collect());
     ask("groups", questions.groups.iter().collect());
     ask("units", questions.units.iter().collect());
-    let mut shown = String::new();
-    for ((path, sha256), reveal) in &questions.contents {
-        // A secret may stand in the old file as in the new one, so neither is read.
-        let hidden = questions
-            .contents
-            .iter()
-            .any(|((other, _), reveal)| other == path && !reveal);
-        if *reveal && !hidden && shown != *path {
-            let path_word = shell::quote(path);
-            let _ = writeln!(text, "[ -f {path_word} ] && content {sha256} {path_word} {SHOWN}");
-            shown = path.clone();
-        }
+    for (path, not_into) in &questions.trees {
+        let names: Vec<[&str; 2]> = not_into.iter().map(|name| ["-name", name]).collect();
+        let names = shell::words(names.join(&"-o"));
+        let prune = match not_into.is_empty() {
+            true => String::new(),
+            false => format!(r" -type d \( {names} \) -prune"),
+        };
+        let _ = writeln!(text, "tree {}{prune}", shell::quote(path));
     }
     text.push_str("}\n");
     let mut nested = "fast".to_owned();
@@ -100,6 +119,28 @@ pub fn script(questions: &Questions) -> String {
     text
 }
 
+/// Lines as a command's input. No line is the end mark: each holds a `/`.
+fn lines_in<S: AsRef<str>>(lines: &[S]) -> String {
+    let lines: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
+    format!("<<'@end'\n{}\n@end", lines.join("\n"))
+}
+
+fn wanted(questions: &Questions, (path, sha256): &(String, String)) -> String {
+    // A secret may stand in the old file as in the new one, so neither is read.
+    let from = (path.clone(), String::new());
+    let mut same = questions
+        .contents
+        .range(from..)
+        .take_while(|((other, _), _)| other == path);
+    let first = same.clone().next().is_some_and(|((_, first), _)| first == sha256);
+    let show = if first && same.all(|(_, reveal)| *reveal) {
+        'y'
+    } else {
+        'n'
+    };
+    format!("{show} {sha256}  {path}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,7 +153,7 @@ mod tests {
         questions.package("nginx");
         questions.script("ufw.rules", "iptables -S");
         let text = script(&questions);
-        assert_eq!(text.matches("'/etc/a b'").count(), 1, "{text}");
+        assert_eq!(text.matches("\n/etc/a b\n").count(), 1, "{text}");
         assert!(text.contains("packages nginx\n"), "{text}");
         assert!(text.contains("{ q0 | { fast; cat; }; } </dev/null"), "{text}");
     }
@@ -122,7 +163,16 @@ mod tests {
         let mut questions = Questions::default();
         questions.content("/etc/app.env", "aa", false);
         questions.content("/etc/app.env", "bb", true);
-        assert!(!script(&questions).contains("content aa"));
-        assert!(!script(&questions).contains("content bb"));
+        questions.content("/etc/motd", "cc", true);
+        questions.content("/etc/motd", "dd", true);
+        let text = script(&questions);
+        for line in [
+            "n aa  /etc/app.env",
+            "n bb  /etc/app.env",
+            "y cc  /etc/motd",
+            "n dd  /etc/motd",
+        ] {
+            assert!(text.contains(&format!("\n{line}\n")), "{line} in {text}");
+        }
     }
 }

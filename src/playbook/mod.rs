@@ -11,6 +11,7 @@ pub mod scalar;
 mod schedule;
 pub mod scope;
 pub mod template;
+pub mod tree;
 
 /// What is wrong with a playbook (or a file it names), and where.
 #[derive(Debug, thiserror::Error)]

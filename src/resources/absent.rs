@@ -17,7 +17,7 @@ use crate::playbook::scalar::AbsPath;
 pub struct Absent(Vec<Placed<AbsPath>>);
 
 /// Directories without which there is no host.
-const NEVER: [&str; 16] = [
+pub(super) const NEVER: [&str; 16] = [
     "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/opt", "/proc", "/root", "/run", "/sbin", "/srv",
     "/sys", "/usr", "/var",
 ];

@@ -3,17 +3,30 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::managed::{attributes, owner};
+use super::absent::NEVER;
+use super::managed::{ManagedFile, attributes, owner};
+use super::tree::{Item, Tree};
 use crate::change::{Action, Change, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource, parent};
-use crate::facts::Questions;
+use crate::facts::{PathFact, Questions};
 use crate::playbook::render::{Declaration, Problem, Render};
-use crate::playbook::scalar::{Line, Mode, Name, optional};
+use crate::playbook::scalar::{Flag, Line, LocalPath, Mode, Name, optional};
+use crate::playbook::tree::{self, Exclude, Node};
 
-/// A directory.
+/// A directory, empty or filled from one of this machine.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Directory {
+    /// A directory of this machine, relative to the playbook: all that is in it is put into this one. Files are
+    /// 0644, or 0755 where their owner may run them; directories in it have this one's mode.
+    #[serde(default, deserialize_with = "optional")]
+    pub source: Option<LocalPath>,
+    /// What of it stays here, in the patterns of a `.gitignore`: `.git/`, `*.map`, `/cache/`.
+    #[serde(default)]
+    pub exclude: Vec<Line>,
+    /// Whether what is in the directory on the host and not in `source` is removed; what is excluded stays.
+    #[serde(default, deserialize_with = "optional")]
+    pub delete: Option<Flag>,
     /// Owner; root unless given.
     #[serde(default, deserialize_with = "optional")]
     pub owner: Option<Name>,
@@ -28,14 +41,66 @@ pub struct Directory {
     pub after: Vec<Line>,
 }
 
+impl Directory {
+    fn tree(&self, source: &LocalPath, top: Place, cx: &Render<'_>) -> Result<Tree, Problem> {
+        let delete = self.delete.as_ref().is_some_and(|delete| delete.0);
+        if delete && NEVER.contains(&top.path.as_str()) {
+            return Err(Problem::new(
+                format!(
+                    "`delete` would take away from {} whatever others put there",
+                    top.path
+                ),
+                "fill a directory of its own, below it",
+            ));
+        }
+        let exclude = Exclude::new(&self.exclude)?;
+        let nodes = tree::read(&cx.loaded.directory.join(&source.0), &exclude)?;
+        let item = |(name, node): (String, Node)| {
+            let path = format!("{}/{name}", top.path.trim_end_matches('/'));
+            match node {
+                Node::Directory => Item::Directory(Place { path, ..top.clone() }),
+                Node::Link(target) => Item::Link { path, target },
+                Node::File { bytes, executable } => {
+                    let mut file = ManagedFile::new(path, cx.content(bytes));
+                    file.owner.clone_from(&top.owner);
+                    if executable {
+                        file.mode = if file.content.secret { "0700" } else { "0755" }.into();
+                    }
+                    Item::File(file)
+                }
+            }
+        };
+        Ok(Tree {
+            id: top.id.clone(),
+            items: nodes.into_iter().map(item).collect(),
+            top,
+            exclude,
+            delete,
+        })
+    }
+}
+
 impl Declaration for Directory {
     fn render(&self, path: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
-        cx.push(Place {
+        let place = Place {
             id: Id::new("directory", path),
             path: path.to_owned(),
             mode: self.mode.as_ref().map_or("0755", |mode| &mode.0).to_owned(),
             owner: owner(&self.owner, &self.group),
-        });
+        };
+        match &self.source {
+            Some(source) => {
+                let tree = self.tree(source, place, cx)?;
+                cx.push(tree);
+            }
+            None if !self.exclude.is_empty() || self.delete.is_some() => {
+                return Err(Problem::new(
+                    "`exclude` and `delete` say how a directory is filled, and there is no `source`",
+                    "name a directory of this machine with `source`, or take them out",
+                ));
+            }
+            None => cx.push(place),
+        }
         Ok(())
     }
 
@@ -44,12 +109,46 @@ impl Declaration for Directory {
     }
 }
 
-#[derive(Debug)]
-struct Place {
-    id: Id,
-    path: String,
-    mode: String,
-    owner: String,
+/// A directory as it should be.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub id: Id,
+    pub path: String,
+    pub mode: String,
+    pub owner: String,
+}
+
+impl Place {
+    /// Makes it.
+    pub fn make(&self) -> Action {
+        Action::Directory {
+            path: self.path.clone(),
+            mode: self.mode.clone(),
+            owner: self.owner.clone(),
+        }
+    }
+
+    /// Adds to `change` what mending the one that is there looks like and does; says whether anything is to do.
+    pub fn mend(&self, fact: &PathFact, change: &mut Change) -> Result<bool, Refusal> {
+        if fact.kind != 'd' {
+            return Err(Refusal {
+                id: self.id.clone(),
+                cause: format!("{} is there and is not a directory", self.path),
+                mend: "move it away, or list it under `absent` in a run before".into(),
+            });
+        }
+        let details = attributes(fact, &self.mode, &self.owner);
+        if details.is_empty() {
+            return Ok(false);
+        }
+        change.details.extend(details);
+        change.actions.push(Action::Attributes {
+            path: self.path.clone(),
+            mode: self.mode.clone(),
+            owner: self.owner.clone(),
+        });
+        Ok(true)
+    }
 }
 
 impl Resource for Place {
@@ -73,27 +172,16 @@ impl Resource for Place {
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        let (path, mode, owner) = (self.path.clone(), self.mode.clone(), self.owner.clone());
-        let Some(fact) = cx.facts.path(&self.path) else {
-            return Ok(vec![
-                Change::new(&self.id, Verb::Create, format!("make directory {path}"))
-                    .note(format!("{mode} {owner}"))
-                    .action(Action::Directory { path, mode, owner }),
-            ]);
+        let path = &self.path;
+        let Some(fact) = cx.facts.path(path) else {
+            let change = Change::new(&self.id, Verb::Create, format!("make directory {path}"));
+            let change = change.note(format!("{} {}", self.mode, self.owner));
+            return Ok(vec![change.action(self.make())]);
         };
-        if fact.kind != 'd' {
-            return Err(Refusal {
-                id: self.id.clone(),
-                cause: format!("{path} is there and is not a directory"),
-                mend: "move it away, or list it under `absent` in a run before".into(),
-            });
-        }
-        let details = attributes(fact, &self.mode, &self.owner);
-        if details.is_empty() {
-            return Ok(Vec::new());
-        }
         let mut change = Change::new(&self.id, Verb::Update, format!("set owner and mode of {path}"));
-        change.details = details;
-        Ok(vec![change.action(Action::Attributes { path, mode, owner })])
+        Ok(match self.mend(fact, &mut change)? {
+            true => vec![change],
+            false => Vec::new(),
+        })
     }
 }

@@ -14,6 +14,7 @@ mod managed;
 pub mod nginx;
 pub mod supervisor;
 pub mod systemd;
+mod tree;
 pub mod ufw;
 mod ufw_rule;
 pub mod user;

@@ -16,3 +16,4 @@ mod supervisor;
 mod systemd;
 mod transaction;
 mod transfer;
+mod tree;

@@ -1,0 +1,240 @@
+//! A directory with all that is in it, as it stands on this machine.
+
+use super::directory::Place;
+use super::managed::ManagedFile;
+use crate::change::{Action, Change, Detail, Id, Verb, sha256};
+use crate::desired::{Context, Ref, Refusal, Resource};
+use crate::facts::Questions;
+use crate::playbook::tree::Exclude;
+
+/// One thing in the directory, by its path on the host.
+#[derive(Debug)]
+pub(super) enum Item {
+    Directory(Place),
+    File(ManagedFile),
+    Link { path: String, target: String },
+}
+
+impl Item {
+    fn path(&self) -> &str {
+        match self {
+            Self::Directory(place) => &place.path,
+            Self::File(file) => &file.path,
+            Self::Link { path, .. } => path,
+        }
+    }
+}
+
+/// The directory.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub id: Id,
+    pub top: Place,
+    /// Each directory before what is in it.
+    pub items: Vec<Item>,
+    /// What is none of the tree's.
+    pub exclude: Exclude,
+    /// Whether what is on the host and not here is removed.
+    pub delete: bool,
+}
+
+/// What a change does, in numbers.
+#[derive(Debug, Default)]
+struct Counts {
+    new: usize,
+    changed: usize,
+    removed: usize,
+}
+
+impl Tree {
+    /// What is on the host and should not be: of a directory that goes whole only itself, by path.
+    fn surplus<'f>(&self, cx: &'f Context<'_>) -> Vec<(String, &'f str)> {
+        if !self.delete {
+            return Vec::new();
+        }
+        let wanted: std::collections::HashSet<&str> = self.items.iter().map(Item::path).collect();
+        let stays = |entry: &&(char, String)| {
+            let path = self.on_host(&entry.1);
+            let other = |path: &str| cx.provides(path).is_some_and(|id| *id != self.id);
+            wanted.contains(path.as_str()) || other(&path) || self.exclude.covers(&entry.1, entry.0 == 'd')
+        };
+        let entries = cx.facts.tree(&self.top.path);
+        // What stays keeps the directories above it.
+        let mut kept = std::collections::HashSet::new();
+        for (_, path) in entries.iter().filter(stays) {
+            kept.insert(path.as_str());
+            kept.extend(path.match_indices('/').map(|(at, _)| &path[..at]));
+        }
+        let goes = |path: &str| !kept.contains(path);
+        let with_parent = |path: &str| path.rfind('/').is_some_and(|at| goes(&path[..at]));
+        let surplus = entries
+            .iter()
+            .filter(|(_, path)| goes(path) && !with_parent(path));
+        surplus
+            .map(|(_, path)| (self.on_host(path), path.as_str()))
+            .collect()
+    }
+
+    fn on_host(&self, path: &str) -> String {
+        format!("{}/{path}", self.top.path)
+    }
+
+    /// Takes away what stands where `item` belongs and is of another kind; says whether something did.
+    fn clear(&self, cx: &Context<'_>, item: &Item, change: &mut Change) -> Result<bool, Refusal> {
+        let path = item.path();
+        let Some(fact) = cx.facts.path(path) else {
+            return Ok(false);
+        };
+        let is_directory = matches!(item, Item::Directory(_));
+        if (fact.kind == 'd') == is_directory {
+            return Ok(false);
+        }
+        if !self.delete {
+            let (there, wanted) = match is_directory {
+                true => ("no directory", "a directory"),
+                false => ("a directory", "none"),
+            };
+            return Err(Refusal {
+                id: self.id.clone(),
+                cause: format!("{path} is {there} on the host and {wanted} here"),
+                mend: "move it away, or let `delete: true` take away what is not here".into(),
+            });
+        }
+        change
+            .details
+            .push(Detail::Note(format!("removes {path}, which is in the way")));
+        change.actions.push(Action::Remove {
+            path: path.to_owned(),
+        });
+        Ok(true)
+    }
+
+    /// Adds what `item` needs. `anew` says that nothing stands there when its turn comes.
+    fn put(&self, cx: &Context<'_>, item: &Item, anew: bool, change: &mut Change) -> Result<bool, Refusal> {
+        let fact = cx.facts.path(item.path()).filter(|_| !anew);
+        match item {
+            Item::Directory(place) => match fact {
+                Some(fact) => place.mend(fact, change),
+                None => {
+                    let text = format!("{}/ {} {}", place.path, place.mode, place.owner);
+                    change.details.push(Detail::Note(text));
+                    change.actions.push(place.make());
+                    Ok(true)
+                }
+            },
+            Item::File(file) if anew => {
+                let size = file.content.bytes.len();
+                let text = format!("{} {} {}, {size} bytes", file.path, file.mode, file.owner);
+                change.details.push(Detail::Note(text));
+                change.actions.push(file.write());
+                Ok(true)
+            }
+            Item::File(file) => Ok(file.diff_into(cx, change)),
+            Item::Link { path, target } => {
+                if fact.is_some_and(|fact| fact.kind == 'l' && fact.target == *target) {
+                    return Ok(false);
+                }
+                change.details.push(Detail::Note(format!("{path} → {target}")));
+                change.actions.push(Action::Link {
+                    path: path.clone(),
+                    target: target.clone(),
+                });
+                Ok(true)
+            }
+        }
+    }
+}
+
+impl Resource for Tree {
+    fn id(&self) -> &Id {
+        &self.id
+    }
+
+    fn provides(&self) -> Vec<Ref> {
+        vec![Ref::Path(self.top.path.clone())]
+    }
+
+    fn needs(&self) -> Vec<Ref> {
+        self.top.needs()
+    }
+
+    fn version(&self) -> Option<String> {
+        let lines = self.items.iter().map(|item| match item {
+            Item::Directory(place) => format!("{}\n", place.path),
+            Item::File(file) => format!("{} {}\n", file.path, file.content.sha256),
+            Item::Link { path, target } => format!("{path} {target}\n"),
+        });
+        Some(sha256(lines.collect::<String>().as_bytes()))
+    }
+
+    fn ask(&self, questions: &mut Questions) {
+        self.top.ask(questions);
+        for item in &self.items {
+            match item {
+                Item::Directory(place) => place.ask(questions),
+                Item::File(file) => file.ask(questions),
+                Item::Link { path, .. } => questions.path(path),
+            }
+        }
+        if self.delete {
+            questions.tree(&self.top.path, self.exclude.names());
+        }
+    }
+
+    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
+        let path = &self.top.path;
+        let mut change = Change::new(&self.id, Verb::Update, "");
+        let mut counts = Counts::default();
+        let top = cx.facts.path(path);
+        match top {
+            Some(fact) => self.top.mend(fact, &mut change)?,
+            None => self.put(cx, &Item::Directory(self.top.clone()), true, &mut change)?,
+        };
+        // Below a directory that takes another's place nothing is there, whatever was found through it.
+        let mut replaced: Vec<&str> = Vec::new();
+        for item in &self.items {
+            let below = |above: &&str| {
+                let rest = item.path().strip_prefix(above);
+                rest.is_some_and(|rest| rest.starts_with('/'))
+            };
+            let inherited = replaced.iter().any(below);
+            let cleared = !inherited && self.clear(cx, item, &mut change)?;
+            if cleared {
+                replaced.push(item.path());
+            }
+            let anew = inherited || cleared || cx.facts.path(item.path()).is_none();
+            let told = change.details.len();
+            if self.put(cx, item, anew, &mut change)? {
+                // A property alone does not say whose it is.
+                if let Some(Detail::Field { .. }) = change.details.get(told) {
+                    let path = item.path().to_owned();
+                    change.details.insert(told, Detail::Note(path));
+                }
+                match anew {
+                    true => counts.new += 1,
+                    false => counts.changed += 1,
+                }
+            }
+        }
+        for (path, relative) in self.surplus(cx) {
+            change.details.push(Detail::Note(format!("removes {relative}")));
+            change.actions.push(Action::Remove { path });
+            counts.removed += 1;
+        }
+        if change.actions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Counts {
+            new,
+            changed,
+            removed,
+        } = counts;
+        change.summary = if top.is_none() {
+            change.verb = Verb::Create;
+            format!("make directory {path} with {new} in it")
+        } else {
+            format!("update {path}: {new} new, {changed} changed, {removed} removed")
+        };
+        Ok(vec![change])
+    }
+}
