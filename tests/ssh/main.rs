@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use hostwright::host::ssh::{Connection, Event, SshError};
+use hostwright::host::ssh::{Connection, Event, Exec, SshError};
 use hostwright::host::target::Target;
 use miette::Diagnostic;
 use sshd::{Agent, Sshd, keygen};
@@ -38,6 +38,24 @@ fn error(result: Result<Connection, SshError>) -> SshError {
     match result {
         Ok(_) => panic!("the connection should have failed"),
         Err(error) => error,
+    }
+}
+
+/// What a command does next, however much of its input is on its way by then.
+async fn unfed(exec: &mut Exec) -> Result<Option<Event>, SshError> {
+    loop {
+        match exec.next().await {
+            Ok(Some(Event::Fed(_))) => {}
+            other => return other,
+        }
+    }
+}
+
+/// What it writes first.
+async fn first_output(exec: &mut Exec) -> String {
+    match unfed(exec).await {
+        Ok(Some(Event::Stdout(bytes))) => String::from_utf8(bytes).unwrap(),
+        other => panic!("no output but {other:?}"),
     }
 }
 
@@ -300,13 +318,10 @@ async fn a_connection_that_breaks_under_a_command_is_lost() {
         .exec("echo $PPID $$; exec sleep 60", vec![7; 50_000_000])
         .await
         .unwrap();
-    let Some(Event::Stdout(pids)) = soon(exec.next()).await.unwrap() else {
-        panic!("no pids")
-    };
-    for pid in String::from_utf8(pids).unwrap().split_whitespace() {
+    for pid in soon(first_output(&mut exec)).await.split_whitespace() {
         sshd::kill(pid);
     }
-    assert!(matches!(soon(exec.next()).await, Err(SshError::Lost { .. })));
+    assert!(matches!(soon(unfed(&mut exec)).await, Err(SshError::Lost { .. })));
     assert!(matches!(
         soon(connection.output("true", vec![])).await,
         Err(SshError::Lost { .. })
@@ -323,13 +338,10 @@ async fn a_host_that_falls_silent_is_lost() {
             .exec("echo $PPID $$; exec sleep 600", stdin)
             .await
             .unwrap();
-        let Some(Event::Stdout(pids)) = exec.next().await.unwrap() else {
-            panic!("no pids")
-        };
-        let pids = String::from_utf8(pids).unwrap();
+        let pids = first_output(&mut exec).await;
         let (session, sleep) = pids.trim().split_once(' ').unwrap();
         sshd::signal("STOP", session);
-        let lost = timeout(Duration::from_secs(150), exec.next())
+        let lost = timeout(Duration::from_secs(150), unfed(&mut exec))
             .await
             .expect("given up in time");
         sshd::kill(sleep);
