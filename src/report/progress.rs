@@ -96,10 +96,13 @@ impl<'a> Progress<'a> {
         let Some(sending) = self.sending.take().filter(|sending| sending.total >= LARGE) else {
             return;
         };
+        let unpacked = match sending.contents > sending.total {
+            true => format!(" ({} unpacked)", megabytes(sending.contents)),
+            false => String::new(),
+        };
         let line = format!(
-            "{GREEN}✓{GREEN:#} Sent {} ({} unpacked) {DIM}{:.1} s{DIM:#}",
+            "{GREEN}✓{GREEN:#} Sent {}{unpacked} {DIM}{:.1} s{DIM:#}",
             megabytes(sending.total),
-            megabytes(sending.contents),
             sending.since.elapsed().as_secs_f64()
         );
         self.say(&line);

@@ -25,9 +25,11 @@ keep() {
   elif [ -e "$1" ] || [ -L "$1" ]; then
     cp -a -- "$1" "$keeping/$((kept + 1)).${2-old}"
   fi
-  printf '%s' "$1" >"$keeping/path"
   kept=$((kept + 1))
-  mv -- "$keeping/path" "$keeping/$kept.path"
+  printf '%s' "$1" >"$keeping/$kept.path" || {
+    rm -f -- "$keeping/$kept.path"
+    return 1
+  }
 }
 
 put_back() {
@@ -80,10 +82,8 @@ put() {
   if [ -e "$run/files/$1" ]; then from=$run/files/$1 suffix=secret; fi
   keep "$2" "$suffix"
   new=${2%/*}/.${2##*/}.hostwright-new
-  rm -f -- "$new"
-  (umask 077 && cat -- "$from" >"$new")
-  chown "$4" -- "$new"
-  chmod "$3" -- "$new"
+  # It takes away what stands there, and gives the mode last: nobody reads the file before it is theirs.
+  install -T -o "${4%:*}" -g "${4#*:}" -m "$3" -- "$from" "$new"
   if [ -n "${5-}" ]; then eval "$5"; fi
   sync -- "$new"
   mv -fT -- "$new" "$2"

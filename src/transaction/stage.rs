@@ -92,11 +92,10 @@ for patch in ../patches/*.like; do
   perl ../patch.pl "$(cat "$patch")" <"../patches/$f" >"$f"
 done
 rm -rf ../patches ../patch.pl
-for f in *; do
-  [ -e "$f" ] || continue
-  echo "$f  $f" | sha256sum -c --quiet -
-  mv -f "$f" "$base/store/$f"
-done
+if [ -n "$(ls)" ]; then
+  find . -type f -printf '%f  %f\n' | sha256sum -c --quiet - >&2
+  find . -type f -exec mv -f -t "$base/store" -- {{}} +
+fi
 cd "$run"
 find "$base/store" -type f -mtime +{DAYS} -delete
 find "$base/runs" -mindepth 1 -maxdepth 1 ! -name {id} -printf '%f\n' | sort -r | tail -n +{RUNS} | while read -r old; do
