@@ -7,7 +7,9 @@ use super::common::{
     show,
 };
 use super::{Exit, Failure};
+use crate::plan::Plan;
 use crate::playbook::PlaybookError;
+use crate::session::Session;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -26,19 +28,27 @@ pub(super) async fn run(args: &Args) -> Exit {
     }
     let loaded = args.playbook.load(false)?;
     let (desired, mut session) = connect(&loaded, &args.host).await?;
-    let (facts, plan) = plan_when_free(&session, &desired).await?;
-    show(
-        &plan,
-        &desired,
-        &session,
-        &facts.system.release,
-        args.playbook.verbose,
-    );
-    if !plan.changes.is_empty() {
-        if !args.yes && !ask("\nApply these changes?") {
+    let (facts, mut plan) = plan_when_free(&session, &desired).await?;
+    let show = |plan: &Plan, session: &Session| {
+        let release = &facts.system.release;
+        show(plan, &desired, session, release, args.playbook.verbose);
+    };
+    show(&plan, &session);
+    while !args.yes && !plan.changes.is_empty() {
+        if !ask("\nApply these changes?") {
             anstream::println!("Nothing was changed.");
             return Ok(ExitCode::SUCCESS);
         }
+        // A person takes time to read, and said yes to this plan alone.
+        let (_, now) = plan_when_free(&session, &desired).await?;
+        if now == plan {
+            break;
+        }
+        anstream::println!("\n{} has changed meanwhile.", session.name());
+        plan = now;
+        show(&plan, &session);
+    }
+    if !plan.changes.is_empty() {
         anstream::println!();
         run_and_verify(&mut session, &desired, &plan, args.playbook.verbose).await?;
     }

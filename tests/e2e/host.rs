@@ -152,6 +152,23 @@ pub fn run(command: &mut Command) -> Run {
     }
 }
 
+/// The same command with a terminal, which script(1) gives it, and without the word `but`.
+pub fn on_a_terminal(command: &Command, but: &str) -> Command {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<String> = words
+        .filter(|word| *word != but)
+        .map(|word| format!("'{}'", word.display()))
+        .collect();
+    let mut script = Command::new("script");
+    script.args(["-qec", &words.join(" "), "/dev/null"]);
+    script.envs(
+        command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    script
+}
+
 /// Waits for a condition, and says what did not come true.
 #[track_caller]
 pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {

@@ -1,11 +1,12 @@
 //! Runs that fail, are cut off or meet each other: no file is half written, and the next apply goes on.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::Child;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::host::{Host, run, wait_for};
+use crate::host::{Host, on_a_terminal, run, wait_for};
 
 /// An apply that goes on beside the test. What it says is read while it runs.
 struct Apply {
@@ -314,6 +315,51 @@ fn a_power_cut_leaves_whole_files_and_is_told() {
     let again = host.converge(&playbook);
     assert!(!again.stdout.contains("/srv/before"), "{}", again.stdout);
     assert_eq!(host.sh("cat /srv/log"), "begin one\nbegin one\nend one");
+}
+
+#[test]
+fn a_host_that_does_not_come_back_is_told() {
+    let Some(mut host) = Host::boot() else { return };
+    let apply = Apply::start(&host, &waiting("one"), "first");
+    wait_for("the run is followed", || apply.said().contains("line 3\n"));
+    host.machine.kill().expect("no power");
+    // It is asked again for two minutes.
+    let (status, said) = apply.end(Duration::from_secs(200));
+    assert_eq!(status, 1, "{said}");
+    assert!(
+        said.contains("was lost in the middle of the run") && said.contains("apply again"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_yes_is_a_yes_to_the_plan_that_was_shown() {
+    let Some(host) = Host::boot() else { return };
+    let playbook = "name: x\nfiles: { /srv/a: { content: \"a\\n\" }, /srv/b: { content: \"b\\n\" } }\n";
+    let out = host.folder.path().join("out");
+    let mut apply = on_a_terminal(&host.command("apply", playbook), "--yes");
+    let mut apply = apply
+        .stdin(Stdio::piped())
+        .stdout(File::create(&out).expect("made"))
+        .spawn()
+        .expect("script starts");
+    let mut stdin = apply.stdin.take().expect("piped");
+    let asked = || {
+        let said = fs::read_to_string(&out).expect("text");
+        said.matches("Apply these changes? [y/N]").count()
+    };
+    wait_for("it asks", || asked() == 1);
+    host.sh("echo other >/srv/b");
+    stdin.write_all(b"y\n").expect("it reads");
+    wait_for("it asks again", || asked() == 2);
+    let said = fs::read_to_string(&out).expect("text");
+    let (_, again) = said.split_once("has changed meanwhile.").expect("it says so");
+    assert!(again.contains("- other"), "{said}");
+    assert_eq!(host.sh("cat /srv/b; ls /srv"), "other\nb");
+    stdin.write_all(b"y\n").expect("it reads");
+    assert!(apply.wait().expect("it ends").success());
+    assert_eq!(host.sh("cat /srv/a /srv/b"), "a\nb");
+    host.plan(playbook).ok();
 }
 
 #[test]

@@ -1,9 +1,8 @@
 //! What travels to a host: what it lacks, compressed; of a new version only what is different.
 
 use std::fs;
-use std::process::Command;
 
-use crate::host::{Host, Run, run};
+use crate::host::{Host, Run, on_a_terminal, run};
 
 const TOOL: &str = r"
 name: tool
@@ -91,16 +90,8 @@ fn what_the_host_holds_does_not_travel_again() {
 fn a_person_sees_how_far_it_is() {
     let Some(host) = Host::boot() else { return };
     build(&host, 1);
-    let apply = host.command("apply", TOOL);
-    let words: Vec<String> = std::iter::once(apply.get_program())
-        .chain(apply.get_args())
-        .map(|word| format!("'{}'", word.display()))
-        .collect();
-    // script(1) gives the program a terminal.
-    let mut script = Command::new("script");
-    script.args(["-qec", &words.join(" "), "/dev/null"]);
-    script.env("XDG_CACHE_HOME", host.folder.path().join("cache"));
-    let seen = run(&mut script).ok().stdout;
+    let mut apply = on_a_terminal(&host.command("apply", TOOL), "");
+    let seen = run(&mut apply).ok().stdout;
     assert!(seen.contains("Sending 0."), "{seen:?}");
     assert!(seen.contains("Sent "), "{seen:?}");
 }
