@@ -162,6 +162,9 @@ impl Declaration for Program {
     }
 }
 
+/// Asks supervisord what `supervisorctl status` would. Its perl is there on every Debian and Ubuntu.
+const STATUS: &str = include_str!("supervisor_status.pl");
+
 #[derive(Debug)]
 struct Supervised {
     id: Id,
@@ -309,10 +312,11 @@ impl Resource for Supervised {
 
     fn ask(&self, questions: &mut Questions) {
         self.file.ask(questions);
-        questions.script(
-            "supervisor.status",
-            "command -v supervisorctl >/dev/null && supervisorctl status",
+        let status = format!(
+            "command -v supervisorctl >/dev/null || exit 0\nperl -e {} || supervisorctl status",
+            shell::quote(STATUS)
         );
+        questions.script("supervisor.status", status);
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
@@ -357,7 +361,7 @@ impl Resource for Supervised {
     }
 }
 
-/// The state that `supervisorctl status` gives a program.
+/// The state of a program, as supervisord and `supervisorctl status` tell it.
 fn state<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     status.lines().find_map(|line| {
         let mut words = line.split_whitespace();
