@@ -41,14 +41,21 @@ impl Secrets {
         })
     }
 
-    /// `text` with every secret value replaced by [`HIDDEN`], line by line for values of several lines.
+    /// What must not be shown, the longest first: the values, and each line of those that have several.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        let parts = self
+            .values
+            .iter()
+            .flat_map(|value| std::iter::once(value.as_str()).chain(value.lines()));
+        parts.filter(|part| part.len() >= SHORTEST)
+    }
+
+    /// `text` with every secret value replaced by [`HIDDEN`].
     pub fn redact(&self, text: &str) -> String {
         let mut shown = text.to_owned();
-        for value in &self.values {
-            for part in std::iter::once(value.as_str()).chain(value.lines()) {
-                if part.len() >= SHORTEST && shown.contains(part) {
-                    shown = shown.replace(part, HIDDEN);
-                }
+        for part in self.parts() {
+            if shown.contains(part) {
+                shown = shown.replace(part, HIDDEN);
             }
         }
         shown

@@ -11,6 +11,7 @@ use crate::desired::Desired;
 use crate::facts::{DecodeError, Facts, decode, script};
 use crate::host::ssh::{Connection, Output, SshError};
 use crate::plan::{Plan, PlanError, plan};
+use crate::secret::Secrets;
 use crate::transaction::run::{self, Access, RunError};
 
 /// Why a host could not be read.
@@ -105,16 +106,17 @@ impl Session {
         Ok((facts, plan))
     }
 
-    /// Makes the changes, and tells `observe` how it goes.
+    /// Makes the changes, and tells `observe` how it goes. What is secret does not stay in the run's journal.
     ///
     /// # Errors
     /// When it is not known how the run ended.
     pub async fn run(
         &mut self,
         changes: &[Change],
+        secrets: &Secrets,
         observe: &mut dyn FnMut(&run::Event),
     ) -> Result<run::Outcome, RunError> {
-        run::run(&mut self.connection, &self.access, changes, observe).await
+        run::run(&mut self.connection, &self.access, changes, secrets, observe).await
     }
 
     /// Asks every check until it is right or its time is up. The order is that of `checks`.

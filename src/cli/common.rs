@@ -203,7 +203,9 @@ pub(super) async fn run_and_verify(
     let terminal = std::io::stdout().is_terminal();
     let mut progress = Progress::new(&plan.changes, &desired.secrets, verbose, terminal);
     let outcome = session
-        .run(&plan.changes, &mut |event| progress.observe(event))
+        .run(&plan.changes, &desired.secrets, &mut |event| {
+            progress.observe(event)
+        })
         .await;
     let failure = progress.failure();
     let step = progress

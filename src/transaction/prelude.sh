@@ -7,8 +7,16 @@ run=$base/runs/$id
 
 mark() { printf '@%s %s %s\n' "$token" "$*" "$(date +%s%3N)"; }
 
-# forget RUN: no secret outlives its run here, neither the one it wrote nor the one it replaced.
-forget() { rm -rf -- "$1/files" "$1"/kept/*/*.secret; }
+# forget RUN: no secret outlives its run here: not one that it wrote, replaced, or that a step printed. In the
+# journal stars take its place, as many as it had bytes: whoever follows goes on where he was.
+forget() {
+  if [ -e "$1/files/secrets" ]; then
+    perl -e 'local $/; open S, "<", $ARGV[0] or die; open J, "+<", $ARGV[1] or die; my $text = <J>;
+      for my $secret (split /\0/, <S>) { $text =~ s/\Q$secret\E/"*" x length $secret/ge }
+      seek J, 0, 0; print J $text; close J or die' "$1/files/secrets" "$1/journal" || rm -f -- "$1/journal"
+  fi
+  rm -rf -- "$1/files" "$1"/kept/*/*.secret
+}
 
 finish() {
   forget "$run"

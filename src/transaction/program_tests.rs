@@ -267,18 +267,34 @@ fn no_secret_outlives_its_run() {
         let run = root.dir.path().join("base/runs").join(run);
         fs::create_dir_all(run.join("files")).expect("made");
         fs::write(run.join("files/a"), "hunter3").expect("written");
+        fs::write(run.join("files/secrets"), "long hunter3\0hunter3").expect("written");
         if begun {
-            fs::write(run.join("journal"), "").expect("written");
+            fs::write(run.join("journal"), "said long hunter3, hunter3\n").expect("written");
         }
     }
-    root.run("1", &[change([root.write("token", "hunter2", true)])]);
+    let run = root.dir.path().join("base/runs/1/files");
+    fs::create_dir_all(&run).expect("made");
+    fs::write(run.join("secrets"), "it's $\nhunter2\0hunter2").expect("written");
+    let printed = root.path("printed");
+    fs::write(&printed, "begin\nit's $\nhunter2\nend hunter2\n").expect("written");
+    let print = Action::Shell(format!("cat {printed}"));
+    let journal = root.run("1", &[change([root.write("token", "hunter2", true), print])]);
+    assert!(
+        journal.contains("\nbegin\n**************\nend *******\n@token done 1 "),
+        "{journal}"
+    );
+    let cut = fs::read_to_string(root.path("base/runs/cut/journal")).expect("there");
+    assert_eq!(cut, "said ************, *******\n");
     assert_eq!(fs::read_to_string(root.path("token")).expect("there"), "hunter2");
     let found = Command::new("grep")
         .args(["-rl", "hunter", &root.path("base")])
         .output()
         .expect("grep runs");
     let found = String::from_utf8_lossy(&found.stdout).into_owned();
-    assert_eq!(found.trim(), root.path("base/runs/sent/files/a"));
+    let mut found: Vec<&str> = found.lines().collect();
+    found.sort_unstable();
+    let sent = |name: &str| root.path(&format!("base/runs/sent/files/{name}"));
+    assert_eq!(found, [sent("a"), sent("secrets")]);
 }
 
 #[test]

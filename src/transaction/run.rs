@@ -16,6 +16,7 @@ use super::stage::{self, Packed};
 use crate::change::Change;
 use crate::host::ssh::{self, Connection, Exec, Options, SshError};
 use crate::host::target::Target;
+use crate::secret::Secrets;
 
 /// How to reach a host, again if need be.
 #[derive(Clone, Debug)]
@@ -114,6 +115,7 @@ pub async fn run(
     connection: &mut Connection,
     access: &Access,
     changes: &[Change],
+    secrets: &Secrets,
     observe: &mut dyn FnMut(&Event),
 ) -> Result<Outcome, RunError> {
     let no_random = |_| RunError::Prepare("this machine gives no random numbers".into());
@@ -130,7 +132,8 @@ pub async fn run(
         token,
         observe,
     };
-    let packed = pack(&program, &wanted, &held, &older).await?;
+    let pack = async |held: &Held| pack(&program, &wanted, secrets, held, &older).await;
+    let packed = pack(&held).await?;
     let patches = packed.patches;
     let outcome = match attempt.run(packed).await {
         // The host could not make a file from its difference: too little memory, say.
@@ -139,7 +142,7 @@ pub async fn run(
                 like: [].into(),
                 ..held
             };
-            attempt.run(pack(&program, &wanted, &whole, &older).await?).await
+            attempt.run(pack(&whole).await?).await
         }
         outcome => outcome,
     };
@@ -160,9 +163,16 @@ async fn held(connection: &Connection, wanted: &[Wanted]) -> Result<Held, SshErr
 }
 
 /// Packing is work for a processor; the connection must be kept alive meanwhile.
-async fn pack(program: &str, wanted: &[Wanted], held: &Held, older: &Older) -> Result<Packed, RunError> {
-    let (program, wanted, held, older) = (program.to_owned(), wanted.to_vec(), held.clone(), older.clone());
-    let pack = move || stage::pack(&program, &wanted, &held, |hash| older.get(hash));
+async fn pack(
+    program: &str,
+    wanted: &[Wanted],
+    secrets: &Secrets,
+    held: &Held,
+    older: &Older,
+) -> Result<Packed, RunError> {
+    let (program, wanted, secrets) = (program.to_owned(), wanted.to_vec(), secrets.clone());
+    let (held, older) = (held.clone(), older.clone());
+    let pack = move || stage::pack(&program, &wanted, &secrets, &held, |hash| older.get(hash));
     let packed = spawn_blocking(pack).await.map_err(io::Error::other);
     packed
         .flatten()

@@ -7,6 +7,7 @@ use flate2::write::GzEncoder;
 
 use super::delta;
 use super::offer::{Held, Wanted};
+use crate::secret::Secrets;
 use crate::shell;
 
 /// What travels to a host for a run.
@@ -21,13 +22,15 @@ pub struct Packed {
 }
 
 /// The stream for the run: its program, and the contents that the host does not hold, each once; as a
-/// difference where `older` knows, by its hash, the file on the host that is alike.
+/// difference where `older` knows, by its hash, the file on the host that is alike. What is secret travels
+/// with it, so that the host can take it out of what steps print.
 ///
 /// # Errors
 /// Only when memory cannot be written to.
 pub fn pack(
     program: &str,
     wanted: &[Wanted],
+    secrets: &Secrets,
     held: &Held,
     older: impl Fn(&str) -> Option<Vec<u8>>,
 ) -> io::Result<Packed> {
@@ -50,6 +53,10 @@ pub fn pack(
             let folder = if content.secret { "files" } else { "incoming" };
             append(&mut tar, &format!("{folder}/{sha256}"), &content.bytes)?;
         }
+    }
+    let secrets: Vec<&str> = secrets.parts().collect();
+    if !secrets.is_empty() {
+        append(&mut tar, "files/secrets", secrets.join("\0").as_bytes())?;
     }
     if patches {
         append(&mut tar, "patch.pl", delta::PATCH.as_bytes())?;
@@ -179,10 +186,16 @@ mod tests {
             whole: [all[2].content.sha256.clone()].into(),
             ..Held::default()
         };
-        let packed = pack("echo", &all, &held, |_| None).expect("packs");
+        let mut secrets = Secrets::default();
+        secrets.add("hidden");
+        let packed = pack("echo", &all, &secrets, &held, |_| None).expect("packs");
         let incoming = format!("incoming/{}", all[0].content.sha256);
         let secret = format!("files/{}", all[1].content.sha256);
-        assert_eq!(names(&packed), ["program".to_owned(), incoming, secret].into());
+        let redact = "files/secrets".to_owned();
+        assert_eq!(
+            names(&packed),
+            ["program".to_owned(), incoming, secret, redact].into()
+        );
         assert_eq!(packed.contents, 9);
     }
 
@@ -198,13 +211,13 @@ mod tests {
             ..Held::default()
         };
         let older = |hash: &str| (hash == "hash of old").then(|| old.clone());
-        let packed = pack("echo", &all, &held, older).expect("packs");
+        let packed = pack("echo", &all, &Secrets::default(), &held, older).expect("packs");
         let patch = [format!("patches/{sha256}"), format!("patches/{sha256}.like")];
         let rest = ["program".to_owned(), "patch.pl".to_owned()];
         assert_eq!(names(&packed), patch.into_iter().chain(rest).collect());
         assert!(packed.stream.len() < 4000, "{}", packed.stream.len());
 
-        let unknown = pack("echo", &all, &held, |_| None).expect("packs");
+        let unknown = pack("echo", &all, &Secrets::default(), &held, |_| None).expect("packs");
         assert!(names(&unknown).contains(&format!("incoming/{sha256}")));
     }
 }
