@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use tokio::signal::ctrl_c;
+
 use super::common::{
     HostArgs, PlaybookArgs, ask, boxed, connect, is_interactive, plan_when_free, run_and_verify, run_checks,
     show,
@@ -20,6 +22,14 @@ pub(super) struct Args {
     /// Apply without asking
     #[arg(long)]
     yes: bool,
+}
+
+/// The person who waits for a run has had enough.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("interrupted; a run that has begun on {host} goes on by itself")]
+#[diagnostic(help("apply again: it waits for the run's end and does what is left"))]
+struct Interrupted {
+    host: String,
 }
 
 pub(super) async fn run(args: &Args) -> Exit {
@@ -48,11 +58,18 @@ pub(super) async fn run(args: &Args) -> Exit {
         plan = now;
         show(&plan, &session);
     }
-    if !plan.changes.is_empty() {
-        anstream::println!();
-        run_and_verify(&mut session, &desired, &plan, args.playbook.verbose).await?;
+    let host = session.name();
+    let finish = async {
+        if !plan.changes.is_empty() {
+            anstream::println!();
+            run_and_verify(&mut session, &desired, &plan, args.playbook.verbose).await?;
+        }
+        run_checks(&session, &desired).await
+    };
+    tokio::select! {
+        finished = finish => finished?,
+        _ = ctrl_c() => return Err(boxed(Interrupted { host })),
     }
-    run_checks(&session, &desired).await?;
     session.close().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::host::{Host, on_a_terminal, run, wait_for};
@@ -203,6 +203,25 @@ fn the_host_finishes_alone_and_a_second_apply_waits_for_it() {
     );
     assert_eq!(host.sh("cat /srv/log /srv/after"), "begin one\nend one\nafter");
     host.plan(&waiting("one")).ok();
+}
+
+#[test]
+fn whoever_interrupts_an_apply_is_told_that_the_run_goes_on() {
+    let Some(host) = Host::boot() else { return };
+    let apply = Apply::start(&host, &waiting("one"), "first");
+    wait_for("the run is followed", || apply.said().contains("line 3\n"));
+    let pid = apply.child.id().to_string();
+    let interrupted = run(Command::new("kill").args(["-s", "INT", &pid]));
+    assert_eq!(interrupted.status, 0, "{}", interrupted.stderr);
+    let (status, said) = apply.end(Duration::from_secs(10));
+    assert_eq!(status, 1, "{said}");
+    assert!(
+        said.contains("goes on by itself") && said.contains("apply again"),
+        "{said}"
+    );
+    host.sh("touch /srv/go");
+    host.converge(&waiting("one"));
+    assert_eq!(host.sh("cat /srv/log /srv/after"), "begin one\nend one\nafter");
 }
 
 #[test]
