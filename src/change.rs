@@ -187,6 +187,9 @@ pub enum Action {
     },
 }
 
+/// How long the host waits for a new connection, in seconds.
+const PROOF: u32 = 30;
+
 /// One change of one resource: one step of a run. It happens whole, or its files are put back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -232,6 +235,12 @@ impl Change {
     pub fn action(mut self, action: Action) -> Self {
         self.actions.push(action);
         self
+    }
+
+    /// Lets it last only if the host can still be reached: a new connection must get in, or it is undone.
+    pub fn if_access_stays(self) -> Self {
+        let text = format!("undone after {PROOF} s unless a new SSH connection gets in");
+        self.note(text).action(Action::ConfirmAccess { seconds: PROOF })
     }
 
     /// Adds a piece of sh.

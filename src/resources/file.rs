@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::managed::{ManagedFile, owner};
+use super::sshd;
 use crate::change::{Change, Content, Detail, Id};
 use crate::desired::{Context, Ref, Refusal, Resource, parent};
 use crate::facts::Questions;
@@ -37,7 +38,8 @@ pub struct File {
     /// Permission bits; 0644 unless given, 0600 if the file holds a secret.
     #[serde(default, deserialize_with = "optional")]
     pub mode: Option<Mode>,
-    /// A command that must succeed before the file is live; `{}` stands for the new file: `visudo -cf {}`.
+    /// A command that must succeed before the file is live; `{}` stands for the new file: `promtool check config {}`.
+    /// Files that sudo and sshd read are checked by `visudo` and `sshd -t` unless given.
     #[serde(default, deserialize_with = "optional")]
     pub validate: Option<Line>,
     /// Ids that it comes after.
@@ -83,10 +85,17 @@ impl Declaration for File {
             cx.refuse_secret(&command.0)?;
             file.validate = Some(command.0.clone());
         }
-        cx.push(Plain {
-            id: Id::new("file", path),
-            file,
-        });
+        let id = Id::new("file", path);
+        if sshd::reads(path) {
+            cx.push(sshd::Config::new(Plain { id, file }));
+            return Ok(());
+        }
+        if path == "/etc/sudoers" || path.starts_with("/etc/sudoers.d/") {
+            // A mistake in any of them and sudo lets nobody become root.
+            let check = "! command -v visudo >/dev/null || visudo -cf {}";
+            file.validate.get_or_insert_with(|| check.into());
+        }
+        cx.push(Plain { id, file });
         Ok(())
     }
 

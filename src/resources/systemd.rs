@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Named;
+use super::{Named, sshd};
 use crate::change::{Action, Change, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
@@ -173,6 +173,13 @@ impl Resource for Service {
             "case $(systemctl show -p LoadState,NeedDaemonReload -- {unit}) in *=not-found* | *=yes*) systemctl daemon-reload ;; esac"
         );
         let mut change = change.shell(reload).shell(commands.join("\n"));
+        if sshd::runs_as(&self.unit) && (words.contains(&"stop") || words.contains(&"restart")) {
+            let path = shell::quote(&self.path());
+            change = change.if_access_stays();
+            change.recover = Some(format!(
+                "take_back {path}\nsystemctl daemon-reload\nsystemctl enable --now {unit}"
+            ));
+        }
         if let (Some(value), true) = (version, self.running) {
             let name = self.id.to_string();
             change.actions.insert(0, Action::Unloaded { name: name.clone() });

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::ufw_rule::Rule;
-use crate::change::{Action, Change, Detail, Id, Verb};
+use crate::change::{Change, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 use crate::playbook::PlaybookError;
@@ -56,9 +56,6 @@ impl Section for Ufw {
         Ok(())
     }
 }
-
-/// How long the host waits for a new connection after the firewall went on, in seconds.
-const PROOF: u32 = 30;
 
 /// Reads ufw's own files, which also tell the truth while it is off, and whether the kernel has its chains.
 const QUESTION: &str = r#"[ -f /etc/ufw/ufw.conf ] || exit 0
@@ -226,11 +223,8 @@ impl Resource for Firewall {
                 });
             }
             change = change
-                .note(format!(
-                    "undone after {PROOF} s unless a new SSH connection gets in"
-                ))
                 .shell("ufw default deny incoming\nufw default allow outgoing\nufw --force enable")
-                .action(Action::ConfirmAccess { seconds: PROOF });
+                .if_access_stays();
             // What was on stays on: only a firewall that this step switched on is switched off again.
             let recover = match state.enabled && state.live {
                 true => "ufw default allow incoming",

@@ -1,0 +1,79 @@
+//! What lets us in: files of sshd and sudo are checked before they are live, and undone when nobody gets in any more.
+
+use crate::host::Host;
+
+fn file(path: &str, text: &str) -> String {
+    format!("name: ssh\nfiles: {{ {path}: {{ content: \"{text}\\n\" }} }}\n")
+}
+
+fn options(text: &str) -> String {
+    file("/etc/ssh/sshd_config.d/90-own.conf", text)
+}
+
+fn says(host: &Host, playbook: &str, words: &str) {
+    let failed = host.apply(playbook);
+    let said = failed.stdout + &failed.stderr;
+    assert_eq!(failed.status, 1, "{said}");
+    assert!(said.contains(words), "{words} in\n{said}");
+}
+
+#[test]
+fn sshd_runs_with_the_file_that_stands_there() {
+    let Some(host) = Host::boot() else { return };
+    let main = |key: &str| host.sh(&format!("systemctl show -p {key} --value ssh"));
+    let first = main("MainPID");
+    host.converge(&options("MaxSessions 7"));
+    assert_ne!(main("MainPID"), first, "it was not started anew");
+    // As after a run that died between the file and the restart.
+    host.sh("rm /var/lib/hostwright/loaded/sshd.90-own.conf");
+    let plan = host.plan(&options("MaxSessions 7"));
+    assert!(plan.stdout.contains("restart sshd"), "{}", plan.stdout);
+    host.converge(&options("MaxSessions 7"));
+    assert_eq!(host.sh("sshd -T | grep -i maxsessions"), "maxsessions 7");
+}
+
+#[test]
+fn options_that_sshd_does_not_take_do_not_go_live() {
+    let Some(host) = Host::boot() else { return };
+    says(&host, &options("MaxSesions 7"), "Bad configuration option");
+    let left = host.sh("ls -A /etc/ssh/sshd_config.d; ls /var/lib/hostwright/loaded");
+    assert!(!left.contains("90-own"), "{left}");
+}
+
+#[test]
+fn options_that_shut_us_out_are_undone() {
+    let Some(host) = Host::boot() else { return };
+    host.converge(&options("MaxSessions 7"));
+    says(
+        &host,
+        &options("AllowUsers somebody"),
+        "no new SSH connection got in within 30 s",
+    );
+    assert_eq!(host.sh("cat /etc/ssh/sshd_config.d/90-own.conf"), "MaxSessions 7");
+    // We get in again, and the next apply puts right what the host remembers.
+    host.converge(&options("MaxSessions 7"));
+}
+
+#[test]
+fn an_ssh_that_is_stopped_is_started_again() {
+    let Some(host) = Host::boot() else { return };
+    says(
+        &host,
+        "name: ssh\nsystemd: { ssh: { running: false, enabled: false } }\n",
+        "no new SSH connection got in within 30 s",
+    );
+    assert_eq!(
+        host.sh("systemctl is-active ssh; systemctl is-enabled ssh"),
+        "active\nenabled"
+    );
+}
+
+#[test]
+fn rules_that_sudo_does_not_take_do_not_go_live() {
+    let Some(host) = Host::boot() else { return };
+    host.sh("DEBIAN_FRONTEND=noninteractive apt-get -qq -y install sudo >/dev/null");
+    let path = "/etc/sudoers.d/own";
+    says(&host, &file(path, "app ALL=(ALL NOPASSWD: ALL"), "syntax error");
+    assert_eq!(host.sh("ls /etc/sudoers.d"), "README");
+    host.converge(&file(path, "%app ALL=(ALL) NOPASSWD: ALL"));
+}
