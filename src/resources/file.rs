@@ -85,17 +85,14 @@ impl Declaration for File {
             cx.refuse_secret(&command.0)?;
             file.validate = Some(command.0.clone());
         }
-        let id = Id::new("file", path);
-        if sshd::reads(path) {
-            cx.push(sshd::Config::new(Plain { id, file }));
-            return Ok(());
+        let plain = Plain {
+            id: Id::new("file", path),
+            file,
+        };
+        match sshd::reads(path) {
+            true => cx.push(sshd::Config(plain)),
+            false => cx.push(plain),
         }
-        if path == "/etc/sudoers" || path.starts_with("/etc/sudoers.d/") {
-            // A mistake in any of them and sudo lets nobody become root.
-            let check = "! command -v visudo >/dev/null || visudo -cf {}";
-            file.validate.get_or_insert_with(|| check.into());
-        }
-        cx.push(Plain { id, file });
         Ok(())
     }
 

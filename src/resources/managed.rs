@@ -1,5 +1,6 @@
 //! A file that a kind puts in place: the same facts, difference and action for all of them.
 
+use super::sshd;
 use crate::change::{Action, Change, Content, Detail, Verb};
 use crate::desired::{Context, Ref, parent};
 use crate::facts::Questions;
@@ -19,12 +20,13 @@ impl ManagedFile {
     pub fn new(path: impl Into<String>, content: Content) -> Self {
         // Nobody but root reads a secret unless the playbook says so.
         let mode = if content.secret { "0600" } else { "0644" };
+        let path = path.into();
         Self {
-            path: path.into(),
+            validate: validation(&path).map(str::to_owned),
+            path,
             content,
             mode: mode.into(),
             owner: "root:root".into(),
-            validate: None,
         }
     }
 
@@ -141,6 +143,18 @@ impl ManagedFile {
             (Verb::Create, "write")
         };
         Change::new(id, verb, format!("{word} {}", self.path))
+    }
+}
+
+/// How a file is validated that locks people out when it is wrong: with a mistake in any of its files sudo lets
+/// nobody become root, and sshd does not start.
+fn validation(path: &str) -> Option<&'static str> {
+    if path == "/etc/sudoers" || path.starts_with("/etc/sudoers.d/") {
+        Some("! command -v visudo >/dev/null || visudo -cf {}")
+    } else if sshd::reads(path) {
+        Some("mkdir -p /run/sshd && /usr/sbin/sshd -t -f {}")
+    } else {
+        None
     }
 }
 

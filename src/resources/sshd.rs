@@ -1,6 +1,6 @@
 //! Files that sshd reads. One that is wrong would lock everyone out, if not now then when sshd next starts: so it
-//! is checked before it is live, sshd starts from it in the same step, and the step is undone unless a new
-//! connection gets in.
+//! is checked before it is live (as in `managed.rs`), sshd starts from it in the same step, and the step is undone
+//! unless a new connection gets in.
 
 use super::file::Plain;
 use crate::change::{Action, Change, Id, Verb};
@@ -19,15 +19,9 @@ pub(super) fn reads(path: &str) -> bool {
 
 /// A file that sshd reads.
 #[derive(Debug)]
-pub(super) struct Config(Plain);
+pub(super) struct Config(pub Plain);
 
 impl Config {
-    pub fn new(mut plain: Plain) -> Self {
-        let check = "mkdir -p /run/sshd && /usr/sbin/sshd -t -f {}";
-        plain.file.validate.get_or_insert_with(|| check.into());
-        Self(plain)
-    }
-
     /// The name by which the host remembers what sshd was started with.
     fn name(&self) -> String {
         let path = &self.0.file.path;

@@ -76,4 +76,8 @@ fn rules_that_sudo_does_not_take_do_not_go_live() {
     says(&host, &file(path, "app ALL=(ALL NOPASSWD: ALL"), "syntax error");
     assert_eq!(host.sh("ls /etc/sudoers.d"), "README");
     host.converge(&file(path, "%app ALL=(ALL) NOPASSWD: ALL"));
+    host.file("rules/more", "nonsense\n");
+    let tree = "name: ssh\ndirectories: { /etc/sudoers.d: { source: rules, mode: 0750 } }\n";
+    says(&host, tree, "syntax error");
+    assert_eq!(host.sh("ls /etc/sudoers.d"), "README\nown");
 }
