@@ -12,6 +12,7 @@ use crate::facts::{DecodeError, Facts, decode, script};
 use crate::host::ssh::{Connection, Output, SshError};
 use crate::plan::{Plan, PlanError, plan};
 use crate::secret::Secrets;
+use crate::shell;
 use crate::transaction::run::{self, Access, RunError};
 
 /// Why a host could not be read.
@@ -48,8 +49,11 @@ pub struct Session {
     connection: Connection,
 }
 
-/// The shell that reads the probe. Its locale is set before it starts: some shells count characters else.
-const PROBE: &str = "LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin exec sh -s";
+/// The shell that runs a script. Its locale is set before it starts: some shells count characters else.
+const SHELL: &str = "LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin exec sh";
+
+/// Linux takes no word of 128 KiB (execve(2), MAX_ARG_STRLEN), and quotes make it longer.
+const LONGEST: usize = 64 * 1024;
 
 /// The line that begins a script's answer.
 const BEGIN: &str = "@@hostwright@@";
@@ -70,7 +74,7 @@ impl Session {
     /// When the host does not answer as it should.
     pub async fn read(&self, desired: &Desired) -> Result<Facts, SessionError> {
         let questions = desired.questions();
-        let output = self.probe(&script(&questions)).await?;
+        let output = self.probe(&script(&questions), !questions.any_secret()).await?;
         if output.status != 0 && !output.stdout.starts_with(b"@") {
             let said = [output.stdout, output.stderr].concat();
             let said = String::from_utf8_lossy(&said).trim().replace('\n', "; ");
@@ -84,10 +88,16 @@ impl Session {
         Ok(decode(&questions, &output.stdout)?)
     }
 
-    /// What a script prints, without what the login shell prints before it.
-    async fn probe(&self, script: &str) -> Result<Output, SshError> {
+    /// What a script prints, without what the login shell prints before it. `open` says that everyone on the
+    /// host may read the script: as a word of the command it saves a round trip, for sshd takes no input before
+    /// the command has begun. sudo would write that word into its log.
+    async fn probe(&self, script: &str, open: bool) -> Result<Output, SshError> {
         let script = format!("echo {BEGIN}\n{script}");
-        let mut output = self.connection.output(PROBE, script.into_bytes()).await?;
+        let (command, input) = match open && script.len() < LONGEST && self.connection.user() == "root" {
+            true => (format!("{SHELL} -c {}", shell::quote(&script)), Vec::new()),
+            false => (format!("{SHELL} -s"), script.into_bytes()),
+        };
+        let mut output = self.connection.output(&command, input).await?;
         let begin = format!("{BEGIN}\n");
         let mut windows = output.stdout.windows(begin.len());
         if let Some(at) = windows.position(|window| window == begin.as_bytes()) {
@@ -157,7 +167,7 @@ impl Session {
             which.iter().partition(|index| checks[**index].from == From::Host);
         if !on_it.is_empty() {
             let asked: Vec<&Check> = on_it.iter().map(|index| &checks[*index]).collect();
-            let output = self.probe(&on_host::script(&asked)).await?;
+            let output = self.probe(&on_host::script(&asked), false).await?;
             for (index, outcome) in on_it.iter().zip(on_host::judge(&asked, &output.stdout)) {
                 outcomes[*index] = Some(outcome);
             }

@@ -37,6 +37,11 @@ impl Questions {
         *shown &= reveal;
     }
 
+    /// Whether they hold the hash of a secret, from which it could be guessed.
+    pub fn any_secret(&self) -> bool {
+        self.contents.values().any(|reveal| !reveal)
+    }
+
     /// The names in the directory at `path`, with their times of change.
     pub fn listing(&mut self, path: &str) {
         self.listings.insert(path.to_owned());

@@ -66,8 +66,13 @@ impl Packages {
     fn simulation(&self) -> String {
         format!(
             r#"missing=
+known=$(dpkg-query -W -f='${{db:Status-Status}} ${{Package}}\n${{db:Status-Status}} ${{Package}}:${{Architecture}}\n' -- {names} 2>/dev/null)
 for p in {names}; do
-  case $(dpkg-query -W -f='${{db:Status-Status}}' -- "$p" 2>/dev/null) in *installed) ;; *) missing="$missing $p" ;; esac
+  case "
+$known
+" in *"
+installed $p
+"*) ;; *) missing="$missing $p" ;; esac
 done
 [ -n "$missing" ] || exit 0
 # The lists bear the mirror's times; apt works in `partial` whenever it looks for newer ones.

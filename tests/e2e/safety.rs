@@ -214,6 +214,9 @@ fn a_secret_is_never_shown_and_stands_only_where_it_belongs() {
         assert_eq!(holders(&host, place, SECRET), wanted, "{store}");
     }
     assert_ne!(host.sh("grep -ac ./program /srv/argv"), "0");
+    // From its hash a short secret could be guessed.
+    let hash = hostwright::change::sha256(format!("TOKEN={SECRET}\n").as_bytes());
+    assert_eq!(host.sh(&format!("grep -ac {hash} /srv/argv || true")), "0");
 
     // Another value: seen, told, and neither the old nor the new one shown.
     let planned = ask("plan", NEXT).ok();
