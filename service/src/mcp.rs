@@ -15,7 +15,6 @@ use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::Value;
 
-use crate::fixtures;
 use crate::metrics::Metrics;
 use crate::tool::Described;
 use crate::upstream::Market;
@@ -38,22 +37,17 @@ struct Shared {
     listed: Vec<Listed>,
     market: Arc<Market>,
     metrics: Arc<Metrics>,
-    fixtures: bool,
 }
 
 impl Handler {
     /// Offers these tools.
-    pub fn new(tools: Arc<[Described]>, market: Arc<Market>, metrics: Arc<Metrics>, fixtures: bool) -> Self {
-        let mut listed: Vec<Listed> = tools.iter().map(listed).collect();
-        if fixtures {
-            listed.extend(fixtures::listed());
-        }
+    pub fn new(tools: Arc<[Described]>, market: Arc<Market>, metrics: Arc<Metrics>) -> Self {
+        let listed = tools.iter().map(listed).collect();
         Self(Arc::new(Shared {
             tools,
             listed,
             market,
             metrics,
-            fixtures,
         }))
     }
 }
@@ -114,9 +108,6 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        if let Some(fixture) = fixtures::call(&request.name).filter(|_| self.0.fixtures) {
-            return fixture.map(Into::into);
-        }
         let Some(tool) = self.0.tools.iter().find(|tool| tool.name == request.name) else {
             let message = format!(
                 "there is no tool {}; tools/list names what there is",

@@ -78,7 +78,7 @@ pub async fn stdio(config: &Config) -> Result<(), ServeError> {
     log::start(true);
     let (tools, market, metrics) = parts(config)?;
     let broken = |error: String| ServeError::Stdio(error);
-    let serving = Handler::new(tools, market, metrics, config.fixtures)
+    let serving = Handler::new(tools, market, metrics)
         .serve(rmcp::transport::stdio_pipes())
         .await;
     let serving = serving.map_err(|error| broken(error.to_string()))?;

@@ -44,15 +44,10 @@ pub struct App {
 impl App {
     /// Serves these tools.
     pub fn new(config: &Config, tools: Arc<[Described]>, market: Arc<Market>, metrics: Arc<Metrics>) -> Self {
-        let handler = Handler::new(
-            Arc::clone(&tools),
-            Arc::clone(&market),
-            Arc::clone(&metrics),
-            config.fixtures,
-        );
+        let handler = Handler::new(Arc::clone(&tools), Arc::clone(&market), Arc::clone(&metrics));
         Self {
             access: Access::new(config),
-            mcp: mcp::service(handler),
+            mcp: mcp::Service::new(handler, config.fixtures),
             index: docs::index(&tools).to_string().into(),
             page: docs::page(&tools).into(),
             openapi: docs::openapi(&tools).to_string().into(),

@@ -1,21 +1,23 @@
 //! MCP over Streamable HTTP: what clients send sloppily is put right, and every refusal is JSON-RPC;
 //! the protocol itself is rmcp's.
 
+use std::convert::Infallible;
+
+use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
+use rmcp::ServerHandler;
 use rmcp::model::ProtocolVersion;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::{Value, json};
 
 use super::{Answer, body};
+use crate::fixtures::Fixtures;
 use crate::mcp::Handler;
-
-/// The protocol's service.
-pub type Service = StreamableHttpService<Handler, NeverSessionManager>;
 
 /// So many messages may come at once, in the versions that allow it.
 const BATCH: usize = 20;
@@ -24,8 +26,34 @@ const INVALID_REQUEST: i64 = -32600;
 const INVALID_PARAMS: i64 = -32602;
 const UNSUPPORTED_VERSION: i64 = -32022;
 
-/// The protocol's service: without sessions, so that any instance answers any request.
-pub fn service(handler: Handler) -> Service {
+/// The protocol's service.
+pub enum Service {
+    Real(Streamable<Handler>),
+    WithFixtures(Streamable<Fixtures>),
+}
+
+type Streamable<H> = StreamableHttpService<H, NeverSessionManager>;
+
+impl Service {
+    /// Serves the handler, and the conformance suite's fixtures beside it when told to.
+    pub fn new(handler: Handler, fixtures: bool) -> Self {
+        if fixtures {
+            Self::WithFixtures(streamable(Fixtures::beside(handler)))
+        } else {
+            Self::Real(streamable(handler))
+        }
+    }
+
+    async fn handle(&self, request: Request<Full<Bytes>>) -> Response<BoxBody<Bytes, Infallible>> {
+        match self {
+            Self::Real(service) => service.handle(request).await,
+            Self::WithFixtures(service) => service.handle(request).await,
+        }
+    }
+}
+
+/// Without sessions, so that any instance answers any request.
+fn streamable<H: ServerHandler + Clone>(handler: H) -> Streamable<H> {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
@@ -139,6 +167,7 @@ async fn one(service: &Service, parts: &Parts, message: &Value, bytes: Bytes) ->
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let (parts, answer) = service.handle(request).await.into_parts();
+    // No tool has anything to say before its answer, so nothing is lost by sending all of it at once.
     let Ok(answer) = answer.collect().await.map(http_body_util::Collected::to_bytes);
     let media = parts.headers.get(header::CONTENT_TYPE);
     let is_text = media.is_none_or(|media| !media.as_bytes().starts_with(b"application/json"));

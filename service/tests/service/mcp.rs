@@ -176,6 +176,45 @@ async fn each_version_is_agreed_to() {
     );
 }
 
+/// What the conformance suite needs besides the real tools is there when it is asked for, and leaves no trace else.
+#[tokio::test]
+async fn fixtures_are_offered_to_the_conformance_suite_alone() {
+    let others = [
+        ("resources/list", json!({})),
+        ("resources/templates/list", json!({})),
+        ("resources/read", json!({ "uri": "test://static-text" })),
+        ("prompts/list", json!({})),
+        ("prompts/get", json!({ "name": "test_simple_prompt" })),
+        ("logging/setLevel", json!({ "level": "info" })),
+        (
+            "completion/complete",
+            json!({
+                "ref": { "type": "ref/prompt", "name": "test_prompt_with_arguments" },
+                "argument": { "name": "arg1", "value": "p" },
+            }),
+        ),
+        ("tools/call", json!({ "name": "test_simple_text" })),
+    ];
+    for fixtures in [false, true] {
+        let setting = ("CONFORMANCE_FIXTURES", if fixtures { "yes" } else { "no" });
+        let program = Program::start(&[("UPSTREAM", "recorded"), setting]);
+        let ask = async |method: &str, params: &Value| {
+            let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+            program.post("/mcp", &PLAIN, message.to_string()).await.1
+        };
+        let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } });
+        let agreed = ask("initialize", &params).await;
+        let offered = &agreed["result"]["capabilities"];
+        assert_eq!(*offered == json!({ "tools": {} }), !fixtures, "{offered}");
+        let real = |tool: &Value| tool["annotations"]["readOnlyHint"] == true;
+        assert_eq!(listed(&program).await.iter().all(real), !fixtures);
+        for (method, params) in &others {
+            let answer = ask(method, params).await;
+            assert_eq!(answer["error"].is_null(), fixtures, "{method}: {answer}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn standard_input_serves_every_tool() {
     let program = Program::recorded();
