@@ -16,6 +16,9 @@ const FONT: &[u8] = include_bytes!("../fonts/DejaVuSans-ascii.ttf");
 /// So many candles before the first one drawn settle the indicators.
 pub const WARM_UP: usize = 50;
 
+/// Strengths that are marked: below 30 a pair counts as oversold, above 70 as overbought.
+const LEVELS: [f64; 4] = [0.0, 30.0, 70.0, 100.0];
+
 const RISING: RGBColor = RGBColor(38, 166, 154);
 const FALLING: RGBColor = RGBColor(239, 83, 80);
 const BAND: RGBColor = RGBColor(66, 102, 196);
@@ -27,6 +30,8 @@ const INK: RGBColor = RGBColor(60, 64, 72);
 pub struct Chart<'a> {
     /// Stands above it.
     pub title: String,
+    /// What prices and volumes are counted in, when the pair's name tells.
+    pub units: Option<(String, String)>,
     /// Oldest first; the first [`WARM_UP`] are not drawn when there are more.
     pub candles: &'a [Candle],
 }
@@ -72,12 +77,20 @@ impl Chart<'_> {
         let skip = if self.candles.len() > WARM_UP { WARM_UP } else { 0 };
         let drawn = &self.candles[skip..];
         area.fill(&WHITE)?;
-        let (upper, rest) = area.split_vertically(400);
-        let (middle, lower) = rest.split_vertically(100);
+        let (upper, rest) = area.split_vertically(385);
+        let (middle, lower) = rest.split_vertically(105);
         self.draw_prices(&upper, drawn, skip)?;
-        draw_volume(&middle, drawn)?;
+        self.draw_volume(&middle, drawn)?;
         self.draw_strength(&lower, drawn, skip)?;
         area.present()
+    }
+
+    /// What an axis shows, with its unit.
+    fn label(&self, what: &str, unit: impl Fn(&(String, String)) -> &String) -> String {
+        match &self.units {
+            Some(units) => format!("{what}, {}", unit(units)),
+            None => what.to_owned(),
+        }
     }
 
     fn closes(&self) -> Vec<f64> {
@@ -124,6 +137,8 @@ impl Chart<'_> {
             .axis_style(LINES)
             .y_labels(7)
             .y_label_formatter(&|price| format!("{price:.decimals$}"))
+            .y_desc(self.label("Price", |(quote, _)| quote))
+            .axis_desc_style(("sans-serif", 13).into_font().color(&INK))
             .label_style(("sans-serif", 13).into_font().color(&INK))
             .draw()?;
         for line in [
@@ -152,6 +167,44 @@ impl Chart<'_> {
         Ok(())
     }
 
+    fn draw_volume<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+        drawn: &[Candle],
+    ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+        let most = drawn
+            .iter()
+            .map(|candle| candle.volume.float())
+            .fold(0.0, f64::max);
+        let mut chart = ChartBuilder::on(area)
+            .margin_top(8)
+            .margin_left(16)
+            .margin_right(16)
+            .y_label_area_size(90)
+            .build_cartesian_2d(-1.0..drawn.len() as f64, 0.0..most.max(f64::MIN_POSITIVE) * 1.1)?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .disable_x_axis()
+            .bold_line_style(LINES)
+            .light_line_style(WHITE)
+            .axis_style(LINES)
+            .y_labels(3)
+            .y_label_formatter(&|volume| short(*volume))
+            .y_desc(self.label("Volume", |(_, base)| base))
+            .axis_desc_style(("sans-serif", 13).into_font().color(&INK))
+            .label_style(("sans-serif", 13).into_font().color(&INK))
+            .draw()?;
+        chart.draw_series(drawn.iter().enumerate().map(|(index, candle)| {
+            let rose = candle.close.0 >= candle.open.0;
+            let color = if rose { RISING } else { FALLING };
+            let at = index as f64;
+            let corners = [(at - 0.35, 0.0), (at + 0.35, candle.volume.float())];
+            Rectangle::new(corners, color.mix(0.6).filled())
+        }))?;
+        Ok(())
+    }
+
     fn draw_strength<B: DrawingBackend>(
         &self,
         area: &DrawingArea<B, Shift>,
@@ -159,18 +212,31 @@ impl Chart<'_> {
         skip: usize,
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
         let mut chart = ChartBuilder::on(area)
-            .margin_top(12)
+            .margin_top(16)
             .margin_left(16)
             .margin_right(16)
-            .margin_bottom(8)
+            .margin_bottom(4)
             .y_label_area_size(90)
-            .x_label_area_size(28)
+            .x_label_area_size(44)
             .build_cartesian_2d(-1.0..drawn.len() as f64, 0.0..100.0)?;
+        let long = drawn
+            .windows(2)
+            .all(|pair| pair[1].open_time - pair[0].open_time >= DAY);
         let at = |x: &f64| {
             let index = x.round();
             let candle = (index >= 0.0).then(|| drawn.get(index as usize)).flatten();
-            candle.map(|candle| time(candle.open_time)).unwrap_or_default()
+            let label = candle.map(|candle| {
+                if long {
+                    date(candle.open_time)
+                } else {
+                    time(candle.open_time)
+                }
+            });
+            label.unwrap_or_default()
         };
+        let ends = drawn.first().zip(drawn.last());
+        let span =
+            ends.map(|(first, last)| format!("UTC, {} to {}", date(first.open_time), date(last.open_time)));
         chart
             .configure_mesh()
             .disable_x_mesh()
@@ -179,15 +245,20 @@ impl Chart<'_> {
             .axis_style(LINES)
             .x_labels(8)
             .x_label_formatter(&at)
-            .y_labels(3)
-            .y_label_formatter(&|value| format!("{value:.0}"))
+            .x_desc(span.unwrap_or_default())
+            .disable_y_mesh()
+            .y_labels(11)
+            .y_label_formatter(&|value: &f64| match value.round() {
+                level if LEVELS.contains(&level) => format!("{level:.0}"),
+                _ => String::new(),
+            })
             .y_desc("RSI 14")
             .axis_desc_style(("sans-serif", 13).into_font().color(&INK))
             .label_style(("sans-serif", 13).into_font().color(&INK))
             .draw()?;
-        for level in [30.0, 70.0] {
+        for level in LEVELS {
             let ends = [(-1.0, level), (drawn.len() as f64, level)];
-            chart.draw_series(LineSeries::new(ends, INK.mix(0.4)))?;
+            chart.draw_series(LineSeries::new(ends, LINES))?;
         }
         // The first strength is the 15th candle's.
         let strengths = rsi(&self.closes(), 14).into_iter().enumerate();
@@ -196,43 +267,6 @@ impl Chart<'_> {
         chart.draw_series(LineSeries::new(points, STRENGTH.stroke_width(2)))?;
         Ok(())
     }
-}
-
-fn draw_volume<B: DrawingBackend>(
-    area: &DrawingArea<B, Shift>,
-    drawn: &[Candle],
-) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-    let most = drawn
-        .iter()
-        .map(|candle| candle.volume.float())
-        .fold(0.0, f64::max);
-    let mut chart = ChartBuilder::on(area)
-        .margin_top(8)
-        .margin_left(16)
-        .margin_right(16)
-        .y_label_area_size(90)
-        .build_cartesian_2d(-1.0..drawn.len() as f64, 0.0..most.max(f64::MIN_POSITIVE) * 1.1)?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .disable_x_axis()
-        .bold_line_style(LINES)
-        .light_line_style(WHITE)
-        .axis_style(LINES)
-        .y_labels(3)
-        .y_label_formatter(&|volume| short(*volume))
-        .y_desc("Volume")
-        .axis_desc_style(("sans-serif", 13).into_font().color(&INK))
-        .label_style(("sans-serif", 13).into_font().color(&INK))
-        .draw()?;
-    chart.draw_series(drawn.iter().enumerate().map(|(index, candle)| {
-        let rose = candle.close.0 >= candle.open.0;
-        let color = if rose { RISING } else { FALLING };
-        let at = index as f64;
-        let corners = [(at - 0.35, 0.0), (at + 0.35, candle.volume.float())];
-        Rectangle::new(corners, color.mix(0.6).filled())
-    }))?;
-    Ok(())
 }
 
 /// Text cannot be measured without a font, and servers have none.
@@ -256,27 +290,41 @@ fn decimals(range: f64) -> usize {
 }
 
 fn short(number: f64) -> String {
-    for (unit, name) in [(1e9, "B"), (1e6, "M"), (1e3, "k")] {
-        if number >= unit {
-            return format!("{:.1}{name}", number / unit);
-        }
-    }
-    format!("{number:.1}")
+    let units = [(1e9, "B"), (1e6, "M"), (1e3, "k")];
+    let (unit, name) = units
+        .into_iter()
+        .find(|(unit, _)| number >= *unit)
+        .unwrap_or((1.0, ""));
+    let text = format!("{:.2}", number / unit);
+    format!("{}{name}", text.trim_end_matches('0').trim_end_matches('.'))
 }
+
+/// A day in milliseconds.
+const DAY: i64 = 86_400_000;
 
 /// Month, day, hour and minute in UTC, of milliseconds since 1970.
 fn time(milliseconds: i64) -> String {
-    let minutes = milliseconds.div_euclid(60_000);
-    let (days, minute) = (minutes.div_euclid(1440), minutes.rem_euclid(1440));
-    // Days to a civil date, by Howard Hinnant: <https://howardhinnant.github.io/date_algorithms.html>.
-    let shifted = days + 719_468;
-    let of_era = shifted.rem_euclid(146_097);
+    let minute = milliseconds.rem_euclid(DAY) / 60_000;
+    let (_, month, day) = civil(milliseconds);
+    format!("{month:02}-{day:02} {:02}:{:02}", minute / 60, minute % 60)
+}
+
+/// Year, month and day in UTC.
+fn date(milliseconds: i64) -> String {
+    let (year, month, day) = civil(milliseconds);
+    format!("{year}-{month:02}-{day:02}")
+}
+
+/// Days to a civil date, by Howard Hinnant: <https://howardhinnant.github.io/date_algorithms.html>.
+fn civil(milliseconds: i64) -> (i64, i64, i64) {
+    let shifted = milliseconds.div_euclid(DAY) + 719_468;
+    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
     let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year + year / 4 - year / 100);
     let part = (5 * of_year + 2) / 153;
     let day = of_year - (153 * part + 2) / 5 + 1;
-    let month = if part < 10 { part + 3 } else { part - 9 };
-    format!("{month:02}-{day:02} {:02}:{:02}", minute / 60, minute % 60)
+    let (month, next) = if part < 10 { (part + 3, 0) } else { (part - 9, 1) };
+    (era * 400 + year + next, month, day)
 }
 
 #[cfg(test)]
@@ -287,7 +335,13 @@ mod tests {
     fn labels_are_short_and_right() {
         assert_eq!(time(1_791_381_600_000), "10-07 14:00");
         assert_eq!(time(0), "01-01 00:00");
-        assert_eq!((short(1_234_567.0), short(12.0)), ("1.2M".into(), "12.0".into()));
+        assert_eq!(
+            (date(1_791_381_600_000), date(0)),
+            ("2026-10-07".into(), "1970-01-01".into())
+        );
+        assert_eq!(date(951_782_400_000), "2000-02-29");
+        let numbers = [1_234_567.0, 12.0, 0.05, 0.0].map(short);
+        assert_eq!(numbers, ["1.23M", "12", "0.05", "0"]);
         assert_eq!((decimals(5000.0), decimals(0.004)), (0, 5));
     }
 }

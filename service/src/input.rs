@@ -39,6 +39,13 @@ impl Pair {
         Self::checked(text)
     }
 
+    /// What is traded, and what it is paid in; none when the name does not tell.
+    pub fn currencies(&self) -> Option<(&str, &str)> {
+        let quote = QUOTES.into_iter().find(|quote| self.0.ends_with(quote))?;
+        let base = self.0.strip_suffix(quote)?;
+        (!base.is_empty()).then_some((base, quote))
+    }
+
     fn checked(text: String) -> Option<Self> {
         let valid = !text.is_empty()
             && text.chars().count() <= LONGEST
@@ -265,6 +272,14 @@ mod tests {
         );
         assert_eq!(pair("币安人生"), Some("币安人生USDT".into()));
         assert_eq!(pair("BTCUSDT_261225"), Some("BTCUSDT_261225".into()));
+        let currencies = |text: &str| {
+            let pair = Pair(text.into());
+            pair.currencies()
+                .map(|(base, quote)| format!("{base} in {quote}"))
+        };
+        assert_eq!(currencies("BTCUSDT"), Some("BTC in USDT".into()));
+        assert_eq!(currencies("ETHBTC"), Some("ETH in BTC".into()));
+        assert_eq!((currencies("BTCUSDT_261225"), currencies("USDT")), (None, None));
         assert_eq!(pair("BTC&X=1"), None);
         assert_eq!(pair(&"A".repeat(40)), None);
         assert_eq!(pair(""), None);

@@ -170,7 +170,7 @@ impl App {
         };
         let headers = answer.headers_mut();
         headers.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
-        let policy = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'";
+        let policy = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'";
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
         answer
     }

@@ -74,13 +74,20 @@ impl Tool for Definition {
         if candles.is_empty() {
             return Err(Failure::Input(format!("{} has no candles yet", input.symbol.0)));
         }
-        let recorded = if ask.is_recorded() { "  (recorded)" } else { "" };
-        let title = format!("{}  {}{recorded}", input.symbol.0, input.interval.word());
+        let recorded = if ask.is_recorded() { " (recorded)" } else { "" };
+        let title = format!(
+            "{}, {} candles with Bollinger bands 20, 2{recorded}",
+            input.symbol.0,
+            input.interval.word()
+        );
+        let units = input.symbol.currencies();
+        let units = units.map(|(base, quote)| (quote.to_owned(), base.to_owned()));
         let (format, drawing) = (input.format, candles.clone());
         // Drawing takes milliseconds, which other requests should not wait for.
         let drawn = tokio::task::spawn_blocking(move || {
             let chart = Chart {
                 title,
+                units,
                 candles: &drawing,
             };
             match format {
