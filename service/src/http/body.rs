@@ -79,17 +79,19 @@ pub fn failure(failure: &Failure) -> Answer {
 }
 
 /// The same answer, compressed where the client takes it and it is long enough.
-pub async fn compressed(request: &HeaderMap, answer: Answer) -> Answer {
-    let wanted = request
-        .get(header::ACCEPT_ENCODING)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.split(',').any(|part| part.trim().starts_with("gzip")));
+pub async fn compressed(request: &HeaderMap, mut answer: Answer) -> Answer {
     let length = answer.body().size_hint().exact().unwrap_or_default();
     let compressible = answer
         .headers()
         .get(header::CONTENT_TYPE)
         .is_none_or(|media| media != "image/png");
-    if !wanted || !compressible || length < WORTH_COMPRESSING as u64 {
+    if !compressible || length < WORTH_COMPRESSING as u64 {
+        return answer;
+    }
+    // Also where it stays as it is: a cache must not hand it to who takes another.
+    let vary = HeaderValue::from_static("accept-encoding");
+    answer.headers_mut().entry(header::VARY).or_insert(vary);
+    if !takes_gzip(request) {
         return answer;
     }
     let (mut parts, body) = answer.into_parts();
@@ -100,10 +102,30 @@ pub async fn compressed(request: &HeaderMap, answer: Answer) -> Answer {
             parts
                 .headers
                 .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            let vary = HeaderValue::from_static("accept-encoding");
-            parts.headers.entry(header::VARY).or_insert(vary);
             Response::from_parts(parts, Full::new(packed.into()))
         }
         Err(_) => Response::from_parts(parts, Full::new(body)),
     }
+}
+
+/// Whether the client names gzip, or everything, with a weight above nothing.
+fn takes_gzip(request: &HeaderMap) -> bool {
+    let values = request.get_all(header::ACCEPT_ENCODING).iter();
+    let mut everything = false;
+    for part in values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+    {
+        let (name, weight) = part.split_once(';').unwrap_or((part, ""));
+        let weight = weight
+            .split_once('=')
+            .map(|(_, weight)| weight.trim().parse::<f32>());
+        let taken = weight != Some(Ok(0.0));
+        match name.trim() {
+            "*" => everything = taken,
+            name if name.eq_ignore_ascii_case("gzip") => return taken,
+            _ => {}
+        }
+    }
+    everything
 }
