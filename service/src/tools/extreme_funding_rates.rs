@@ -1,25 +1,16 @@
 //! `get_extreme_funding_rates`: the funding rates that stand out.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::answers::FundingNow;
-use crate::input::Count;
+use super::inputs::OfExtremes;
 use crate::tool::Tool;
 use crate::upstream::{Ask, Failure};
 use crate::wire::futures;
 
 /// The tool.
 pub struct Definition;
-
-/// What it takes.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    /// How many of each.
-    #[serde(default)]
-    limit: Count<10, 50>,
-}
 
 /// What it answers.
 #[derive(Serialize, JsonSchema)]
@@ -38,10 +29,10 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "The contracts on Binance USDT futures whose funding rates stand out most, upwards and downwards, by what they come to in a year.";
     const ROUTE: &str = "/binance/funding-rate/extreme";
     const EXAMPLE: &str = "limit=5";
-    type Input = Input;
+    type Input = OfExtremes;
     type Output = Extremes;
 
-    async fn run(input: Input, ask: &Ask<'_>) -> Result<Extremes, Failure> {
+    async fn run(input: OfExtremes, ask: &Ask<'_>) -> Result<Extremes, Failure> {
         let premiums = futures::premiums(ask).await?;
         let infos = futures::funding_infos(ask).await?;
         let mut rates: Vec<FundingNow> = premiums.iter().filter_map(|premium| FundingNow::new(premium, &infos)).collect();

@@ -1,11 +1,12 @@
 //! `comprehensive_analysis_futures`: a technical analysis on Binance USDT futures.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::answers::{FUTURES, FundingNow};
+use super::inputs::OfPair;
 use super::technical::{CANDLES, Technical};
-use crate::input::{Interval, Pair};
+use crate::input::Interval;
 use crate::number::Num;
 use crate::tool::Tool;
 use crate::upstream::{Ask, Failure};
@@ -13,14 +14,6 @@ use crate::wire::futures;
 
 /// The tool.
 pub struct Definition;
-
-/// What it takes.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    /// The coin or pair: BTC means BTCUSDT.
-    symbol: Pair,
-}
 
 /// What it answers.
 #[derive(Serialize, JsonSchema)]
@@ -39,10 +32,10 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "A pair on Binance USDT futures over 200 one-hour candles: RSI, MACD, Bollinger bands, moving averages, patterns and a summary, with funding and open interest.";
     const ROUTE: &str = "/binance/analysis/futures-comprehensive";
     const EXAMPLE: &str = "symbol=BTC";
-    type Input = Input;
+    type Input = OfPair;
     type Output = Futures;
 
-    async fn run(input: Input, ask: &Ask<'_>) -> Result<Futures, Failure> {
+    async fn run(input: OfPair, ask: &Ask<'_>) -> Result<Futures, Failure> {
         let candles = futures::candles(ask, &input.symbol, Interval::Hour1, CANDLES).await?;
         let day = futures::day(ask, &input.symbol).await?;
         let premium = futures::premium(ask, &input.symbol).await?;

@@ -1,10 +1,10 @@
 //! `get_mark_price`: the price that positions are valued at.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::answers::percent;
-use crate::input::Pair;
+use super::inputs::OfPair;
 use crate::number::Num;
 use crate::tool::Tool;
 use crate::upstream::{Ask, Failure};
@@ -12,14 +12,6 @@ use crate::wire::futures;
 
 /// The tool.
 pub struct Definition;
-
-/// What it takes.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    /// The coin or pair: BTC means BTCUSDT.
-    symbol: Pair,
-}
 
 /// What it answers.
 #[derive(Serialize, JsonSchema)]
@@ -42,10 +34,10 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "The price that positions in a contract on Binance USDT futures are valued at, with the index price and the distance between them.";
     const ROUTE: &str = "/binance/futures/mark-price";
     const EXAMPLE: &str = "symbol=BTC";
-    type Input = Input;
+    type Input = OfPair;
     type Output = Mark;
 
-    async fn run(input: Input, ask: &Ask<'_>) -> Result<Mark, Failure> {
+    async fn run(input: OfPair, ask: &Ask<'_>) -> Result<Mark, Failure> {
         let premium = futures::premium(ask, &input.symbol).await?;
         let distance = match (premium.mark_price, premium.index_price) {
             (Some(mark), Some(index)) if index.float() > 0.0 => percent(mark.float() / index.float() - 1.0),

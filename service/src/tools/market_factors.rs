@@ -1,12 +1,13 @@
 //! `analyze_market_factors`: what pushes a pair.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::answers::FUTURES;
+use super::inputs::OfPair;
 use super::technical::{CANDLES, Technical};
 use crate::analysis::patterns::Signal;
-use crate::input::{Interval, Pair, Period};
+use crate::input::{Interval, Period};
 use crate::number::Num;
 use crate::tool::Tool;
 use crate::upstream::{Ask, Failure};
@@ -14,14 +15,6 @@ use crate::wire::futures::{self, LongShort, OpenInterestAt};
 
 /// The tool.
 pub struct Definition;
-
-/// What it takes.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    /// The coin or pair: BTC means BTCUSDT.
-    symbol: Pair,
-}
 
 /// What it answers.
 #[derive(Serialize, JsonSchema)]
@@ -79,10 +72,10 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "What pushes a pair up or down now: the day's move, strength and trend of its candles, funding, open interest and how traders are positioned, each with its direction, and their balance.";
     const ROUTE: &str = "/binance/analysis/market-factors";
     const EXAMPLE: &str = "symbol=BTC";
-    type Input = Input;
+    type Input = OfPair;
     type Output = Factors;
 
-    async fn run(input: Input, ask: &Ask<'_>) -> Result<Factors, Failure> {
+    async fn run(input: OfPair, ask: &Ask<'_>) -> Result<Factors, Failure> {
         let pair = &input.symbol;
         let candles = futures::candles(ask, pair, Interval::Hour1, CANDLES).await?;
         let day = futures::day(ask, pair).await?;

@@ -1,6 +1,7 @@
 //! Every tool: one file and one line each, in the order in which they are listed.
 
 mod answers;
+mod inputs;
 mod patterns;
 mod technical;
 

@@ -1,9 +1,9 @@
 //! `get_open_interest`: open contracts now.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::input::Pair;
+use super::inputs::OfPair;
 use crate::number::Num;
 use crate::tool::Tool;
 use crate::upstream::{Ask, Failure};
@@ -11,14 +11,6 @@ use crate::wire::futures;
 
 /// The tool.
 pub struct Definition;
-
-/// What it takes.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    /// The coin or pair: BTC means BTCUSDT.
-    symbol: Pair,
-}
 
 /// What it answers.
 #[derive(Serialize, JsonSchema)]
@@ -39,10 +31,10 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "How many contracts are open now on Binance USDT futures, in the base currency and in USDT.";
     const ROUTE: &str = "/binance/futures/open-interest";
     const EXAMPLE: &str = "symbol=BTC";
-    type Input = Input;
+    type Input = OfPair;
     type Output = Open;
 
-    async fn run(input: Input, ask: &Ask<'_>) -> Result<Open, Failure> {
+    async fn run(input: OfPair, ask: &Ask<'_>) -> Result<Open, Failure> {
         let open = futures::open_interest(ask, &input.symbol).await?;
         let premium = futures::premium(ask, &input.symbol).await?;
         Ok(Open {

@@ -1,10 +1,11 @@
 //! `get_open_interest_hist`: how open interest went.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::answers::percent;
-use crate::input::{Count, Pair, Period};
+use super::inputs::OfPeriods;
+use crate::input::Period;
 use crate::number::Num;
 use crate::tool::Tool;
 use crate::upstream::{Ask, Failure};
@@ -12,20 +13,6 @@ use crate::wire::futures::{self, OpenInterestAt};
 
 /// The tool.
 pub struct Definition;
-
-/// What it takes.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    /// The coin or pair: BTC means BTCUSDT.
-    symbol: Pair,
-    /// How long each period is.
-    #[serde(default)]
-    period: Period,
-    /// How many periods.
-    #[serde(default)]
-    limit: Count<30, 200>,
-}
 
 /// What it answers.
 #[derive(Serialize, JsonSchema)]
@@ -57,10 +44,10 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "How open interest in a contract on Binance USDT futures went over the last periods, newest first; at most 30 days back.";
     const ROUTE: &str = "/binance/futures/open-interest/history";
     const EXAMPLE: &str = "symbol=BTC&period=1h&limit=5";
-    type Input = Input;
+    type Input = OfPeriods;
     type Output = History;
 
-    async fn run(input: Input, ask: &Ask<'_>) -> Result<History, Failure> {
+    async fn run(input: OfPeriods, ask: &Ask<'_>) -> Result<History, Failure> {
         let path = "/futures/data/openInterestHist";
         let rows = futures::statistic::<OpenInterestAt>(ask, path, &input.symbol, input.period, input.limit.0).await?;
         let change = match (rows.first(), rows.last()) {

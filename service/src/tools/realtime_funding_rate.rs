@@ -1,10 +1,7 @@
 //! `get_realtime_funding_rate`: the funding rate that stands.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
 use super::answers::FundingNow;
-use crate::input::Pair;
+use super::inputs::OfPair;
 use crate::tool::Tool;
 use crate::upstream::{Ask, Failure};
 use crate::wire::futures;
@@ -12,26 +9,16 @@ use crate::wire::futures;
 /// The tool.
 pub struct Definition;
 
-/// What it takes.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    /// The coin or pair: BTC means BTCUSDT.
-    symbol: Pair,
-}
-
-
-
 impl Tool for Definition {
     const NAME: &str = "get_realtime_funding_rate";
     const TITLE: &str = "Funding now";
     const DESCRIPTION: &str = "The funding rate that stands for a contract on Binance USDT futures, when it is due, and what it comes to in a year.";
     const ROUTE: &str = "/binance/funding-rate/realtime";
     const EXAMPLE: &str = "symbol=BTC";
-    type Input = Input;
+    type Input = OfPair;
     type Output = FundingNow;
 
-    async fn run(input: Input, ask: &Ask<'_>) -> Result<FundingNow, Failure> {
+    async fn run(input: OfPair, ask: &Ask<'_>) -> Result<FundingNow, Failure> {
         let premium = futures::premium(ask, &input.symbol).await?;
         let infos = futures::funding_infos(ask).await?;
         FundingNow::new(&premium, &infos)

@@ -1,10 +1,10 @@
 //! `analyze_spot_vs_futures`: spot against futures.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::answers::{FundingNow, percent};
-use crate::input::Pair;
+use super::inputs::OfPair;
 use crate::number::Num;
 use crate::tool::Tool;
 use crate::upstream::{Ask, Failure};
@@ -12,14 +12,6 @@ use crate::wire::{futures, spot};
 
 /// The tool.
 pub struct Definition;
-
-/// What it takes.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    /// The coin or pair: BTC means BTCUSDT.
-    symbol: Pair,
-}
 
 /// What it answers.
 #[derive(Serialize, JsonSchema)]
@@ -46,10 +38,10 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "The price of a pair on Binance spot against its contract on futures: how far apart they are, the funding rate, and how that is read.";
     const ROUTE: &str = "/binance/analysis/spot-vs-futures";
     const EXAMPLE: &str = "symbol=BTC";
-    type Input = Input;
+    type Input = OfPair;
     type Output = Comparison;
 
-    async fn run(input: Input, ask: &Ask<'_>) -> Result<Comparison, Failure> {
+    async fn run(input: OfPair, ask: &Ask<'_>) -> Result<Comparison, Failure> {
         let spot = spot::price(ask, &input.symbol).await?;
         let contract = futures::price(ask, &input.symbol).await?;
         let premium = futures::premium(ask, &input.symbol).await?;

@@ -1,9 +1,10 @@
 //! `get_taker_buy_sell_ratio`: what takers bought and sold.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::input::{Count, Pair, Period};
+use super::inputs::OfPeriods;
+use crate::input::Period;
 use crate::number::Num;
 use crate::tool::Tool;
 use crate::upstream::{Ask, Failure};
@@ -11,20 +12,6 @@ use crate::wire::futures::{self, Taker};
 
 /// The tool.
 pub struct Definition;
-
-/// What it takes.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    /// The coin or pair: BTC means BTCUSDT.
-    symbol: Pair,
-    /// How long each period is.
-    #[serde(default)]
-    period: Period,
-    /// How many periods.
-    #[serde(default)]
-    limit: Count<30, 200>,
-}
 
 /// What it answers.
 #[derive(Serialize, JsonSchema)]
@@ -56,10 +43,10 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "What takers bought against what they sold of a contract on Binance USDT futures over the last periods, newest first.";
     const ROUTE: &str = "/binance/futures/taker-ratio";
     const EXAMPLE: &str = "symbol=BTC&period=1h&limit=5";
-    type Input = Input;
+    type Input = OfPeriods;
     type Output = Takers;
 
-    async fn run(input: Input, ask: &Ask<'_>) -> Result<Takers, Failure> {
+    async fn run(input: OfPeriods, ask: &Ask<'_>) -> Result<Takers, Failure> {
         let path = "/futures/data/takerlongshortRatio";
         let rows = futures::statistic::<Taker>(ask, path, &input.symbol, input.period, input.limit.0).await?;
         let history = rows.iter().rev().map(|row| Row {

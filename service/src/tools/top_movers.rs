@@ -2,25 +2,16 @@
 
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::answers::{SPOT, Ticker};
-use crate::input::Count;
+use super::inputs::OfExtremes;
 use crate::tool::Tool;
 use crate::upstream::{Ask, Failure};
 use crate::wire::spot;
 
 /// The tool.
 pub struct Definition;
-
-/// What it takes.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    /// How many of each.
-    #[serde(default)]
-    limit: Count<10, 50>,
-}
 
 /// Pairs traded for less, in USDT a day, move without meaning.
 const LEAST_VOLUME: i64 = 1_000_000;
@@ -42,10 +33,10 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "The USDT pairs on Binance spot that rose and fell most in 24 hours, among those traded for at least 1 million USDT.";
     const ROUTE: &str = "/binance/top-movers";
     const EXAMPLE: &str = "limit=5";
-    type Input = Input;
+    type Input = OfExtremes;
     type Output = Movers;
 
-    async fn run(input: Input, ask: &Ask<'_>) -> Result<Movers, Failure> {
+    async fn run(input: OfExtremes, ask: &Ask<'_>) -> Result<Movers, Failure> {
         let days = spot::days(ask).await?;
         let mut movers: Vec<&spot::Day> = days
             .iter()
