@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 /// Currencies that pairs are quoted in.
 const QUOTES: [&str; 10] = [
@@ -91,10 +92,11 @@ impl<const USUAL: u32, const MOST: u32> Default for Count<USUAL, MOST> {
 
 impl<'de, const USUAL: u32, const MOST: u32> Deserialize<'de> for Count<USUAL, MOST> {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        let number = i64::deserialize(source)?;
-        match u32::try_from(number) {
-            Ok(count) if (1..=MOST).contains(&count) => Ok(Self(count)),
-            _ => Err(D::Error::custom(format_args!("{number} is not from 1 to {MOST}"))),
+        let given = Value::deserialize(source)?;
+        let count = given.as_u64().and_then(|count| u32::try_from(count).ok());
+        match count {
+            Some(count) if (1..=MOST).contains(&count) => Ok(Self(count)),
+            _ => Err(D::Error::custom(format_args!("{given} is not from 1 to {MOST}"))),
         }
     }
 }

@@ -4,8 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -180,7 +181,9 @@ fn from_object<T: DeserializeOwned>(arguments: Value) -> Result<T, String> {
 }
 
 fn schema<T: JsonSchema>() -> Object {
-    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let settings = SchemaSettings::draft2020_12()
+        .with(|settings| settings.inline_subschemas = true)
+        .with_transform(RecursiveTransform(without_own_formats));
     let schema = settings.into_generator().into_root_schema_for::<T>();
     let mut schema = match schema.to_value() {
         Value::Object(schema) => schema,
@@ -190,6 +193,14 @@ fn schema<T: JsonSchema>() -> Object {
     schema.remove("title");
     schema.remove("description");
     schema
+}
+
+/// `uint64` and its like are Rust's own: clients' validators complain of formats that they do not know.
+fn without_own_formats(schema: &mut Schema) {
+    let format = schema.get("format").and_then(Value::as_str);
+    if format.is_some_and(|format| format.starts_with("uint")) {
+        schema.remove("format");
+    }
 }
 
 fn mark_schema(output: &mut Object) {

@@ -121,7 +121,10 @@ impl App {
         } else if is_mcp {
             mcp::answer(&self.mcp, parts, incoming).await
         } else if parts.method != Method::GET && parts.method != Method::HEAD {
-            body::error(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here")
+            let mut answer = body::error(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here");
+            let methods = HeaderValue::from_static("GET, HEAD, OPTIONS");
+            answer.headers_mut().insert(header::ALLOW, methods);
+            answer
         } else {
             self.get(parts, path).await
         };
@@ -131,6 +134,13 @@ impl App {
             answer
                 .headers_mut()
                 .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+            if origin.is_some() {
+                let readable =
+                    HeaderValue::from_static("retry-after, x-request-id, x-stale-seconds, x-upstream");
+                answer
+                    .headers_mut()
+                    .insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, readable);
+            }
         }
         (route, answer)
     }
@@ -283,7 +293,7 @@ fn preflight() -> Answer {
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static(
-            "accept, authorization, content-type, mcp-method, mcp-name, mcp-protocol-version, mcp-session-id, x-api-key",
+            "accept, authorization, content-type, mcp-method, mcp-name, mcp-protocol-version, mcp-session-id, x-api-key, x-request-id",
         ),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));

@@ -88,6 +88,10 @@ async fn every_tool_answers_the_newest_version_as_its_schema_says() {
             tool["title"].is_string() && tool["description"].is_string(),
             "{name}"
         );
+        assert!(
+            !tool.to_string().contains(r#""format":"uint"#),
+            "{name} has a format that clients do not know"
+        );
         for (property, schema) in tool["inputSchema"]["properties"].as_object().expect("input") {
             assert!(
                 schema["description"].is_string(),

@@ -81,6 +81,41 @@ async fn answers_carry_their_headers() {
     }
 }
 
+/// A page of another site may ask, send its key, and read why and when to ask again.
+#[tokio::test]
+async fn other_sites_pages_can_use_the_routes() {
+    let program = Program::recorded();
+    let ask = |method: reqwest::Method, path: &str, origin: &str| {
+        let request = program.client.request(method, format!("{}{path}", program.base));
+        request.header("origin", origin).send()
+    };
+    let site = "https://any.example";
+    let preflight = ask(reqwest::Method::OPTIONS, PRICE, site)
+        .await
+        .expect("an answer");
+    assert_eq!(preflight.status(), 204);
+    assert_eq!(preflight.headers()["access-control-allow-origin"], "*");
+    let allowed = &preflight.headers()["access-control-allow-headers"];
+    assert!(allowed.to_str().expect("text").contains("x-api-key"));
+    let answer = ask(reqwest::Method::GET, PRICE, site).await.expect("an answer");
+    let readable = &answer.headers()["access-control-expose-headers"];
+    assert!(readable.to_str().expect("text").contains("retry-after"));
+    let refused = ask(reqwest::Method::OPTIONS, "/mcp", site)
+        .await
+        .expect("an answer");
+    assert!(!refused.headers().contains_key("access-control-allow-origin"));
+    let wrong = ask(reqwest::Method::DELETE, PRICE, site)
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (wrong.status().as_u16(), &wrong.headers()["allow"]),
+        (
+            405,
+            &reqwest::header::HeaderValue::from_static("GET, HEAD, OPTIONS")
+        )
+    );
+}
+
 #[tokio::test]
 async fn a_bad_value_names_itself_and_ends_with_2() {
     let output = command().env("PORT", "http").output().expect("it runs");

@@ -74,6 +74,11 @@ async fn errors_have_a_status_and_a_cause() {
         ("/binance/spot/price?sybmol=BTC", 400, "unknown field `sybmol`"),
         ("/binance/spot/price?symbol=BTTC", 404, "did you mean BTCUSDT?"),
         ("/binance/klines?symbol=BTC&limit=900", 400, "not from 1 to 500"),
+        (
+            "/binance/klines?symbol=BTC&limit=x",
+            400,
+            "\"x\" is not from 1 to 500",
+        ),
         ("/binance/klines?symbol=BTC&interval=2x", 400, "`interval`"),
         ("/binance/tickers?symbols=BTC,NOPE", 404, "NOPEUSDT"),
         ("/coingecko/coin?coin_id=bitcoi", 404, "did you mean bitcoin?"),
