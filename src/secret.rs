@@ -32,6 +32,11 @@ impl Secrets {
         self.values.sort_by_key(|value| std::cmp::Reverse(value.len()));
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// Whether `bytes` hold a secret value.
     pub fn taint(&self, bytes: &[u8]) -> bool {
         self.values.iter().any(|value| {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::change::Change;
@@ -129,11 +130,12 @@ impl Session {
         run::run(&mut self.connection, &self.access, changes, secrets, observe).await
     }
 
-    /// Asks every check until it is right or its time is up. The order is that of `checks`.
+    /// Asks every check until it is right or its time is up. The order is that of the checks.
     ///
     /// # Errors
     /// When the host itself does not answer.
-    pub async fn check(&self, checks: &[Check]) -> Result<Vec<Outcome>, SshError> {
+    pub async fn check(&self, desired: &Desired) -> Result<Vec<Outcome>, SshError> {
+        let checks = &desired.checks;
         let start = Instant::now();
         let mut outcomes: Vec<Option<Outcome>> = vec![None; checks.len()];
         let mut pause = Duration::from_millis(100);
@@ -153,29 +155,36 @@ impl Session {
                 sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(2));
             }
-            self.ask(checks, &again, &mut outcomes).await?;
+            let (on_it, from_here): (Vec<usize>, Vec<usize>) =
+                again.iter().partition(|index| checks[**index].from == From::Host);
+            let (there, here) = tokio::join!(
+                self.ask_on_host(desired, &on_it),
+                self.ask_from_here(checks, &from_here)
+            );
+            for (index, outcome) in on_it.into_iter().zip(there?).chain(here) {
+                outcomes[index] = Some(outcome);
+            }
         }
     }
 
-    async fn ask(
-        &self,
-        checks: &[Check],
-        which: &[usize],
-        outcomes: &mut [Option<Outcome>],
-    ) -> Result<(), SshError> {
-        let (on_it, from_here): (Vec<usize>, Vec<usize>) =
-            which.iter().partition(|index| checks[**index].from == From::Host);
-        if !on_it.is_empty() {
-            let asked: Vec<&Check> = on_it.iter().map(|index| &checks[*index]).collect();
-            let output = self.probe(&on_host::script(&asked), false).await?;
-            for (index, outcome) in on_it.iter().zip(on_host::judge(&asked, &output.stdout)) {
-                outcomes[*index] = Some(outcome);
-            }
+    async fn ask_on_host(&self, desired: &Desired, which: &[usize]) -> Result<Vec<Outcome>, SshError> {
+        if which.is_empty() {
+            return Ok(Vec::new());
         }
-        for index in from_here {
-            outcomes[index] = Some(here::ask(&checks[index], self.address()).await);
+        let asked: Vec<&Check> = which.iter().map(|index| &desired.checks[*index]).collect();
+        // Quoted within quotes a secret could not be found in the script.
+        let open = desired.secrets.is_empty();
+        let output = self.probe(&on_host::script(&asked), open).await?;
+        Ok(on_host::judge(&asked, &output.stdout))
+    }
+
+    async fn ask_from_here(&self, checks: &[Check], which: &[usize]) -> Vec<(usize, Outcome)> {
+        let mut asking = JoinSet::new();
+        for index in which.iter().copied() {
+            let (check, host) = (checks[index].clone(), self.address());
+            asking.spawn(async move { (index, here::ask(&check, host).await) });
         }
-        Ok(())
+        asking.join_all().await
     }
 
     /// The host's address as it was reached.

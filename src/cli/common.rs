@@ -244,7 +244,7 @@ pub(super) async fn run_checks(session: &Session, desired: &Desired) -> Result<(
         return Ok(());
     }
     let start = Instant::now();
-    let outcomes = session.check(&desired.checks).await.map_err(boxed)?;
+    let outcomes = session.check(desired).await.map_err(boxed)?;
     let mut failed = 0;
     for outcome in &outcomes {
         match &outcome.wrong {
