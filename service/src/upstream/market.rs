@@ -32,7 +32,7 @@ pub enum Setup {
 pub struct Market {
     exchanges: Option<[Exchange; 3]>,
     client: reqwest::Client,
-    cache: Cache<String, Arc<Slot>>,
+    cache: Cache<Call, Arc<Slot>>,
     lifetimes: Lifetimes,
     metrics: Arc<Metrics>,
 }
@@ -107,15 +107,16 @@ impl Market {
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {
-        let key = format!("{} {}", call.source.name(), call.target());
         let now = Instant::now();
-        let entry = self
-            .cache
-            .entry_by_ref(&key)
-            .or_insert_with_if(self.refreshed::<T>(&key, call), |slot| slot.due <= now)
-            .await;
-        let fresh = entry.is_fresh();
-        let slot = entry.into_value();
+        let (fresh, slot) = match self.cache.get(call).await.filter(|slot| now < slot.due) {
+            Some(slot) => (false, slot),
+            None => {
+                let refreshed = self.refreshed::<T>(call);
+                let entry = self.cache.entry_by_ref(call);
+                let entry = entry.or_insert_with_if(refreshed, |slot| slot.due <= now).await;
+                (entry.is_fresh(), entry.into_value())
+            }
+        };
         let Some(good) = &slot.good else {
             self.metrics.cache("failed");
             return Err(slot.failure.clone().unwrap_or_else(|| no_value(call)));
@@ -130,7 +131,7 @@ impl Market {
         Ok((value.downcast().map_err(|_| no_value(call))?, stale))
     }
 
-    async fn refreshed<T>(&self, key: &str, call: &Call) -> Arc<Slot>
+    async fn refreshed<T>(&self, call: &Call) -> Arc<Slot>
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {
@@ -148,7 +149,7 @@ impl Market {
             }
             Err(failure) => failure,
         };
-        let previous = self.cache.get(key).await;
+        let previous = self.cache.get(call).await;
         let good = previous
             .and_then(|slot| slot.good.clone())
             .filter(|good| failure.may_be_bridged() && good.since.elapsed() < self.lifetimes.stale);

@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 /// Who is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
     /// Binance spot.
     Spot,
@@ -41,7 +41,7 @@ impl Source {
 }
 
 /// How fast an answer grows old.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Prices, tickers and candles.
     Price,
@@ -76,7 +76,7 @@ impl Lifetimes {
 }
 
 /// One question.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Call {
     /// Who is asked.
     pub source: Source,
