@@ -74,9 +74,8 @@ impl Metrics {
     }
 
     /// One request was answered.
-    pub fn request(&self, method: &str, route: &str, status: u16, seconds: f64) {
-        let status = status.to_string();
-        self.requests.with_label_values(&[method, route, &status]).inc();
+    pub fn request(&self, method: &str, route: &str, status: &str, seconds: f64) {
+        self.requests.with_label_values(&[method, route, status]).inc();
         self.duration.with_label_values(&[route]).observe(seconds);
     }
 
