@@ -6,6 +6,14 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// Powers of ten that a binary number holds exactly.
+const TENS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
+];
+/// Whole numbers up to this are held exactly too.
+const EXACT: u128 = 1 << f64::MANTISSA_DIGITS;
+
 /// A decimal: read from a string or a number, written as a number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd)]
 pub struct Num(pub Decimal);
@@ -13,8 +21,13 @@ pub struct Num(pub Decimal);
 impl Num {
     /// The nearest binary number, for arithmetic where rounding does not matter.
     pub fn float(self) -> f64 {
-        // By way of the text: the conversion of rust_decimal is not correctly rounded.
-        self.0.to_string().parse().unwrap_or_default()
+        let (digits, scale) = (self.0.mantissa(), self.0.scale() as usize);
+        match TENS.get(scale) {
+            // Both are exact in binary, so that the one division rounds correctly.
+            Some(ten) if digits != 0 && digits.unsigned_abs() <= EXACT => digits as f64 / ten,
+            // By way of the text: the conversion of rust_decimal is not correctly rounded.
+            _ => self.0.to_string().parse().unwrap_or_default(),
+        }
     }
 
     /// The number that a calculation gave; none when it is not finite.
@@ -87,17 +100,19 @@ pub fn dollars(price: Num) -> String {
     let rounded = price
         .0
         .round_dp_with_strategy(4, RoundingStrategy::MidpointNearestEven);
-    let text = format!("{:.4}", rounded.abs());
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0"));
-    let mut grouped = String::new();
+    let (digits, one) = (rounded.mantissa().unsigned_abs(), 10_u128.pow(rounded.scale()));
+    let whole = (digits / one).to_string();
+    let fraction = digits % one * (10_000 / one);
+    let mut text = String::with_capacity(whole.len() * 2 + 7);
+    text.push_str(if rounded.is_sign_negative() { "-$" } else { "$" });
     for (index, digit) in whole.chars().enumerate() {
         if index > 0 && (whole.len() - index).is_multiple_of(3) {
-            grouped.push(',');
+            text.push(',');
         }
-        grouped.push(digit);
+        text.push(digit);
     }
-    let sign = if rounded.is_sign_negative() { "-" } else { "" };
-    format!("{sign}${grouped}.{fraction}")
+    text.push_str(&format!(".{fraction:04}"));
+    text
 }
 
 #[cfg(test)]
