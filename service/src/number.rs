@@ -100,10 +100,13 @@ pub fn dollars(price: Num) -> String {
     let rounded = price
         .0
         .round_dp_with_strategy(4, RoundingStrategy::MidpointNearestEven);
-    let (digits, one) = (rounded.mantissa().unsigned_abs(), 10_u128.pow(rounded.scale()));
-    let whole = (digits / one).to_string();
-    let fraction = digits % one * (10_000 / one);
-    let mut text = String::with_capacity(whole.len() * 2 + 7);
+    let units = rounded.mantissa().unsigned_abs() * 10_u128.pow(4 - rounded.scale());
+    let mut digits = units.to_string();
+    if digits.len() < 5 {
+        digits = format!("{units:05}");
+    }
+    let (whole, fraction) = digits.split_at(digits.len() - 4);
+    let mut text = String::with_capacity(digits.len() * 2);
     text.push_str(if rounded.is_sign_negative() { "-$" } else { "$" });
     for (index, digit) in whole.chars().enumerate() {
         if index > 0 && (whole.len() - index).is_multiple_of(3) {
@@ -111,7 +114,8 @@ pub fn dollars(price: Num) -> String {
         }
         text.push(digit);
     }
-    text.push_str(&format!(".{fraction:04}"));
+    text.push('.');
+    text.push_str(fraction);
     text
 }
 
@@ -135,11 +139,32 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_the_nearest_binary_one() {
+        let mut digits = 1_u64;
+        for round in 0..20_000_u32 {
+            digits = digits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let text = Decimal::new((digits >> (round % 60)) as i64, round % 29).to_string();
+            let expected: f64 = text.parse().expect("a number");
+            assert_eq!(
+                num(&format!("{text:?}")).float().to_bits(),
+                expected.to_bits(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn a_price_is_written_as_the_document_writes_it() {
         assert_eq!(dollars(num(r#""92731.52000000""#)), "$92,731.5200");
         assert_eq!(dollars(num(r#""1234567.5""#)), "$1,234,567.5000");
         assert_eq!(dollars(num(r#""999""#)), "$999.0000");
         assert_eq!(dollars(num(r#""0.00001234""#)), "$0.0000");
         assert_eq!(dollars(num(r#""-5.5""#)), "-$5.5000");
+        assert_eq!(dollars(num(r#""0""#)), "$0.0000");
+        let most = format!("\"{}\"", Decimal::MAX);
+        assert_eq!(
+            dollars(num(&most)),
+            "$79,228,162,514,264,337,593,543,950,335.0000"
+        );
     }
 }

@@ -39,7 +39,7 @@ pub struct App {
     log_requests: bool,
     draining: AtomicBool,
     /// Request identifiers: a part of this process's own, and a count.
-    process: u32,
+    process: String,
     count: AtomicU64,
 }
 
@@ -60,7 +60,7 @@ impl App {
             openapi: docs::openapi(&tools).to_string().into(),
             log_requests: config.log_requests,
             draining: AtomicBool::new(false),
-            process: rand::random(),
+            process: format!("{:08x}-", rand::random::<u32>()),
             count: AtomicU64::new(0),
             tools,
             market,
@@ -229,8 +229,8 @@ impl App {
                 "this Origin is not allowed; ALLOWED_ORIGINS lists who is",
             ));
         }
-        let host = parts.headers.get(header::HOST).map(HeaderValue::to_str);
-        if is_mcp && !self.access.allows_host(host.and_then(Result::ok)) {
+        let host = || parts.headers.get(header::HOST)?.to_str().ok();
+        if is_mcp && !self.access.allows_host(host()) {
             return Some(say(
                 StatusCode::FORBIDDEN,
                 "this Host is not served; ALLOWED_HOSTS lists who is",
@@ -264,11 +264,8 @@ impl App {
         if let Some(id) = headers.get(REQUEST_ID).filter(usable) {
             return id.clone();
         }
-        let id = format!(
-            "{:08x}-{:x}",
-            self.process,
-            self.count.fetch_add(1, Ordering::Relaxed)
-        );
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let id = [self.process.as_str(), &number.to_string()].concat();
         // Digits and a dash are a header's value.
         HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
     }

@@ -110,12 +110,8 @@ impl Market {
         let now = Instant::now();
         let (fresh, slot) = match self.cache.get(call).await.filter(|slot| now < slot.due) {
             Some(slot) => (false, slot),
-            None => {
-                let refreshed = self.refreshed::<T>(call);
-                let entry = self.cache.entry_by_ref(call);
-                let entry = entry.or_insert_with_if(refreshed, |slot| slot.due <= now).await;
-                (entry.is_fresh(), entry.into_value())
-            }
+            // Apart, for the state of a question to a source not to be part of every answer's.
+            None => Box::pin(self.renewed::<T>(call, now)).await,
         };
         let Some(good) = &slot.good else {
             self.metrics.cache("failed");
@@ -129,6 +125,17 @@ impl Market {
         });
         let value = Arc::clone(&good.value);
         Ok((value.downcast().map_err(|_| no_value(call))?, stale))
+    }
+
+    /// Asks the source unless someone else does: whether it was us, and what is known now.
+    async fn renewed<T>(&self, call: &Call, now: Instant) -> (bool, Arc<Slot>)
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        let entry = self.cache.entry_by_ref(call);
+        let refreshed = self.refreshed::<T>(call);
+        let entry = entry.or_insert_with_if(refreshed, |slot| slot.due <= now).await;
+        (entry.is_fresh(), entry.into_value())
     }
 
     async fn refreshed<T>(&self, call: &Call) -> Arc<Slot>
