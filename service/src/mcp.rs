@@ -123,7 +123,7 @@ impl ServerHandler for Handler {
             );
             return Err(ErrorData::invalid_params(message, None));
         };
-        let arguments = request.arguments.unwrap_or_default();
+        let arguments = request.arguments.unwrap_or_default().into_iter().collect();
         let reply = tool.call(arguments, &self.0.market).await;
         let result = match reply.and_then(|reply| Ok((reply.object()?, reply.picture))) {
             Ok((object, picture)) => {

@@ -8,12 +8,18 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::de::value::MapDeserializer;
 use serde_json::{Map, Value, json};
 
 use crate::upstream::{Ask, Failure, Market};
 
 /// A JSON object.
 pub type Object = Map<String, Value>;
+/// What a tool is called with: names, each once, and values.
+pub type Arguments = Vec<(String, Value)>;
+
+/// No tool takes more arguments.
+pub const MOST: usize = 32;
 
 /// One tool. It only reads.
 pub trait Tool: 'static {
@@ -144,7 +150,7 @@ pub struct Described {
     pub output: Arc<Object>,
     pub media: &'static [&'static str],
     lenient: Vec<(String, Lenient)>,
-    run: for<'a> fn(Value, &'a Ask<'a>) -> Answering<'a>,
+    run: for<'a> fn(Arguments, &'a Ask<'a>) -> Answering<'a>,
 }
 
 /// What an argument is that may be written as text.
@@ -178,7 +184,7 @@ impl Described {
     ///
     /// # Errors
     /// When the arguments are wrong or there is no answer.
-    pub async fn call(&self, arguments: Object, market: &Market) -> Result<Reply, Failure> {
+    pub async fn call(&self, arguments: Arguments, market: &Market) -> Result<Reply, Failure> {
         let arguments = self.coerced(arguments);
         let ask = Ask::new(market);
         (self.run)(arguments, &ask).await
@@ -186,10 +192,10 @@ impl Described {
 
     /// Arguments with the types that the schema wants: a query has only strings, and models write
     /// numbers as strings and leave out what they do not need by writing null.
-    fn coerced(&self, mut arguments: Object) -> Value {
-        arguments.retain(|_, value| !value.is_null());
+    fn coerced(&self, mut arguments: Arguments) -> Arguments {
+        arguments.retain(|(_, value)| !value.is_null());
         for (name, lenient) in &self.lenient {
-            let Some(value) = arguments.get_mut(name) else {
+            let Some((_, value)) = arguments.iter_mut().find(|(given, _)| given == name) else {
                 continue;
             };
             let Value::String(text) = &*value else {
@@ -206,7 +212,7 @@ impl Described {
                 *value = meant;
             }
         }
-        Value::Object(arguments)
+        arguments
     }
 }
 
@@ -224,9 +230,9 @@ fn lenient(input: &Object) -> Vec<(String, Lenient)> {
     properties.into_iter().flatten().filter_map(lenient).collect()
 }
 
-async fn run<T: Tool>(arguments: Value, ask: &Ask<'_>) -> Result<Reply, Failure> {
+async fn run<T: Tool>(arguments: Arguments, ask: &Ask<'_>) -> Result<Reply, Failure> {
     // The names of what is wrong come with it: "limit: 900 is not from 1 to 500".
-    let input = from_object(arguments).map_err(|cause| Failure::Input(format!("{}: {cause}", T::NAME)))?;
+    let input = read(&arguments).map_err(|cause| Failure::Input(format!("{}: {cause}", T::NAME)))?;
     let mut answer = T::run(input, ask).await?;
     let picture = T::picture(&mut answer);
     Ok(Reply {
@@ -239,20 +245,27 @@ async fn run<T: Tool>(arguments: Value, ask: &Ask<'_>) -> Result<Reply, Failure>
 }
 
 /// Reads arguments; what is wrong with one is said with its name.
-fn from_object<T: DeserializeOwned>(arguments: Value) -> Result<T, String> {
-    let whole = T::deserialize(&arguments);
-    let error = match whole {
+fn read<T: DeserializeOwned>(arguments: &Arguments) -> Result<T, String> {
+    let without = |left_out: Option<&str>| {
+        let taken = arguments
+            .iter()
+            .filter(|(name, _)| Some(name.as_str()) != left_out);
+        let taken = taken.map(|(name, value)| (name.as_str(), value));
+        T::deserialize(MapDeserializer::<_, serde_json::Error>::new(taken))
+    };
+    let error = match without(None) {
         Ok(input) => return Ok(input),
         Err(error) => error.to_string(),
     };
-    let Value::Object(arguments) = arguments else {
-        return Err(error);
+    // serde does not say which member it read; the one without which the error changes is it. Among more than any tool
+    // takes it is an unknown one, which serde names.
+    let sought = if arguments.len() > MOST {
+        &[]
+    } else {
+        &arguments[..]
     };
-    // serde does not say which member it read; the one without which the error changes is it.
-    for name in arguments.keys() {
-        let mut others = arguments.clone();
-        others.remove(name);
-        let without = T::deserialize(&Value::Object(others)).err();
+    for (name, _) in sought {
+        let without = without(Some(name)).err();
         if without.is_none_or(|without| without.to_string() != error) && !error.contains(&format!("`{name}`"))
         {
             return Err(format!("`{name}`: {error}"));

@@ -84,15 +84,6 @@ impl App {
         let id = self.request_id(&parts.headers);
         let (route, answer) = self.routed(&parts, incoming, peer).await;
         let mut answer = body::compressed(&parts.headers, answer).await;
-        let headers = answer.headers_mut();
-        headers.insert(REQUEST_ID, id.clone());
-        if self.draining.load(Ordering::Relaxed) {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        headers.insert(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        );
         let took = began.elapsed();
         let (method, status) = (method_label(&parts.method), answer.status());
         self.metrics
@@ -108,6 +99,15 @@ impl App {
             };
             log::event("request", &seen);
         }
+        let headers = answer.headers_mut();
+        headers.insert(REQUEST_ID, id);
+        if self.draining.load(Ordering::Relaxed) {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
         answer
     }
 

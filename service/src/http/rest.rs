@@ -3,27 +3,23 @@
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use serde_json::Value;
-use serde_json::map::Entry;
 
 use super::{Answer, body};
-use crate::tool::{Described, Object, Picture, Reply};
+use crate::tool::{Arguments, Described, MOST, Picture, Reply};
 use crate::upstream::Market;
 
 /// Answers with what the tool answers.
 pub async fn answer(tool: &Described, query: &str, market: &Market) -> Answer {
-    let mut arguments = Object::new();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match arguments.entry(name) {
-            Entry::Vacant(place) => {
-                place.insert(Value::String(value.into_owned()));
-            }
-            Entry::Occupied(place) => {
-                return body::error(
-                    StatusCode::BAD_REQUEST,
-                    &format!("`{}` is given more than once", place.key()),
-                );
-            }
+    let mut arguments = Arguments::new();
+    // One more than any tool takes is enough to be refused.
+    for (name, value) in form_urlencoded::parse(query.as_bytes()).take(MOST + 1) {
+        if arguments.iter().any(|(given, _)| *given == name) {
+            return body::error(
+                StatusCode::BAD_REQUEST,
+                &format!("`{name}` is given more than once"),
+            );
         }
+        arguments.push((name.into_owned(), Value::String(value.into_owned())));
     }
     let answered = async {
         let mut reply = tool.call(arguments, market).await?;
