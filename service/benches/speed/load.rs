@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const CONNECTIONS: usize = 32;
-const LASTS: Duration = Duration::from_secs(1);
+/// Short, for what disturbs one server to be there for the next one too.
+const LASTS: Duration = Duration::from_millis(300);
 /// Connections of the measurement of latency; each sends a request so often.
 const PACED: u32 = 4;
 const EVERY: Duration = Duration::from_millis(4);

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use server::Server;
 
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 15;
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_spot_price","arguments":{"symbol":"BTC"}}}"#;
 
 /// One kind of request to one server, and what its rounds gave.
