@@ -84,9 +84,9 @@ impl Metrics {
         self.tools.with_label_values(&[tool, outcome]).inc();
     }
 
-    /// One answer was wanted: `hit`, `miss`, `stale` or `failed`.
-    pub fn cache(&self, outcome: &str) {
-        self.cache.with_label_values(&[outcome]).inc();
+    /// Answers were wanted: `hit`, `miss`, `stale` or `failed`.
+    pub fn cache(&self, outcome: &str, number: u64) {
+        self.cache.with_label_values(&[outcome]).inc_by(number);
     }
 
     /// One request was sent: `ok`, `refused`, `limited` or `failed`.

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::de::value::MapDeserializer;
 use serde_json::{Map, Value, json};
 
-use crate::upstream::{Ask, Failure, Market};
+use crate::upstream::{Ask, Failure, Fresh, Market};
 
 /// A JSON object.
 pub type Object = Map<String, Value>;
@@ -72,6 +72,8 @@ pub struct Reply {
     pub recorded: bool,
     /// How old the answer is, when it is older than it should be.
     pub stale_seconds: Option<u64>,
+    /// Until when the same arguments give the same answer; none when nothing is known of that.
+    pub fresh: Option<Fresh>,
 }
 
 impl Reply {
@@ -241,6 +243,7 @@ async fn run<T: Tool>(arguments: Arguments, ask: &Ask<'_>) -> Result<Reply, Fail
         picture,
         recorded: ask.is_recorded(),
         stale_seconds: ask.stale_seconds(),
+        fresh: ask.fresh(),
     })
 }
 

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::access::Access;
 use super::body::JSON;
+use super::finished::Finished;
 use super::{Answer, body, docs, mcp, rest};
 use crate::config::Config;
 use crate::log;
@@ -33,6 +34,7 @@ pub struct App {
     metrics: Arc<Metrics>,
     access: Access,
     mcp: mcp::Service,
+    finished: Finished,
     index: Bytes,
     page: Bytes,
     openapi: Bytes,
@@ -55,6 +57,7 @@ impl App {
         Self {
             access: Access::new(config),
             mcp: mcp::service(handler),
+            finished: Finished::new(),
             index: docs::index(&tools).to_string().into(),
             page: docs::page(&tools).into(),
             openapi: docs::openapi(&tools).to_string().into(),
@@ -140,10 +143,7 @@ impl App {
             body::error(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here")
         } else {
             match tool {
-                Some(tool) => {
-                    let query = parts.uri.query().unwrap_or_default();
-                    rest::answer(tool, query, &self.market).await
-                }
+                Some(tool) => rest::answer(tool, &parts.uri, &self.market, &self.finished).await,
                 None => self.get(parts, path),
             }
         };

@@ -1,34 +1,51 @@
 //! A tool as a route: the query's parameters are its arguments.
 
-use hyper::StatusCode;
 use hyper::header::HeaderValue;
+use hyper::http::uri::PathAndQuery;
+use hyper::{StatusCode, Uri};
 use serde_json::Value;
 
+use super::finished::Finished;
 use super::{Answer, body};
 use crate::tool::{Arguments, Described, MOST, Picture, Reply};
-use crate::upstream::Market;
+use crate::upstream::{Fresh, Market};
 
-/// Answers with what the tool answers.
-pub async fn answer(tool: &Described, query: &str, market: &Market) -> Answer {
+/// Answers with what the tool answers; what it has answered before is sent again while that is good.
+pub async fn answer(tool: &Described, uri: &Uri, market: &Market, finished: &Finished) -> Answer {
+    let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    if let Some((answer, lookups)) = finished.get(target).await {
+        market.found(lookups);
+        return answer;
+    }
+    match made(tool, uri.query().unwrap_or_default(), market).await {
+        Ok((answer, fresh)) => {
+            if let Some(fresh) = fresh {
+                finished.keep(target, &answer, fresh).await;
+            }
+            answer
+        }
+        Err(failure) => failure,
+    }
+}
+
+/// The tool's answer and how long it is good, or the answer that there is none.
+async fn made(tool: &Described, query: &str, market: &Market) -> Result<(Answer, Option<Fresh>), Answer> {
     let mut arguments = Arguments::new();
     // One more than any tool takes is enough to be refused.
     for (name, value) in form_urlencoded::parse(query.as_bytes()).take(MOST + 1) {
         if arguments.iter().any(|(given, _)| *given == name) {
-            return body::error(
-                StatusCode::BAD_REQUEST,
-                &format!("`{name}` is given more than once"),
-            );
+            let cause = format!("`{name}` is given more than once");
+            return Err(body::error(StatusCode::BAD_REQUEST, &cause));
         }
         arguments.push((name.into_owned(), Value::String(value.into_owned())));
     }
-    let answered = async {
-        let mut reply = tool.call(arguments, market).await?;
-        Ok(match reply.picture.take() {
-            Some(picture) => pictured(picture, &reply),
-            None => body::answer(StatusCode::OK, body::JSON, reply.text()?),
-        })
+    let failed = |failure| body::failure(&failure);
+    let mut reply = tool.call(arguments, market).await.map_err(failed)?;
+    let answer = match reply.picture.take() {
+        Some(picture) => pictured(picture, &reply),
+        None => body::answer(StatusCode::OK, body::JSON, reply.text().map_err(failed)?),
     };
-    answered.await.unwrap_or_else(|failure| body::failure(&failure))
+    Ok((answer, reply.fresh))
 }
 
 /// The picture alone; what marks an answer stands in headers.
