@@ -125,10 +125,11 @@ impl ServerHandler for Handler {
         };
         let arguments = request.arguments.unwrap_or_default().into_iter().collect();
         let reply = tool.call(arguments, &self.0.market).await;
-        let result = match reply.and_then(|reply| Ok((reply.object()?, reply.picture))) {
-            Ok((object, picture)) => {
+        let result = match reply.and_then(|reply| Ok((reply.text()?, reply.object()?, reply.picture))) {
+            Ok((text, object, picture)) => {
                 self.0.metrics.tool(tool.name, "ok");
-                let mut result = CallToolResult::structured(object);
+                let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+                result.structured_content = Some(object);
                 if let Some(picture) = picture {
                     let data = STANDARD.encode(picture.bytes);
                     result.content.push(ContentBlock::image(data, picture.media));

@@ -81,7 +81,7 @@ impl Reply {
     ///
     /// # Errors
     /// When it is no object.
-    pub fn text(&self) -> Result<Vec<u8>, Failure> {
+    pub fn text(&self) -> Result<String, Failure> {
         self.answer.text(self).map_err(|error| self.nonsense(&error))
     }
 
@@ -103,13 +103,13 @@ impl Reply {
 
 /// Some tool's output, to be written in the form that is wanted: text needs no tree of values first.
 trait Answer {
-    fn text(&self, reply: &Reply) -> serde_json::Result<Vec<u8>>;
+    fn text(&self, reply: &Reply) -> serde_json::Result<String>;
     fn object(&self, reply: &Reply) -> serde_json::Result<Value>;
 }
 
 impl<T: Serialize> Answer for T {
-    fn text(&self, reply: &Reply) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&Marked::new(self, reply))
+    fn text(&self, reply: &Reply) -> serde_json::Result<String> {
+        serde_json::to_string(&Marked::new(self, reply))
     }
 
     fn object(&self, reply: &Reply) -> serde_json::Result<Value> {
