@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 /// So many lines may wait to be written; more are dropped rather than held.
 const WAITING: usize = 4096;
@@ -35,14 +35,24 @@ pub fn start(to_stderr: bool) {
     }
 }
 
-/// Writes one line: the time, then the fields.
-pub fn event(name: &str, fields: Value) {
+#[derive(Serialize)]
+struct Line<'a, F> {
+    time_ms: u64,
+    event: &'a str,
+    #[serde(flatten)]
+    fields: &'a F,
+}
+
+/// Writes one line: the time, then the fields of an object.
+pub fn event(name: &str, fields: &impl Serialize) {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut line = json!({ "time_ms": since.as_millis() as u64, "event": name });
-    if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields) {
-        line.extend(fields);
-    }
-    if let Some(lines) = LINES.get() {
-        let _ = lines.try_send(format!("{line}\n"));
+    let line = Line {
+        time_ms: since.as_millis() as u64,
+        event: name,
+        fields,
+    };
+    if let (Some(lines), Ok(mut line)) = (LINES.get(), serde_json::to_string(&line)) {
+        line.push('\n');
+        let _ = lines.try_send(line);
     }
 }

@@ -13,7 +13,6 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
-use serde_json::Value;
 
 use crate::metrics::Metrics;
 use crate::tool::Described;
@@ -115,12 +114,14 @@ impl ServerHandler for Handler {
             );
             return Err(ErrorData::invalid_params(message, None));
         };
-        let arguments = request.arguments.unwrap_or_default();
-        let result = match tool.call(arguments, &self.0.market).await {
-            Ok(reply) => {
+        let arguments = request.arguments.unwrap_or_default().into_iter().collect();
+        let reply = tool.call(arguments, &self.0.market).await;
+        let result = match reply.and_then(|reply| Ok((reply.text()?, reply.object()?, reply.picture))) {
+            Ok((text, object, picture)) => {
                 self.0.metrics.tool(tool.name, "ok");
-                let mut result = CallToolResult::structured(Value::Object(reply.object));
-                if let Some(picture) = reply.picture {
+                let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+                result.structured_content = Some(object);
+                if let Some(picture) = picture {
                     let data = STANDARD.encode(picture.bytes);
                     result.content.push(ContentBlock::image(data, picture.media));
                 }

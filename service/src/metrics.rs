@@ -74,9 +74,8 @@ impl Metrics {
     }
 
     /// One request was answered.
-    pub fn request(&self, method: &str, route: &str, status: u16, seconds: f64) {
-        let status = status.to_string();
-        self.requests.with_label_values(&[method, route, &status]).inc();
+    pub fn request(&self, method: &str, route: &str, status: &str, seconds: f64) {
+        self.requests.with_label_values(&[method, route, status]).inc();
         self.duration.with_label_values(&[route]).observe(seconds);
     }
 
@@ -85,9 +84,9 @@ impl Metrics {
         self.tools.with_label_values(&[tool, outcome]).inc();
     }
 
-    /// One answer was wanted: `hit`, `miss`, `stale` or `failed`.
-    pub fn cache(&self, outcome: &str) {
-        self.cache.with_label_values(&[outcome]).inc();
+    /// Answers were wanted: `hit`, `miss`, `stale` or `failed`.
+    pub fn cache(&self, outcome: &str, number: u64) {
+        self.cache.with_label_values(&[outcome]).inc_by(number);
     }
 
     /// One request was sent: `ok`, `refused`, `limited` or `failed`.

@@ -6,6 +6,14 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// Powers of ten that a binary number holds exactly.
+const TENS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
+];
+/// Whole numbers up to this are held exactly too.
+const EXACT: u128 = 1 << f64::MANTISSA_DIGITS;
+
 /// A decimal: read from a string or a number, written as a number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd)]
 pub struct Num(pub Decimal);
@@ -13,8 +21,13 @@ pub struct Num(pub Decimal);
 impl Num {
     /// The nearest binary number, for arithmetic where rounding does not matter.
     pub fn float(self) -> f64 {
-        // By way of the text: the conversion of rust_decimal is not correctly rounded.
-        self.0.to_string().parse().unwrap_or_default()
+        let (digits, scale) = (self.0.mantissa(), self.0.scale() as usize);
+        match TENS.get(scale) {
+            // Both are exact in binary, so that the one division rounds correctly.
+            Some(ten) if digits != 0 && digits.unsigned_abs() <= EXACT => digits as f64 / ten,
+            // By way of the text: the conversion of rust_decimal is not correctly rounded.
+            _ => self.0.to_string().parse().unwrap_or_default(),
+        }
     }
 
     /// The number that a calculation gave; none when it is not finite.
@@ -87,17 +100,23 @@ pub fn dollars(price: Num) -> String {
     let rounded = price
         .0
         .round_dp_with_strategy(4, RoundingStrategy::MidpointNearestEven);
-    let text = format!("{:.4}", rounded.abs());
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0"));
-    let mut grouped = String::new();
+    let units = rounded.mantissa().unsigned_abs() * 10_u128.pow(4 - rounded.scale());
+    let mut digits = units.to_string();
+    if digits.len() < 5 {
+        digits = format!("{units:05}");
+    }
+    let (whole, fraction) = digits.split_at(digits.len() - 4);
+    let mut text = String::with_capacity(digits.len() * 2);
+    text.push_str(if rounded.is_sign_negative() { "-$" } else { "$" });
     for (index, digit) in whole.chars().enumerate() {
         if index > 0 && (whole.len() - index).is_multiple_of(3) {
-            grouped.push(',');
+            text.push(',');
         }
-        grouped.push(digit);
+        text.push(digit);
     }
-    let sign = if rounded.is_sign_negative() { "-" } else { "" };
-    format!("{sign}${grouped}.{fraction}")
+    text.push('.');
+    text.push_str(fraction);
+    text
 }
 
 #[cfg(test)]
@@ -120,11 +139,32 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_the_nearest_binary_one() {
+        let mut digits = 1_u64;
+        for round in 0..20_000_u32 {
+            digits = digits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let text = Decimal::new((digits >> (round % 60)) as i64, round % 29).to_string();
+            let expected: f64 = text.parse().expect("a number");
+            assert_eq!(
+                num(&format!("{text:?}")).float().to_bits(),
+                expected.to_bits(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn a_price_is_written_as_the_document_writes_it() {
         assert_eq!(dollars(num(r#""92731.52000000""#)), "$92,731.5200");
         assert_eq!(dollars(num(r#""1234567.5""#)), "$1,234,567.5000");
         assert_eq!(dollars(num(r#""999""#)), "$999.0000");
         assert_eq!(dollars(num(r#""0.00001234""#)), "$0.0000");
         assert_eq!(dollars(num(r#""-5.5""#)), "-$5.5000");
+        assert_eq!(dollars(num(r#""0""#)), "$0.0000");
+        let most = format!("\"{}\"", Decimal::MAX);
+        assert_eq!(
+            dollars(num(&most)),
+            "$79,228,162,514,264,337,593,543,950,335.0000"
+        );
     }
 }

@@ -33,8 +33,8 @@ const SEND_PATIENCE: Duration = Duration::from_secs(30);
 const LAST_QUESTIONS: Duration = Duration::from_millis(250);
 /// More connections wait in the kernel's queue.
 const CONNECTIONS: usize = 4096;
-/// A request's head: 64 headers in 32 KB.
-const HEADERS: usize = 64;
+/// A request's head; that it has a hundred headers at most is hyper's own limit, and any other would be set up anew for
+/// each request.
 const HEAD_LIMIT: usize = 32 * 1024;
 
 /// Why the service ended.
@@ -101,7 +101,7 @@ pub async fn http(config: &Config) -> Result<(), ServeError> {
     let listener = listen(address).map_err(|cause| ServeError::Listen { address, cause })?;
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signal)?;
-    log::event("listening", json!({ "address": address.to_string() }));
+    log::event("listening", &json!({ "address": address.to_string() }));
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
@@ -131,7 +131,7 @@ pub async fn http(config: &Config) -> Result<(), ServeError> {
         }
     }
     app.drain();
-    log::event("draining", json!({}));
+    log::event("draining", &json!({}));
     // What the kernel has already taken for us is served: closing the socket would reset it. The socket is
     // asked itself, since the runtime may not have heard of it yet.
     if let Ok(listener) = listener.into_std() {
@@ -148,7 +148,7 @@ pub async fn http(config: &Config) -> Result<(), ServeError> {
     let drained = tokio::time::timeout(config.drain, graceful.shutdown())
         .await
         .is_ok();
-    log::event("stopped", json!({ "drained": drained }));
+    log::event("stopped", &json!({ "drained": drained }));
     // The writer of the log is a thread of its own; what is queued is written within this.
     tokio::time::sleep(Duration::from_millis(20)).await;
     Ok(())
@@ -187,7 +187,6 @@ fn serve_connection(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
-        .max_headers(HEADERS)
         .max_buf_size(HEAD_LIMIT)
         .serve_connection(TokioIo::new(stream), service);
     let connection = graceful.watch(connection);

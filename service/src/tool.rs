@@ -9,12 +9,18 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::de::value::MapDeserializer;
 use serde_json::{Map, Value, json};
 
-use crate::upstream::{Ask, Failure, Market};
+use crate::upstream::{Ask, Failure, Fresh, Market};
 
 /// A JSON object.
 pub type Object = Map<String, Value>;
+/// What a tool is called with: names, each once, and values.
+pub type Arguments = Vec<(String, Value)>;
+
+/// No tool takes more arguments.
+pub const MOST: usize = 32;
 
 /// One tool. It only reads.
 pub trait Tool: 'static {
@@ -31,7 +37,7 @@ pub trait Tool: 'static {
     /// What it takes.
     type Input: DeserializeOwned + JsonSchema + Send;
     /// What it answers: an object.
-    type Output: Serialize + JsonSchema;
+    type Output: Serialize + JsonSchema + 'static;
 
     /// What the route answers: JSON, or kinds of pictures.
     const MEDIA: &'static [&'static str] = &["application/json"];
@@ -58,12 +64,79 @@ pub struct Picture {
 }
 
 /// What a tool answers.
-#[derive(Debug)]
 pub struct Reply {
-    /// The answer.
-    pub object: Object,
+    tool: &'static str,
+    answer: Box<dyn Answer>,
     /// The answer's picture; the route answers with it alone.
     pub picture: Option<Picture>,
+    /// Whether the answer is a recorded one.
+    pub recorded: bool,
+    /// How old the answer is, when it is older than it should be.
+    pub stale_seconds: Option<u64>,
+    /// Until when the same arguments give the same answer; none when nothing is known of that.
+    pub fresh: Option<Fresh>,
+}
+
+impl Reply {
+    /// The answer as JSON.
+    ///
+    /// # Errors
+    /// When it is no object.
+    pub fn text(&self) -> Result<String, Failure> {
+        self.answer.text(self).map_err(|error| self.nonsense(&error))
+    }
+
+    /// The answer as an object.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn object(&self) -> Result<Value, Failure> {
+        self.answer.object(self).map_err(|error| self.nonsense(&error))
+    }
+
+    fn nonsense(&self, error: &serde_json::Error) -> Failure {
+        Failure::Nonsense {
+            source_name: self.tool,
+            cause: error.to_string(),
+        }
+    }
+}
+
+/// Some tool's output, to be written in the form that is wanted: text needs no tree of values first.
+trait Answer {
+    fn text(&self, reply: &Reply) -> serde_json::Result<String>;
+    fn object(&self, reply: &Reply) -> serde_json::Result<Value>;
+}
+
+impl<T: Serialize> Answer for T {
+    fn text(&self, reply: &Reply) -> serde_json::Result<String> {
+        serde_json::to_string(&Marked::new(self, reply))
+    }
+
+    fn object(&self, reply: &Reply) -> serde_json::Result<Value> {
+        serde_json::to_value(Marked::new(self, reply))
+    }
+}
+
+/// An answer that says so when it is recorded or older than it should be.
+#[derive(Serialize)]
+struct Marked<'a, T> {
+    #[serde(flatten)]
+    answer: &'a T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale_seconds: Option<u64>,
+}
+
+impl<'a, T> Marked<'a, T> {
+    fn new(answer: &'a T, reply: &Reply) -> Self {
+        Self {
+            answer,
+            upstream: reply.recorded.then_some("recorded"),
+            stale_seconds: reply.stale_seconds,
+        }
+    }
 }
 
 type Answering<'a> = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send + 'a>>;
@@ -79,7 +152,15 @@ pub struct Described {
     pub input: Arc<Object>,
     pub output: Arc<Object>,
     pub media: &'static [&'static str],
-    run: for<'a> fn(Value, &'a Ask<'a>) -> Answering<'a>,
+    lenient: Vec<(String, Lenient)>,
+    run: for<'a> fn(Arguments, &'a Ask<'a>) -> Answering<'a>,
+}
+
+/// What an argument is that may be written as text.
+#[derive(Debug, Clone, Copy)]
+enum Lenient {
+    Integer,
+    Array,
 }
 
 impl Described {
@@ -87,13 +168,15 @@ impl Described {
     pub fn of<T: Tool>() -> Self {
         let mut output = schema::<T::Output>();
         mark_schema(&mut output);
+        let input = schema::<T::Input>();
         Self {
             name: T::NAME,
             title: T::TITLE,
             description: T::DESCRIPTION,
             route: T::ROUTE,
             example: T::EXAMPLE,
-            input: Arc::new(schema::<T::Input>()),
+            lenient: lenient(&input),
+            input: Arc::new(input),
             output: Arc::new(output),
             media: T::MEDIA,
             run: |arguments, ask| Box::pin(run::<T>(arguments, ask)),
@@ -104,74 +187,89 @@ impl Described {
     ///
     /// # Errors
     /// When the arguments are wrong or there is no answer.
-    pub async fn call(&self, arguments: Object, market: &Market) -> Result<Reply, Failure> {
+    pub async fn call(&self, arguments: Arguments, market: &Market) -> Result<Reply, Failure> {
         let arguments = self.coerced(arguments);
         let ask = Ask::new(market);
-        let mut reply = (self.run)(arguments, &ask).await?;
-        if market.is_recorded() {
-            reply.object.insert("upstream".into(), "recorded".into());
-        }
-        if let Some(seconds) = ask.stale_seconds() {
-            reply.object.insert("stale_seconds".into(), seconds.into());
-        }
-        Ok(reply)
+        (self.run)(arguments, &ask).await
     }
 
     /// Arguments with the types that the schema wants: a query has only strings, and models write
     /// numbers as strings and leave out what they do not need by writing null.
-    fn coerced(&self, arguments: Object) -> Value {
-        let property = |name: &str| self.input.get("properties")?.get(name)?.get("type")?.as_str();
-        let coerce = |(name, value): (String, Value)| {
-            let value = match (property(&name), value) {
-                (_, Value::Null) => return None,
-                (Some("integer"), Value::String(text)) => text
-                    .trim()
-                    .parse::<i64>()
-                    .map_or(Value::String(text), Value::from),
-                (Some("array"), Value::String(text)) => match serde_json::from_str(&text) {
+    fn coerced(&self, mut arguments: Arguments) -> Arguments {
+        arguments.retain(|(_, value)| !value.is_null());
+        for (name, lenient) in &self.lenient {
+            let Some((_, value)) = arguments.iter_mut().find(|(given, _)| given == name) else {
+                continue;
+            };
+            let Value::String(text) = &*value else {
+                continue;
+            };
+            let meant = match lenient {
+                Lenient::Integer => text.trim().parse::<i64>().ok().map(Value::from),
+                Lenient::Array => Some(match serde_json::from_str(text) {
                     Ok(list @ Value::Array(_)) => list,
                     _ => text.split(',').filter(|part| !part.trim().is_empty()).collect(),
-                },
-                (_, value) => value,
+                }),
             };
-            Some((name, value))
-        };
-        Value::Object(arguments.into_iter().filter_map(coerce).collect())
+            if let Some(meant) = meant {
+                *value = meant;
+            }
+        }
+        arguments
     }
 }
 
-async fn run<T: Tool>(arguments: Value, ask: &Ask<'_>) -> Result<Reply, Failure> {
+/// The arguments that this schema wants as something else than text.
+fn lenient(input: &Object) -> Vec<(String, Lenient)> {
+    let properties = input.get("properties").and_then(Value::as_object);
+    let lenient = |(name, schema): (&String, &Value)| {
+        let lenient = match schema.get("type")?.as_str()? {
+            "integer" => Lenient::Integer,
+            "array" => Lenient::Array,
+            _ => return None,
+        };
+        Some((name.clone(), lenient))
+    };
+    properties.into_iter().flatten().filter_map(lenient).collect()
+}
+
+async fn run<T: Tool>(arguments: Arguments, ask: &Ask<'_>) -> Result<Reply, Failure> {
     // The names of what is wrong come with it: "limit: 900 is not from 1 to 500".
-    let input = from_object(arguments).map_err(|cause| Failure::Input(format!("{}: {cause}", T::NAME)))?;
+    let input = read(&arguments).map_err(|cause| Failure::Input(format!("{}: {cause}", T::NAME)))?;
     let mut answer = T::run(input, ask).await?;
     let picture = T::picture(&mut answer);
-    match serde_json::to_value(answer) {
-        Ok(Value::Object(object)) => Ok(Reply { object, picture }),
-        other => Err(Failure::Nonsense {
-            source_name: T::NAME,
-            cause: match other {
-                Err(error) => error.to_string(),
-                Ok(_) => "the answer is no object".into(),
-            },
-        }),
-    }
+    Ok(Reply {
+        tool: T::NAME,
+        answer: Box::new(answer),
+        picture,
+        recorded: ask.is_recorded(),
+        stale_seconds: ask.stale_seconds(),
+        fresh: ask.fresh(),
+    })
 }
 
 /// Reads arguments; what is wrong with one is said with its name.
-fn from_object<T: DeserializeOwned>(arguments: Value) -> Result<T, String> {
-    let whole = T::deserialize(&arguments);
-    let error = match whole {
+fn read<T: DeserializeOwned>(arguments: &Arguments) -> Result<T, String> {
+    let without = |left_out: Option<&str>| {
+        let taken = arguments
+            .iter()
+            .filter(|(name, _)| Some(name.as_str()) != left_out);
+        let taken = taken.map(|(name, value)| (name.as_str(), value));
+        T::deserialize(MapDeserializer::<_, serde_json::Error>::new(taken))
+    };
+    let error = match without(None) {
         Ok(input) => return Ok(input),
         Err(error) => error.to_string(),
     };
-    let Value::Object(arguments) = arguments else {
-        return Err(error);
+    // serde does not say which member it read; the one without which the error changes is it. Among more than any tool
+    // takes it is an unknown one, which serde names.
+    let sought = if arguments.len() > MOST {
+        &[]
+    } else {
+        &arguments[..]
     };
-    // serde does not say which member it read; the one without which the error changes is it.
-    for name in arguments.keys() {
-        let mut others = arguments.clone();
-        others.remove(name);
-        let without = T::deserialize(&Value::Object(others)).err();
+    for (name, _) in sought {
+        let without = without(Some(name)).err();
         if without.is_none_or(|without| without.to_string() != error) && !error.contains(&format!("`{name}`"))
         {
             return Err(format!("`{name}`: {error}"));

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use hyper::header::{self, HeaderMap};
+use hyper::header::{self, HeaderMap, HeaderName};
 use ring::digest::{SHA256, digest};
 use subtle::ConstantTimeEq;
 
@@ -13,6 +13,9 @@ use crate::config::Config;
 
 /// So many clients are remembered before those that have been quiet are forgotten.
 const CLIENTS: usize = 10_000;
+
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The rules for who may ask.
 #[derive(Debug)]
@@ -118,13 +121,11 @@ fn forwarded(headers: &HeaderMap, peer: IpAddr) -> IpAddr {
     if !peer.is_loopback() {
         return peer;
     }
-    let last = |name: &str| {
+    let last = |name: &HeaderName| {
         let value = headers.get(name)?.to_str().ok()?;
         value.rsplit(',').next()?.trim().parse().ok()
     };
-    last("x-real-ip")
-        .or_else(|| last("x-forwarded-for"))
-        .unwrap_or(peer)
+    last(&REAL_IP).or_else(|| last(&FORWARDED_FOR)).unwrap_or(peer)
 }
 
 #[cfg(test)]

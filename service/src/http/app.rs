@@ -6,12 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use hyper::body::{Body, Bytes};
-use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::access::Access;
+use super::body::JSON;
+use super::finished::Finished;
 use super::{Answer, body, docs, mcp, rest};
 use crate::config::Config;
 use crate::log;
@@ -20,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::tool::Described;
 use crate::upstream::Market;
 
-const JSON: &str = "application/json";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// JSON-RPC's code for what the server refuses.
 const REFUSED: i64 = -32600;
 
@@ -31,13 +34,14 @@ pub struct App {
     metrics: Arc<Metrics>,
     access: Access,
     mcp: mcp::Service,
+    finished: Finished,
     index: Bytes,
     page: Bytes,
     openapi: Bytes,
     log_requests: bool,
     draining: AtomicBool,
     /// Request identifiers: a part of this process's own, and a count.
-    process: u32,
+    process: String,
     count: AtomicU64,
 }
 
@@ -48,12 +52,13 @@ impl App {
         Self {
             access: Access::new(config),
             mcp: mcp::Service::new(handler, config.fixtures),
+            finished: Finished::new(),
             index: docs::index(&tools).to_string().into(),
             page: docs::page(&tools).into(),
             openapi: docs::openapi(&tools).to_string().into(),
             log_requests: config.log_requests,
             draining: AtomicBool::new(false),
-            process: rand::random(),
+            process: format!("{:08x}-", rand::random::<u32>()),
             count: AtomicU64::new(0),
             tools,
             market,
@@ -77,26 +82,30 @@ impl App {
         let id = self.request_id(&parts.headers);
         let (route, answer) = self.routed(&parts, incoming, peer).await;
         let mut answer = body::compressed(&parts.headers, answer).await;
-        let headers = answer.headers_mut();
-        if let Ok(id) = HeaderValue::from_str(&id) {
-            headers.insert("x-request-id", id);
+        let took = began.elapsed();
+        let (method, status) = (method_label(&parts.method), answer.status());
+        self.metrics
+            .request(method, route, status.as_str(), took.as_secs_f64());
+        if self.log_requests {
+            let seen = Seen {
+                id: id.to_str().unwrap_or_default(),
+                method,
+                path: parts.uri.path(),
+                status: status.as_u16(),
+                ms: took.as_micros() as f64 / 1000.0,
+                client: peer,
+            };
+            log::event("request", &seen);
         }
+        let headers = answer.headers_mut();
+        headers.insert(REQUEST_ID, id);
         if self.draining.load(Ordering::Relaxed) {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-        let took = began.elapsed();
-        let (method, status) = (method_label(&parts.method), answer.status().as_u16());
-        self.metrics.request(method, route, status, took.as_secs_f64());
-        if self.log_requests {
-            log::event(
-                "request",
-                json!({
-                    "id": id, "method": method, "path": parts.uri.path(), "status": status,
-                    "ms": took.as_micros() as f64 / 1000.0, "client": peer.to_string(),
-                }),
-            );
-        }
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
         answer
     }
 
@@ -108,7 +117,12 @@ impl App {
     {
         let path = parts.uri.path();
         let is_mcp = path == "/mcp" || (path == "/" && parts.method == Method::POST);
-        let route = if is_mcp { "/mcp" } else { self.route(path) };
+        let tool = self.tools.iter().find(|tool| tool.route == path);
+        let route = match tool {
+            _ if is_mcp => "/mcp",
+            Some(tool) => tool.route,
+            None => own(path),
+        };
         let origin = parts
             .headers
             .get(header::ORIGIN)
@@ -126,7 +140,10 @@ impl App {
             answer.headers_mut().insert(header::ALLOW, methods);
             answer
         } else {
-            self.get(parts, path).await
+            match tool {
+                Some(tool) => rest::answer(tool, &parts.uri, &self.market, &self.finished).await,
+                None => self.get(parts, path),
+            }
         };
         if allowed {
             // The data is public and no cookie is read: any page may have it.
@@ -145,11 +162,7 @@ impl App {
         (route, answer)
     }
 
-    async fn get(&self, parts: &Parts, path: &str) -> Answer {
-        let query = parts.uri.query().unwrap_or_default();
-        if let Some(tool) = self.tools.iter().find(|tool| tool.route == path) {
-            return rest::answer(tool, query, &self.market).await;
-        }
+    fn get(&self, parts: &Parts, path: &str) -> Answer {
         match path {
             "/" => self.front(&parts.headers),
             "/openapi.json" => body::answer(StatusCode::OK, JSON, self.openapi.clone()),
@@ -221,8 +234,8 @@ impl App {
                 "this Origin is not allowed; ALLOWED_ORIGINS lists who is",
             ));
         }
-        let host = parts.headers.get(header::HOST).map(HeaderValue::to_str);
-        if is_mcp && !self.access.allows_host(host.and_then(Result::ok)) {
+        let host = || parts.headers.get(header::HOST)?.to_str().ok();
+        if is_mcp && !self.access.allows_host(host()) {
             return Some(say(
                 StatusCode::FORBIDDEN,
                 "this Host is not served; ALLOWED_HOSTS lists who is",
@@ -248,27 +261,36 @@ impl App {
     }
 
     /// The client's own identifier when it is one, else ours.
-    fn request_id(&self, headers: &HeaderMap) -> String {
-        let given = headers.get("x-request-id").and_then(|id| id.to_str().ok());
-        let usable = |id: &&str| {
-            (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
+        let usable = |id: &&HeaderValue| {
+            let id = id.as_bytes();
+            (1..=64).contains(&id.len()) && id.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
         };
-        match given.filter(usable) {
-            Some(id) => id.to_owned(),
-            None => format!(
-                "{:08x}-{:x}",
-                self.process,
-                self.count.fetch_add(1, Ordering::Relaxed)
-            ),
+        if let Some(id) = headers.get(REQUEST_ID).filter(usable) {
+            return id.clone();
         }
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let id = [self.process.as_str(), &number.to_string()].concat();
+        // Digits and a dash are a header's value.
+        HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
     }
+}
 
-    /// The path when it is one of ours: strangers' paths would fill the metrics.
-    fn route(&self, path: &str) -> &'static str {
-        const OWN: [&str; 5] = ["/", "/health", "/ready", "/metrics", "/openapi.json"];
-        let tools = self.tools.iter().map(|tool| tool.route);
-        tools.chain(OWN).find(|route| *route == path).unwrap_or("other")
-    }
+/// What the log says of a request.
+#[derive(Serialize)]
+struct Seen<'a> {
+    id: &'a str,
+    method: &'static str,
+    path: &'a str,
+    status: u16,
+    ms: f64,
+    client: IpAddr,
+}
+
+/// The path when it is one of ours: strangers' paths would fill the metrics.
+fn own(path: &str) -> &'static str {
+    const OWN: [&str; 5] = ["/", "/health", "/ready", "/metrics", "/openapi.json"];
+    OWN.into_iter().find(|own| *own == path).unwrap_or("other")
 }
 
 fn method_label(method: &Method) -> &'static str {

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use super::Answer;
 use crate::upstream::Failure;
 
+/// The type of most answers.
+pub const JSON: &str = "application/json";
 /// The longest body that is read: a tool call is under a kilobyte.
 pub const LIMIT: usize = 256 * 1024;
 /// How long a client may take to send it.
@@ -53,7 +55,7 @@ pub fn answer(status: StatusCode, media: &'static str, body: impl Into<Bytes>) -
 
 /// An answer of JSON.
 pub fn json(status: StatusCode, body: &Value) -> Answer {
-    answer(status, "application/json", body.to_string())
+    answer(status, JSON, body.to_string())
 }
 
 /// An error of the REST side.
@@ -81,11 +83,14 @@ pub fn failure(failure: &Failure) -> Answer {
 /// The same answer, compressed where the client takes it and it is long enough.
 pub async fn compressed(request: &HeaderMap, mut answer: Answer) -> Answer {
     let length = answer.body().size_hint().exact().unwrap_or_default();
+    if length < WORTH_COMPRESSING as u64 {
+        return answer;
+    }
     let compressible = answer
         .headers()
         .get(header::CONTENT_TYPE)
         .is_none_or(|media| media != "image/png");
-    if !compressible || length < WORTH_COMPRESSING as u64 {
+    if !compressible {
         return answer;
     }
     // Also where it stays as it is: a cache must not hand it to who takes another.

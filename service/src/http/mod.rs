@@ -4,6 +4,7 @@ mod access;
 mod app;
 mod body;
 mod docs;
+mod finished;
 mod mcp;
 mod rest;
 

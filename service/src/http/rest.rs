@@ -1,42 +1,61 @@
 //! A tool as a route: the query's parameters are its arguments.
 
-use hyper::StatusCode;
 use hyper::header::HeaderValue;
+use hyper::http::uri::PathAndQuery;
+use hyper::{StatusCode, Uri};
 use serde_json::Value;
 
+use super::finished::Finished;
 use super::{Answer, body};
-use crate::tool::{Described, Object, Picture};
-use crate::upstream::Market;
+use crate::tool::{Arguments, Described, MOST, Picture, Reply};
+use crate::upstream::{Fresh, Market};
 
-/// Answers with what the tool answers.
-pub async fn answer(tool: &Described, query: &str, market: &Market) -> Answer {
-    let mut arguments = Object::new();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if arguments.contains_key(name.as_ref()) {
-            return body::error(
-                StatusCode::BAD_REQUEST,
-                &format!("`{name}` is given more than once"),
-            );
-        }
-        arguments.insert(name.into_owned(), Value::String(value.into_owned()));
+/// Answers with what the tool answers; what it has answered before is sent again while that is good.
+pub async fn answer(tool: &Described, uri: &Uri, market: &Market, finished: &Finished) -> Answer {
+    let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    if let Some((answer, lookups)) = finished.get(target).await {
+        market.found(lookups);
+        return answer;
     }
-    match tool.call(arguments, market).await {
-        Ok(reply) => match reply.picture {
-            Some(picture) => pictured(picture, &reply.object),
-            None => body::json(StatusCode::OK, &Value::Object(reply.object)),
-        },
-        Err(failure) => body::failure(&failure),
+    match made(tool, uri.query().unwrap_or_default(), market).await {
+        Ok((answer, fresh)) => {
+            if let Some(fresh) = fresh {
+                finished.keep(target, &answer, fresh).await;
+            }
+            answer
+        }
+        Err(failure) => failure,
     }
 }
 
+/// The tool's answer and how long it is good, or the answer that there is none.
+async fn made(tool: &Described, query: &str, market: &Market) -> Result<(Answer, Option<Fresh>), Answer> {
+    let mut arguments = Arguments::new();
+    // One more than any tool takes is enough to be refused.
+    for (name, value) in form_urlencoded::parse(query.as_bytes()).take(MOST + 1) {
+        if arguments.iter().any(|(given, _)| *given == name) {
+            let cause = format!("`{name}` is given more than once");
+            return Err(body::error(StatusCode::BAD_REQUEST, &cause));
+        }
+        arguments.push((name.into_owned(), Value::String(value.into_owned())));
+    }
+    let failed = |failure| body::failure(&failure);
+    let mut reply = tool.call(arguments, market).await.map_err(failed)?;
+    let answer = match reply.picture.take() {
+        Some(picture) => pictured(picture, &reply),
+        None => body::answer(StatusCode::OK, body::JSON, reply.text().map_err(failed)?),
+    };
+    Ok((answer, reply.fresh))
+}
+
 /// The picture alone; what marks an answer stands in headers.
-fn pictured(picture: Picture, object: &Object) -> Answer {
+fn pictured(picture: Picture, reply: &Reply) -> Answer {
     let mut answer = body::answer(StatusCode::OK, picture.media, picture.bytes);
     let headers = answer.headers_mut();
-    if object.contains_key("upstream") {
+    if reply.recorded {
         headers.insert("x-upstream", HeaderValue::from_static("recorded"));
     }
-    if let Some(seconds) = object.get("stale_seconds").and_then(Value::as_u64) {
+    if let Some(seconds) = reply.stale_seconds {
         headers.insert("x-stale-seconds", HeaderValue::from(seconds));
     }
     answer

@@ -32,7 +32,7 @@ pub enum Setup {
 pub struct Market {
     exchanges: Option<[Exchange; 3]>,
     client: reqwest::Client,
-    cache: Cache<String, Arc<Slot>>,
+    cache: Cache<Call, Arc<Slot>>,
     lifetimes: Lifetimes,
     metrics: Arc<Metrics>,
 }
@@ -102,35 +102,49 @@ impl Market {
             .map(|(source, exchange)| (source, exchange.spent(), exchange.is_open()))
     }
 
-    /// The answer, and how old it is when it is older than it should be.
-    async fn get<T>(&self, call: &Call) -> Result<(Arc<T>, Option<Duration>), Failure>
+    /// So many answers were wanted, and already were part of one that was given.
+    pub fn found(&self, lookups: u64) {
+        self.metrics.cache("hit", lookups);
+    }
+
+    /// The answer, when it is due to be asked for again, and how old it is when it is older than it should be.
+    async fn get<T>(&self, call: &Call) -> Result<(Arc<T>, Instant, Option<Duration>), Failure>
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {
-        let key = format!("{} {}", call.source.name(), call.target());
         let now = Instant::now();
-        let entry = self
-            .cache
-            .entry_by_ref(&key)
-            .or_insert_with_if(self.refreshed::<T>(&key, call), |slot| slot.due <= now)
-            .await;
-        let fresh = entry.is_fresh();
-        let slot = entry.into_value();
+        let (fresh, slot) = match self.cache.get(call).await.filter(|slot| now < slot.due) {
+            Some(slot) => (false, slot),
+            // Apart, for the state of a question to a source not to be part of every answer's.
+            None => Box::pin(self.renewed::<T>(call, now)).await,
+        };
         let Some(good) = &slot.good else {
-            self.metrics.cache("failed");
+            self.metrics.cache("failed", 1);
             return Err(slot.failure.clone().unwrap_or_else(|| no_value(call)));
         };
         let stale = slot.failure.as_ref().map(|_| good.since.elapsed());
-        self.metrics.cache(match (fresh, stale) {
+        let outcome = match (fresh, stale) {
             (_, Some(_)) => "stale",
             (true, None) => "miss",
             (false, None) => "hit",
-        });
+        };
+        self.metrics.cache(outcome, 1);
         let value = Arc::clone(&good.value);
-        Ok((value.downcast().map_err(|_| no_value(call))?, stale))
+        Ok((value.downcast().map_err(|_| no_value(call))?, slot.due, stale))
     }
 
-    async fn refreshed<T>(&self, key: &str, call: &Call) -> Arc<Slot>
+    /// Asks the source unless someone else does: whether it was us, and what is known now.
+    async fn renewed<T>(&self, call: &Call, now: Instant) -> (bool, Arc<Slot>)
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        let entry = self.cache.entry_by_ref(call);
+        let refreshed = self.refreshed::<T>(call);
+        let entry = entry.or_insert_with_if(refreshed, |slot| slot.due <= now).await;
+        (entry.is_fresh(), entry.into_value())
+    }
+
+    async fn refreshed<T>(&self, call: &Call) -> Arc<Slot>
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {
@@ -148,7 +162,7 @@ impl Market {
             }
             Err(failure) => failure,
         };
-        let previous = self.cache.get(key).await;
+        let previous = self.cache.get(call).await;
         let good = previous
             .and_then(|slot| slot.good.clone())
             .filter(|good| failure.may_be_bridged() && good.since.elapsed() < self.lifetimes.stale);
@@ -186,12 +200,25 @@ fn no_value(call: &Call) -> Failure {
     }
 }
 
+/// How long what was made of some answers is good.
+#[derive(Debug, Clone, Copy)]
+pub struct Fresh {
+    /// When the first of them is due.
+    pub until: Instant,
+    /// How many there were.
+    pub lookups: u64,
+}
+
 /// Questions on behalf of one request, which learns how old the answers were.
 #[derive(Debug)]
 pub struct Ask<'a> {
     market: &'a Market,
     /// Milliseconds; 0 when every answer is as fresh as it should be.
     oldest: AtomicU64,
+    began: Instant,
+    /// Milliseconds from then on for which every answer is good; 0 when one failed or is not as fresh as it should be.
+    good_for: AtomicU64,
+    lookups: AtomicU64,
 }
 
 impl<'a> Ask<'a> {
@@ -200,6 +227,9 @@ impl<'a> Ask<'a> {
         Self {
             market,
             oldest: AtomicU64::new(0),
+            began: Instant::now(),
+            good_for: AtomicU64::new(u64::MAX),
+            lookups: AtomicU64::new(0),
         }
     }
 
@@ -211,7 +241,15 @@ impl<'a> Ask<'a> {
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {
-        let (value, stale) = self.market.get::<T>(call).await?;
+        let answer = self.market.get::<T>(call).await;
+        let good_for = match &answer {
+            Ok((_, due, None)) => due.saturating_duration_since(self.began).as_millis(),
+            _ => 0,
+        };
+        let good_for = u64::try_from(good_for).unwrap_or(u64::MAX);
+        self.good_for.fetch_min(good_for, Ordering::Relaxed);
+        self.lookups.fetch_add(1, Ordering::Relaxed);
+        let (value, _, stale) = answer?;
         if let Some(age) = stale {
             let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX).max(1);
             self.oldest.fetch_max(age, Ordering::Relaxed);
@@ -222,6 +260,15 @@ impl<'a> Ask<'a> {
     /// Whether answers are recorded ones.
     pub fn is_recorded(&self) -> bool {
         self.market.is_recorded()
+    }
+
+    /// How long what is made of the answers is good; none without answers, and when one failed or is older than it
+    /// should be.
+    pub fn fresh(&self) -> Option<Fresh> {
+        let lookups = self.lookups.load(Ordering::Relaxed);
+        let good_for = Duration::from_millis(self.good_for.load(Ordering::Relaxed));
+        let until = self.began.checked_add(good_for)?;
+        (lookups > 0 && !good_for.is_zero()).then_some(Fresh { until, lookups })
     }
 
     /// How old the oldest answer was, in seconds, when one was older than it should be.

@@ -9,10 +9,11 @@ mod recorded;
 use exchange::Exchange;
 pub use exchange::Limits;
 pub use failure::Failure;
-pub use market::{Ask, Market, Setup};
+pub use market::{Ask, Fresh, Market, Setup};
 pub use recorded::answer as recorded;
 
 use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 /// Who is asked.
@@ -76,7 +77,7 @@ impl Lifetimes {
 }
 
 /// One question.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// Who is asked.
     pub source: Source,
@@ -88,6 +89,16 @@ pub struct Call {
     pub weight: u32,
     /// How fast the answer grows old.
     pub kind: Kind,
+}
+
+// The path and the values tell nearly all questions apart; the rest would only be more to hash.
+impl Hash for Call {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.path.hash(state);
+        for (_, value) in &self.query {
+            value.hash(state);
+        }
+    }
 }
 
 impl Call {

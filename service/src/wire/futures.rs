@@ -229,7 +229,8 @@ async fn near<T>(ask: &Ask<'_>, answer: Result<T, Failure>) -> Result<T, Failure
     let all = Call::new(Source::Futures, "/fapi/v1/ticker/price")
         .weighs(2)
         .ages(Kind::List);
-    match ask.get::<Vec<Price>>(&all).await {
+    // Apart, for it is not to be part of every answer's state.
+    match Box::pin(ask.get::<Vec<Price>>(&all)).await {
         Ok(prices) => Err(with_near(
             failure,
             prices.iter().map(|price| price.symbol.as_str()),

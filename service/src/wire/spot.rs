@@ -112,7 +112,8 @@ pub async fn candles(
 
 async fn near<T>(ask: &Ask<'_>, answer: Result<T, Failure>) -> Result<T, Failure> {
     match answer {
-        Err(failure @ Failure::Unknown { .. }) => match prices(ask).await {
+        // Apart, for it is not to be part of every answer's state.
+        Err(failure @ Failure::Unknown { .. }) => match Box::pin(prices(ask)).await {
             Ok(prices) => Err(with_near(
                 failure,
                 prices.iter().map(|price| price.symbol.as_str()),

@@ -39,6 +39,25 @@ async fn bodies_that_no_client_would_send() {
     assert_eq!(program.get("/health").await.0, 200);
 }
 
+/// What is wrong with one of many arguments is not sought by trying all of them.
+#[tokio::test]
+async fn more_arguments_than_any_tool_takes() {
+    let program = Program::recorded();
+    let names: Vec<String> = (0..20_000).map(|number| format!("a{number}")).collect();
+    let began = std::time::Instant::now();
+    let path = format!("/binance/spot/price?{}", names[..3_000].join("&"));
+    let (status, answer) = program.get(&path).await;
+    assert_eq!(status, 400);
+    assert!(answer.to_string().contains("unknown field `a0`"), "{answer}");
+    let arguments = names.join("\":1,\"");
+    let call = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"get_spot_price","arguments":{{"{arguments}":1}}}}}}"#
+    );
+    assert_eq!(program.post("/mcp", &JSON, call).await.0, 200);
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
 #[tokio::test]
 async fn heads_that_no_client_would_send() {
     let program = Program::recorded();

@@ -45,6 +45,11 @@ async fn a_good_answer_is_kept_and_asked_for_again_when_it_is_old() {
         assert_eq!(program.get(PRICE).await.0, 200);
     }
     assert_eq!(source.hits(ASKED), 1);
+    let metrics = program.get("/metrics").await.1.to_string();
+    for (outcome, number) in [("miss", 1), ("hit", 4)] {
+        let line = format!(r#"cache_lookups_total{{outcome=\"{outcome}\"}} {number}\n"#);
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
     let quick = Program::asking(&source, &[QUICKLY]);
     until(&quick, |_, _| source.hits(ASKED) > 3).await;
 }
