@@ -317,3 +317,39 @@ fn mark_schema(output: &mut Object) {
         }),
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use serde::Deserializer;
+    use serde::de::Error as _;
+
+    use super::*;
+
+    thread_local! {
+        static READ: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// Counts how often it is read, and is always wrong.
+    struct Counting;
+
+    impl<'de> serde::Deserialize<'de> for Counting {
+        fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+            READ.set(READ.get() + 1);
+            Err(D::Error::custom("wrong"))
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_not_sought_among_more_arguments_than_any_tool_takes() {
+        let times = |count: usize| {
+            let arguments: Arguments = (0..count).map(|name| (name.to_string(), Value::Null)).collect();
+            READ.set(0);
+            assert!(read::<Counting>(&arguments).is_err());
+            READ.get()
+        };
+        assert_eq!(times(MOST), MOST + 1);
+        assert_eq!(times(MOST + 1), 1);
+    }
+}

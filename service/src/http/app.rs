@@ -8,7 +8,7 @@ use std::time::Instant;
 use hyper::body::{Body, Bytes};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, StatusCode, Version};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -128,7 +128,12 @@ impl App {
             .get(header::ORIGIN)
             .map(|origin| origin.to_str().unwrap_or("null"));
         let allowed = !is_mcp || origin.is_none_or(|origin| self.access.allows_origin(origin));
-        let mut answer = if parts.method == Method::OPTIONS {
+        let mut answer = if !names_its_host(parts) {
+            body::error(
+                StatusCode::BAD_REQUEST,
+                "a request of HTTP/1.1 has one Host header",
+            )
+        } else if parts.method == Method::OPTIONS {
             preflight()
         } else if let Some(refusal) = self.refused(parts, is_mcp, allowed, peer) {
             refusal
@@ -285,6 +290,13 @@ struct Seen<'a> {
     status: u16,
     ms: f64,
     client: IpAddr,
+}
+
+/// RFC 9112, section 3.2; older clients need not.
+fn names_its_host(parts: &Parts) -> bool {
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    let first = hosts.next().is_some() || parts.version < Version::HTTP_11;
+    first && hosts.next().is_none()
 }
 
 /// The path when it is one of ours: strangers' paths would fill the metrics.

@@ -208,8 +208,11 @@ impl Exchange {
             .into_iter()
             .find_map(serde_json::Value::as_str);
         Failure::Input(match said {
-            Some(said) => format!("{} refuses the question: {said}", self.source.name()),
-            None => format!("{} refuses the question with status {status}", self.source.name()),
+            Some(said) => format!("{} refuses the question: {said}", self.source.title()),
+            None => format!(
+                "{} refuses the question with status {status}",
+                self.source.title()
+            ),
         })
     }
 
@@ -243,7 +246,7 @@ impl Exchange {
 
     fn down(&self, cause: String, retry: Duration) -> Failure {
         Failure::Down {
-            source_name: self.source.name(),
+            source_name: self.source.title(),
             cause,
             retry,
         }
@@ -251,14 +254,14 @@ impl Exchange {
 
     fn limited(&self, retry: Duration) -> Failure {
         Failure::Limited {
-            source_name: self.source.name(),
+            source_name: self.source.title(),
             retry,
         }
     }
 
     fn nonsense(&self, cause: &str) -> Failure {
         Failure::Nonsense {
-            source_name: self.source.name(),
+            source_name: self.source.title(),
             cause: cause.into(),
         }
     }

@@ -187,7 +187,7 @@ impl Market {
             None => recorded(call.source, &call.path, &call.query)?.into_bytes(),
         };
         serde_json::from_slice(&body).map_err(|error| Failure::Nonsense {
-            source_name: call.source.name(),
+            source_name: call.source.title(),
             cause: error.to_string(),
         })
     }
@@ -195,7 +195,7 @@ impl Market {
 
 fn no_value(call: &Call) -> Failure {
     Failure::Nonsense {
-        source_name: call.source.name(),
+        source_name: call.source.title(),
         cause: "there is no value".into(),
     }
 }

@@ -31,7 +31,16 @@ impl Source {
     /// Every source, in the order of their discriminants.
     pub const ALL: [Self; 3] = [Self::Spot, Self::Futures, Self::CoinGecko];
 
-    /// The name in metrics and keys.
+    /// The name for people and models.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Spot => "Binance spot",
+            Self::Futures => "Binance futures",
+            Self::CoinGecko => "CoinGecko",
+        }
+    }
+
+    /// The name in metrics and settings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Spot => "spot",

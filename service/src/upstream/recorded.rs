@@ -203,7 +203,7 @@ pub fn answer(source: Source, path: &str, query: &[(&str, String)]) -> Result<St
 
 fn parsed(source: Source, text: &str) -> Result<Value, Failure> {
     serde_json::from_str(text).map_err(|error| Failure::Nonsense {
-        source_name: source.name(),
+        source_name: source.title(),
         cause: error.to_string(),
     })
 }
