@@ -53,8 +53,8 @@ pub struct Session {
 /// The shell that runs a script. Its locale is set before it starts: some shells count characters else.
 const SHELL: &str = "LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin exec sh";
 
-/// Linux takes no word of 128 KiB (execve(2), MAX_ARG_STRLEN), and quotes make it longer.
-const LONGEST: usize = 64 * 1024;
+/// A word of this length is too long for Linux (execve(2), MAX_ARG_STRLEN).
+const TOO_LONG: usize = 128 * 1024;
 
 /// The line that begins a script's answer.
 const BEGIN: &str = "@@hostwright@@";
@@ -94,8 +94,9 @@ impl Session {
     /// the command has begun. sudo would write that word into its log.
     async fn probe(&self, script: &str, open: bool) -> Result<Output, SshError> {
         let script = format!("echo {BEGIN}\n{script}");
-        let (command, input) = match open && script.len() < LONGEST && self.connection.user() == "root" {
-            true => (format!("{SHELL} -c {}", shell::quote(&script)), Vec::new()),
+        let word = format!("{SHELL} -c {}", shell::quote(&script));
+        let (command, input) = match open && word.len() < TOO_LONG && self.connection.user() == "root" {
+            true => (word, Vec::new()),
             false => (format!("{SHELL} -s"), script.into_bytes()),
         };
         let mut output = self.connection.output(&command, input).await?;

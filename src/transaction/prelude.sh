@@ -90,8 +90,9 @@ put() {
   if [ -e "$run/files/$1" ]; then from=$run/files/$1 suffix=secret; fi
   keep "$2" "$suffix"
   new=${2%/*}/.${2##*/}.hostwright-new
-  # It takes away what stands there, and gives the mode last: nobody reads the file before it is theirs.
-  install -T -o "${4%:*}" -g "${4#*:}" -m "$3" -- "$from" "$new"
+  # It takes away what stands there, and gives the mode last: nobody reads the file before it is theirs. By its
+  # name in a process list, which is its hash, a secret could be guessed.
+  install -T -o "${4%:*}" -g "${4#*:}" -m "$3" -- /dev/stdin "$new" <"$from"
   if [ -n "${5-}" ]; then eval "$5"; fi
   sync -- "$new"
   mv -fT -- "$new" "$2"

@@ -166,13 +166,19 @@ fn a_failed_fill_leaves_the_directory_as_it_was() {
 #[test]
 fn thousands_of_files_are_compared_at_once() {
     let Some(host) = Host::boot() else { return };
-    for number in 0..3000 {
-        let name = format!(
-            "site/{:03}/a-file-with-a-rather-long-name-so-that-no-command-line-holds-all-{number}",
-            number % 100
-        );
-        host.file(&name, &format!("{number}\n"));
-    }
+    let fill = |numbers: std::ops::Range<usize>| {
+        for number in numbers {
+            let name = format!(
+                "site/{:03}/a-file-with-a-rather-long-name-so-that-no-command-line-holds-all-{number}",
+                number % 100
+            );
+            host.file(&name, &format!("{number}\n"));
+        }
+    };
+    // As many as a command line just holds, then far more.
+    fill(0..400);
+    host.converge(&deleting());
+    fill(400..3000);
     host.converge(&deleting());
     host.file(
         "site/007/a-file-with-a-rather-long-name-so-that-no-command-line-holds-all-7",
