@@ -8,8 +8,11 @@ use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 
 /// Restarts sshd, which leaves the sessions that are open; unlike a reload it returns when the new one listens.
-/// Where systemd listens for it (Ubuntu 24.04), the ports are the socket's (Ubuntu's release notes, "openssh").
-const RESTART: &str = "if systemctl is-active --quiet ssh.socket; then systemctl daemon-reload; systemctl restart ssh.socket; fi\nsystemctl try-restart ssh.service";
+/// systemd would refuse the sixth start within ten seconds (systemd.unit(5), StartLimitBurst). Where it listens
+/// itself (Ubuntu 24.04), the ports are the socket's (Ubuntu's release notes, "openssh").
+const RESTART: &str = "systemctl reset-failed ssh.service 2>/dev/null || true
+if systemctl is-active --quiet ssh.socket; then systemctl daemon-reload; systemctl restart ssh.socket; fi
+systemctl restart ssh.service";
 
 /// Whether sshd reads the file at `path`.
 pub(super) fn reads(path: &str) -> bool {

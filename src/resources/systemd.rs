@@ -177,7 +177,7 @@ impl Resource for Service {
             let path = shell::quote(&self.path());
             change = change.if_access_stays();
             change.recover = Some(format!(
-                "take_back {path}\nsystemctl daemon-reload\nsystemctl enable --now {unit}"
+                "take_back {path}\nsystemctl daemon-reload\nsystemctl reset-failed {unit}\nsystemctl enable --now {unit}"
             ));
         }
         if let (Some(value), true) = (version, self.running) {

@@ -55,6 +55,30 @@ fn options_that_shut_us_out_are_undone() {
 }
 
 #[test]
+fn options_that_sshd_cannot_start_with_are_undone() {
+    let Some(host) = Host::boot() else { return };
+    // It is in order, and no address of this host's.
+    says(
+        &host,
+        &options("ListenAddress 203.0.113.7"),
+        "put back: /etc/ssh/sshd_config.d/90-own.conf",
+    );
+    assert_eq!(host.sh("systemctl is-active ssh"), "active");
+    host.converge(&options("MaxSessions 7"));
+}
+
+#[test]
+fn more_files_than_systemd_would_start_sshd_for() {
+    let Some(host) = Host::boot() else { return };
+    let files = (10..18).map(|number| {
+        format!("  /etc/ssh/sshd_config.d/{number}.conf: {{ content: \"MaxSessions {number}\\n\" }}\n")
+    });
+    let files: String = files.collect();
+    host.converge(&format!("name: ssh\nfiles:\n{files}"));
+    assert_eq!(host.sh("sshd -T | grep -i maxsessions"), "maxsessions 10");
+}
+
+#[test]
 fn an_ssh_that_is_stopped_is_started_again() {
     let Some(host) = Host::boot() else { return };
     says(
