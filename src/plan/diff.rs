@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::access;
 use crate::change::Change;
 use crate::desired::{Context, Desired, Providers, Refusal};
 use crate::facts::Facts;
@@ -56,11 +57,11 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
             providers: &providers,
             changed: &changed,
         };
-        let mut own = entry.resource.diff(&context)?;
+        let own = entry.resource.diff(&context)?;
         if !own.is_empty() {
             changed.insert(entry.resource.id().clone());
         }
-        changes.append(&mut own);
+        changes.extend(own.into_iter().map(access::kept));
     }
     Ok(Plan { changes })
 }

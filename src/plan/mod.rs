@@ -1,5 +1,6 @@
 //! Desired state and facts → what would change, in order.
 
+mod access;
 pub mod diff;
 pub mod order;
 

@@ -129,10 +129,18 @@ impl Resource for Account {
                 shell::quote(group)
             ));
         }
-        Ok(if change.actions.is_empty() {
-            Vec::new()
-        } else {
-            vec![change]
-        })
+        if change.actions.is_empty() {
+            return Ok(Vec::new());
+        }
+        if self.name == "root" || !self.system {
+            // It may be the user whom we log in as.
+            change = change.if_access_stays();
+            change.recover = Some(format!(
+                "usermod --shell {} --home {} {name}",
+                shell::quote(&user.shell),
+                shell::quote(&user.home)
+            ));
+        }
+        Ok(vec![change])
     }
 }

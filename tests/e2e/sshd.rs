@@ -84,12 +84,50 @@ fn an_ssh_that_is_stopped_is_started_again() {
     says(
         &host,
         "name: ssh\nsystemd: { ssh: { running: false, enabled: false } }\n",
-        "no new SSH connection got in within 30 s",
+        NOBODY,
     );
     assert_eq!(
         host.sh("systemctl is-active ssh; systemctl is-enabled ssh"),
         "active\nenabled"
     );
+}
+
+const NOBODY: &str = "no new SSH connection got in within 30 s";
+
+#[test]
+fn keys_that_shut_us_out_are_undone() {
+    let Some(host) = Host::boot() else { return };
+    let keys = "stat -c '%a %n' /root /root/.ssh /root/.ssh/*; sha256sum /root/.ssh/authorized_keys";
+    let before = host.sh(keys);
+    let path = "/root/.ssh/authorized_keys";
+    says(
+        &host,
+        &file(path, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHVzZWxlc3M= other"),
+        NOBODY,
+    );
+    assert_eq!(host.sh(keys), before);
+    says(&host, "name: ssh\nabsent: [/root/.ssh]\n", NOBODY);
+    assert_eq!(host.sh(keys), before);
+    let ours = host.sh(&format!("cat {path}"));
+    host.converge(&file(path, &format!("{ours}\\n# one more")));
+}
+
+#[test]
+fn a_home_or_a_shell_that_shuts_us_out_is_undone() {
+    let Some(host) = Host::boot() else { return };
+    let before = host.sh("stat -c %a /root; getent passwd root");
+    says(
+        &host,
+        "name: ssh\ndirectories: { /root: { mode: 0777 } }\n",
+        NOBODY,
+    );
+    says(
+        &host,
+        "name: ssh\nusers: { root: { shell: /usr/sbin/nologin } }\n",
+        NOBODY,
+    );
+    assert_eq!(host.sh("stat -c %a /root; getent passwd root"), before);
+    host.converge("name: ssh\nusers: { root: { shell: /bin/sh } }\n");
 }
 
 #[test]
