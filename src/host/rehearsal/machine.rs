@@ -186,7 +186,8 @@ impl Rehearsal {
     }
 
     /// Runs `script` (at most 128 KiB, Linux's limit for one argument) as root with the host's
-    /// /bin/sh. It enters through the host's namespaces: no network is needed.
+    /// /bin/sh. It enters through the host's namespaces: no network is needed. Not for a host that shuts down:
+    /// nsenter stops with what systemd stops in it, and nobody would let it go on.
     ///
     /// # Errors
     /// When the host is down; a script that fails is no error.
