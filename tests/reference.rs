@@ -1,0 +1,174 @@
+//! `docs/reference.md`: every section and field of a playbook, from the schema that editors use.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+const HEAD: &str = "\
+# Reference
+
+Every section of a playbook and every field, as `hostwright schema` has them. This file is made from that schema:
+`UPDATE=1 cargo test --test reference` writes it anew, and the test fails while it is stale.
+";
+
+/// The schema that `value` refers to, or itself.
+fn target<'a>(value: &'a Value, schema: &'a Value) -> &'a Value {
+    let name = value["$ref"].as_str().and_then(|path| path.rsplit('/').next());
+    name.map_or(value, |name| &schema["$defs"][name])
+}
+
+/// The schema without the `null` that every optional field takes.
+fn present(value: &Value) -> &Value {
+    let choices = value["anyOf"].as_array();
+    choices
+        .and_then(|all| all.iter().find(|one| one["type"] != "null"))
+        .unwrap_or(value)
+}
+
+fn properties(value: &Value) -> Option<&Map<String, Value>> {
+    value["properties"].as_object()
+}
+
+/// The name of a definition, as a person reads it.
+fn name_of(value: &Value) -> Option<&str> {
+    value["$ref"].as_str().and_then(|path| path.rsplit('/').next())
+}
+
+/// A type in a word or two.
+fn kind(value: &Value, schema: &Value) -> String {
+    let value = present(value);
+    if let Some(words) = value["enum"].as_array() {
+        let words: Vec<String> = words
+            .iter()
+            .map(|word| format!("`{}`", word.as_str().unwrap_or("?")))
+            .collect();
+        return words.join(" or ");
+    }
+    if value["type"] == "array" {
+        return format!("list of {}", kind(&value["items"], schema));
+    }
+    if value["additionalProperties"].is_object() {
+        return format!(
+            "mapping of names to {}",
+            kind(&value["additionalProperties"], schema)
+        );
+    }
+    match name_of(value) {
+        Some(name) if properties(target(value, schema)).is_some() => {
+            format!("[{name}](#{})", name.to_lowercase())
+        }
+        Some(_) if !target(value, schema)["anyOf"].is_null() || !target(value, schema)["oneOf"].is_null() => {
+            let choices = target(value, schema);
+            let choices = choices["oneOf"].as_array().or(choices["anyOf"].as_array());
+            let words = choices
+                .into_iter()
+                .flatten()
+                .filter_map(|one| one["const"].as_str());
+            let words: Vec<String> = words.map(|word| format!("`{word}`")).collect();
+            words.join(" or ")
+        }
+        Some("Var") => "a value".into(),
+        Some(name) => words(name),
+        None => value["type"].as_str().unwrap_or("a value").to_owned(),
+    }
+}
+
+/// The name of a scalar type as words: `LocalPath` is a local path.
+fn words(name: &str) -> String {
+    let mut text = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && !text.is_empty() {
+            text.push(' ');
+        }
+        text.extend(c.to_lowercase());
+    }
+    match text.as_str() {
+        "abs path" => "absolute path".into(),
+        "local path" => "path relative to the playbook".into(),
+        "flag" => "`true` or `false`".into(),
+        "count" => "number".into(),
+        _ => text,
+    }
+}
+
+fn one_line(text: &Value) -> String {
+    text.as_str()
+        .unwrap_or_default()
+        .replace('\n', " ")
+        .replace('|', "\\|")
+}
+
+fn table(out: &mut String, object: &Value, schema: &Value) {
+    let Some(fields) = properties(object).filter(|fields| !fields.is_empty()) else {
+        return;
+    };
+    let required: Vec<&str> = object["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let _ = writeln!(out, "\n| field | is | meaning |\n|---|---|---|");
+    for (name, field) in fields {
+        let must = if required.contains(&name.as_str()) {
+            ", required"
+        } else {
+            ""
+        };
+        let meaning = one_line(&field["description"]);
+        assert!(!meaning.is_empty(), "the field `{name}` has no doc comment");
+        let _ = writeln!(out, "| `{name}` | {}{must} | {meaning} |", kind(field, schema));
+    }
+}
+
+/// The declarations that a section's entries are, if it has entries.
+fn entry<'a>(section: &'a Value, schema: &'a Value) -> (&'a Value, Option<&'a str>) {
+    let inner = target(section, schema);
+    let inner = if inner["additionalProperties"].is_object() {
+        &inner["additionalProperties"]
+    } else {
+        section
+    };
+    (target(inner, schema), name_of(inner))
+}
+
+fn reference(schema: &Value) -> String {
+    let mut out = String::from(HEAD);
+    let sections = properties(schema).expect("sections");
+    let mut told = Vec::new();
+    for (name, section) in sections {
+        let _ = writeln!(out, "\n## {name}\n\n{}", one_line(&section["description"]));
+        let (declaration, of) = entry(section, schema);
+        told.extend(of);
+        if of.is_some() {
+            let more = one_line(&declaration["description"]);
+            if more != one_line(&section["description"]) && !more.is_empty() {
+                let _ = writeln!(out, "{more}");
+            }
+        }
+        table(&mut out, declaration, schema);
+    }
+    for (name, value) in schema["$defs"].as_object().expect("definitions") {
+        if properties(value).is_some() && !told.contains(&name.as_str()) {
+            let _ = writeln!(out, "\n## {name}\n\n{}", one_line(&value["description"]));
+            table(&mut out, value, schema);
+        }
+    }
+    out
+}
+
+#[test]
+fn the_reference_says_what_the_schema_says() {
+    let schema = serde_json::to_value(hostwright::resources::schema()).expect("JSON");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md");
+    let wanted = reference(&schema);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &wanted).expect("written");
+    }
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        there == wanted,
+        "docs/reference.md is stale: UPDATE=1 cargo test --test reference"
+    );
+}
