@@ -1,4 +1,5 @@
-//! The SSH layer against a real sshd on loopback. Needs root and openssh-server; says so and passes without.
+//! The SSH layer against a real sshd on loopback. Needs root and openssh-server; without them it says so and passes,
+//! but in CI, where it fails.
 
 mod sshd;
 
