@@ -184,3 +184,26 @@ fn the_shipped_playbooks_are_valid_and_the_schema_knows_their_keys() {
     }
     assert!(count > 0);
 }
+
+#[test]
+fn every_command_has_its_completions_and_its_manual_page() {
+    let folder = TempDir::new().expect("a folder");
+    let pages = folder.path().join("pages");
+    let said_of_man = said(hostwright(folder.path()).arg("man").arg(&pages));
+    assert_eq!(said_of_man, "[0]\n");
+    let bash = said(hostwright(folder.path()).args(["completions", "bash"]));
+    for command in ["check", "plan", "apply", "rehearse", "schema"] {
+        let page = std::fs::read_to_string(pages.join(format!("hostwright-{command}.1"))).expect("a page");
+        assert!(page.contains(".SH SYNOPSIS"), "{page}");
+        assert!(
+            bash.contains(&format!("hostwright__subcmd__{command}")),
+            "{command}"
+        );
+    }
+    std::fs::write(folder.path().join("file"), "").expect("written");
+    let refused = said(hostwright(folder.path()).args(["man", "file/pages"]));
+    assert!(
+        refused.contains("cannot be written to file/pages") && refused.ends_with("[1]\n"),
+        "{refused}"
+    );
+}

@@ -8,6 +8,8 @@ use miette::Diagnostic;
 mod apply;
 mod check;
 mod common;
+mod completions;
+mod man;
 mod plan;
 mod rehearse;
 mod schema;
@@ -32,6 +34,10 @@ enum Command {
     Rehearse(rehearse::Args),
     /// Print the JSON schema of playbooks
     Schema,
+    /// Print the completions of the command line for a shell
+    Completions(completions::Args),
+    /// Write manual pages
+    Man(man::Args),
 }
 
 /// An error that a command ends with; it has its own words for people.
@@ -74,6 +80,8 @@ pub fn main() -> ExitCode {
             Command::Apply(args) => apply::run(args).await,
             Command::Rehearse(args) => rehearse::run(args).await,
             Command::Schema => schema::run(),
+            Command::Completions(args) => completions::run(args),
+            Command::Man(args) => man::run(args),
         }
     });
     runtime.shutdown_background();
