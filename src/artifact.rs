@@ -81,11 +81,14 @@ fn cargo(name: &str, directory: &Path, bin: &str) -> Result<String, ArtifactErro
     }) {
         command.env_remove(name);
     }
+    // Of the whole workspace: cargo compiles a crate anew for each set of features, and by the package alone it
+    // would have another one than everything that was built there before.
     let output = command
         .args([
             "build",
             "--release",
             "--locked",
+            "--workspace",
             "--message-format=json-render-diagnostics",
             "--bin",
             bin,
@@ -101,11 +104,17 @@ fn cargo(name: &str, directory: &Path, bin: &str) -> Result<String, ArtifactErro
             package,
         });
     }
-    // cargo's reference, "External tools": an artifact message names its target and its executable.
+    // cargo's reference, "External tools": an artifact message names its target, its package's manifest and its
+    // executable. Another package of the workspace may have a program of that name.
+    let manifest = directory.join("Cargo.toml").canonicalize().ok();
     let executable = output.stdout.split(|byte| *byte == b'\n').find_map(|line| {
         let message: serde_json::Value = serde_json::from_slice(line).ok()?;
         let is_target = message.pointer("/target/name")?.as_str()? == bin;
-        is_target.then(|| message.get("executable")?.as_str().map(str::to_owned))?
+        let is_ours = Path::new(message.get("manifest_path")?.as_str()?)
+            .canonicalize()
+            .ok()
+            == manifest;
+        (is_target && is_ours).then(|| message.get("executable")?.as_str().map(str::to_owned))?
     });
     executable.ok_or_else(|| ArtifactError::NoTarget {
         name: name.to_owned(),

@@ -138,12 +138,11 @@ async fn with(playbook: &PlaybookArgs, args: &Args) -> Exit {
     let mut timings = Timings::default();
     let part = Instant::now();
     anstream::println!("Building what the playbook installs");
-    let desired = desired(&loaded).await?;
-    timings.add("build", part);
-    let part = Instant::now();
     let (suite, mirror) = (args.suite.clone(), args.mirror.clone());
-    let image = blocking(move || get_image(suite.as_deref(), mirror.as_deref())).await?;
-    timings.add("image", part);
+    let image = blocking(move || get_image(suite.as_deref(), mirror.as_deref()));
+    // Side by side: a compiler waits for its slowest crate, debootstrap for the network.
+    let (desired, image) = tokio::try_join!(desired(&loaded), image)?;
+    timings.add("build and image", part);
     let part = Instant::now();
     let mut interrupts = Interrupts::listen()?;
     let host = blocking(move || Rehearsal::boot(&image, &BootOptions::default())).await?;
