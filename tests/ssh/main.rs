@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use hostwright::host::ssh::{Connection, Event, Exec, SshError};
+use hostwright::host::ssh::{Connection, Event, Exec, Script, SshError};
 use hostwright::host::target::Target;
 use miette::Diagnostic;
 use sshd::{Agent, Sshd, keygen};
@@ -50,6 +50,9 @@ async fn unfed(exec: &mut Exec) -> Result<Option<Event>, SshError> {
         }
     }
 }
+
+/// Names its sshd and itself. Its sh may be the login shell's child.
+const PIDS: &str = "echo $PPID $$; exec sleep 600";
 
 /// What it writes first.
 async fn first_output(exec: &mut Exec) -> String {
@@ -215,7 +218,7 @@ async fn a_host_that_allows_no_sessions_is_told_apart() {
     let Some(sshd) = Sshd::start_with("MaxSessions 0\n") else {
         return;
     };
-    let refused = soon(sshd.connect().await.output("true", vec![]))
+    let refused = soon(sshd.connect().await.output(Script::open("true")))
         .await
         .unwrap_err();
     assert!(matches!(refused, SshError::Session { .. }), "{refused}");
@@ -315,7 +318,7 @@ async fn a_connection_that_breaks_under_a_command_is_lost() {
     let sshd = sshd_or_skip!();
     let connection = sshd.connect().await;
     let mut exec = connection
-        .exec("echo $PPID $$; exec sleep 60", vec![7; 50_000_000])
+        .exec(Script::fed(PIDS, vec![7; 50_000_000]))
         .await
         .unwrap();
     for pid in soon(first_output(&mut exec)).await.split_whitespace() {
@@ -323,7 +326,7 @@ async fn a_connection_that_breaks_under_a_command_is_lost() {
     }
     assert!(matches!(soon(unfed(&mut exec)).await, Err(SshError::Lost { .. })));
     assert!(matches!(
-        soon(connection.output("true", vec![])).await,
+        soon(connection.output(Script::open("true"))).await,
         Err(SshError::Lost { .. })
     ));
 }
@@ -334,10 +337,7 @@ async fn a_host_that_falls_silent_is_lost() {
     let sshd = sshd_or_skip!();
     let stop = async |stdin: Vec<u8>| {
         let connection = sshd.connect().await;
-        let mut exec = connection
-            .exec("echo $PPID $$; exec sleep 600", stdin)
-            .await
-            .unwrap();
+        let mut exec = connection.exec(Script::fed(PIDS, stdin)).await.unwrap();
         let pids = first_output(&mut exec).await;
         let (session, sleep) = pids.trim().split_once(' ').unwrap();
         sshd::signal("STOP", session);

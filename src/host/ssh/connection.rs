@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::auth;
+use super::command::Script;
 use super::config::{self, ConfigProblem, Resolved};
 use super::error::SshError;
 use super::exec::{Exec, Login, Output};
@@ -100,16 +101,23 @@ impl Connection {
         self.address
     }
 
-    /// Starts a command for the login shell, as root (through sudo if the remote user is another), and
-    /// feeds it `stdin` while it runs. Several may run at once; from the ninth on they wait for their turn.
+    /// Starts a script as root (through sudo if the remote user is another). Several may run at once; from the
+    /// ninth on they wait for their turn.
     ///
     /// # Errors
     /// [`SshError::Lost`] if the connection is gone, [`SshError::Session`] if the host allows no more
     /// sessions. All else comes from [`Exec::next`].
-    pub async fn exec(&self, command: &str, stdin: Vec<u8>) -> Result<Exec, SshError> {
+    pub async fn exec(&self, script: Script) -> Result<Exec, SshError> {
         let lost = || SshError::Lost {
             host: self.host().to_owned(),
         };
+        let refused = |cause: String| SshError::Session {
+            host: self.host().to_owned(),
+            cause,
+        };
+        let sent = script
+            .sent(self.login.is_root())
+            .map_err(|error| refused(error.to_string()))?;
         let permit = Arc::clone(&self.sessions)
             .acquire_owned()
             .await
@@ -120,29 +128,19 @@ impl Connection {
             .await
             .map_err(|error| match error {
                 russh::Error::ChannelOpenFailure(_) => {
-                    let cause = "it allows no more sessions on this connection".to_owned();
-                    SshError::Session {
-                        host: self.host().to_owned(),
-                        cause,
-                    }
+                    refused("it allows no more sessions on this connection".to_owned())
                 }
                 _ => lost(),
             })?;
-        Ok(Exec::start(
-            channel,
-            command,
-            stdin,
-            Arc::clone(&self.login),
-            permit,
-        ))
+        Ok(Exec::start(channel, sent, Arc::clone(&self.login), permit))
     }
 
-    /// Runs a command to its end and collects what it wrote.
+    /// Runs a script to its end and collects what it wrote.
     ///
     /// # Errors
     /// Those of [`Connection::exec`] and [`Exec::next`]. A status other than 0 is none.
-    pub async fn output(&self, command: &str, stdin: Vec<u8>) -> Result<Output, SshError> {
-        self.exec(command, stdin).await?.output().await
+    pub async fn output(&self, script: Script) -> Result<Output, SshError> {
+        self.exec(script).await?.output().await
     }
 
     /// Says goodbye. Commands that still run are cut off.

@@ -146,6 +146,39 @@ pub enum SshError {
     #[diagnostic(help("check ForceCommand, the login shell and MaxSessions of sshd on the host"))]
     Session { host: String, cause: String },
 
+    /// The login shell ended without having run the command.
+    #[error("{host} does not run commands for {user}: its login shell ended with {status}; {said}")]
+    #[diagnostic(help(
+        "`ssh {user}@{host} sh -c true` must work: on the host, `getent passwd {user}` names the shell; a command in authorized_keys, ForceCommand or a start-up file may stand in its place. Or log in as another user"
+    ))]
+    Shell {
+        host: String,
+        user: String,
+        status: i32,
+        said: String,
+    },
+
+    /// The login shell does not come to the command.
+    #[error("the login shell of {user} on {host} did not begin with our command within {seconds} s; {said}")]
+    #[diagnostic(help(
+        "its start-up files, or a command in authorized_keys, may wait for something: see what `ssh {user}@{host} sh -c true` does"
+    ))]
+    Silent {
+        host: String,
+        user: String,
+        seconds: u64,
+        said: String,
+    },
+
+    /// A cloud image wants another user.
+    #[error("{host} lets {user} in only to say: log in as {other}")]
+    #[diagnostic(help("name the host as {other}@{host}"))]
+    AnotherUser {
+        host: String,
+        user: String,
+        other: String,
+    },
+
     /// The remote user is not root and there is no sudo.
     #[error("{user} on {host} is not root, and sudo is not installed there")]
     #[diagnostic(help("log in as root, or install sudo there: apt-get install sudo"))]
