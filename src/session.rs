@@ -1,6 +1,6 @@
 //! One host, connected: read it, plan, run, check.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -169,7 +169,12 @@ impl Session {
 
     /// The host's address as it was reached.
     pub fn address(&self) -> IpAddr {
-        self.connection.address().ip()
+        self.reached().ip()
+    }
+
+    /// The address and port that were reached, which the SSH configuration may make other than the name says.
+    pub fn reached(&self) -> SocketAddr {
+        self.connection.address()
     }
 
     /// `user@host`, for messages.

@@ -33,6 +33,7 @@ macro_rules! sshd_or_skip {
 
 // Below the macro, which it uses.
 mod commands;
+mod config;
 
 fn error(result: Result<Connection, SshError>) -> SshError {
     match result {

@@ -13,19 +13,20 @@ use thiserror::Error;
 #[allow(missing_docs, reason = "the fields are those of the message")]
 pub enum SshError {
     /// The SSH configuration cannot be read.
-    #[error("cannot read the SSH configuration {}: {cause}", file.display())]
-    #[diagnostic(help("correct it, or name another file"))]
-    Config { file: PathBuf, cause: String },
+    #[error("cannot follow the SSH configuration: {cause}")]
+    #[diagnostic(help("correct it: `ssh` must be able to follow it, too"))]
+    Config { cause: String },
 
-    /// The configuration sends this host through a proxy.
-    #[error("{host} is reached through `{directive}` in {}, which hostwright does not follow", file.display())]
+    /// The configuration says something that is not followed, and that we must not pass over.
+    #[error("hostwright does not follow `{directive} {value}` for {host} ({place})")]
     #[diagnostic(help(
-        "name the host by an address that can be reached directly, or set `{directive} none` for it"
+        "passed over, it could reach or trust another host than ssh does; set `{directive} none` for it, or name the host by an address that can be reached directly"
     ))]
-    Proxy {
+    Unfollowed {
         host: String,
-        file: PathBuf,
-        directive: &'static str,
+        directive: String,
+        value: String,
+        place: String,
     },
 
     /// The name has no address.
@@ -84,15 +85,13 @@ pub enum SshError {
 
     /// Nothing is known about the host's key.
     #[error("the host key of {host} is not known: {algorithm} {fingerprint}")]
-    #[diagnostic(help("compare the fingerprint with the host's own, then use --accept-new, or `ssh-keyscan -p {port} {name} >> {}`", file.display()))]
+    #[diagnostic(help("compare the fingerprint with the host's own, then {learn}"))]
     UnknownKey {
         host: String,
         algorithm: String,
         /// `SHA256:…`, as ssh-keygen prints it.
         fingerprint: String,
-        port: u16,
-        name: String,
-        file: PathBuf,
+        learn: String,
     },
 
     /// The host presents another key than the known one.
