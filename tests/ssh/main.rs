@@ -12,7 +12,7 @@ use hostwright::host::target::Target;
 use miette::Diagnostic;
 use sshd::{Agent, Sshd, keygen};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 /// A command that hangs must fail its test, not stop the suite.
@@ -388,6 +388,22 @@ async fn what_is_not_an_ssh_server_is_told_apart() {
 
     let unresolved = error(Connection::open(&"root@no-such.invalid".parse().unwrap(), &options).await);
     assert!(matches!(unresolved, SshError::Resolve { .. }), "{unresolved}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_sshd_that_has_too_many_connections_is_no_other_service() {
+    let Some(sshd) = Sshd::start_with("MaxStartups 1:100:1\n") else {
+        return;
+    };
+    let mut first = TcpStream::connect(("127.0.0.1", sshd.port)).await.unwrap();
+    // It has taken this one.
+    first.read_exact(&mut [0; 4]).await.unwrap();
+    let away = error(Connection::open(&sshd.target(), &sshd.options()).await);
+    assert!(
+        matches!(&away, SshError::TurnedAway { said, .. } if said == "Exceeded MaxStartups"),
+        "{away}"
+    );
+    drop(first);
 }
 
 #[tokio::test(flavor = "multi_thread")]

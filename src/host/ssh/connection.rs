@@ -25,6 +25,8 @@ use crate::host::target::Target;
 
 /// Long enough for a person to confirm to the agent that it may sign.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
+/// What sshd says instead of its version (sshd.c, `drop_connection`).
+const TURNS_AWAY: [&str; 2] = ["Not allowed at this time", "Exceeded MaxStartups"];
 /// A write that the other side does not take for this long ends the connection; keepalives only watch
 /// the reading end.
 const STALLED: Duration = Duration::from_secs(120);
@@ -222,6 +224,9 @@ async fn shake_hands(
     match (timeout(resolved.connect_timeout, handshake).await, first.text()) {
         (Ok(Ok(handle)), _) => Ok(handle),
         (Ok(Err(Refusal::HostKey(error))), _) => Err(error),
+        (_, Some(said)) if TURNS_AWAY.contains(&said.as_str()) => {
+            Err(SshError::TurnedAway { host, address, said })
+        }
         (_, Some(said)) if !said.starts_with("SSH-") => Err(SshError::NotSsh { host, address, said }),
         (Err(_), _) => Err(late(&host, &address, resolved.connect_timeout)),
         (Ok(Err(Refusal::Protocol(_))), None) => Err(SshError::Closed { host, address }),

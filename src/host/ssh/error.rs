@@ -36,7 +36,9 @@ pub enum SshError {
 
     /// Nothing listens on the port.
     #[error("{host} refused the connection to {address}")]
-    #[diagnostic(help("check that sshd runs there and listens on this port, or give another as host:port"))]
+    #[diagnostic(help(
+        "if it let us in just now, a firewall limits how often one may connect (`ufw limit`): wait a minute. Else check that sshd runs there and listens on this port, or give another as host:port"
+    ))]
     Refused { host: String, address: String },
 
     /// The network gave up before the port was reached.
@@ -61,6 +63,17 @@ pub enum SshError {
     #[error("{host} does not speak SSH at {address}: it said `{said}`")]
     #[diagnostic(help("give the port of its sshd as host:port"))]
     NotSsh {
+        host: String,
+        address: String,
+        said: String,
+    },
+
+    /// sshd takes no connection of ours for now.
+    #[error("sshd of {host} turns us away at {address}: it said `{said}`")]
+    #[diagnostic(help(
+        "it had too many connections that did not log in, from here or from all (PerSourcePenalties, MaxStartups): wait some minutes, and see that nobody else knocks there all the time"
+    ))]
+    TurnedAway {
         host: String,
         address: String,
         said: String,
