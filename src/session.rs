@@ -1,6 +1,6 @@
 //! One host, connected: read it, plan, run, check.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -10,10 +10,9 @@ use crate::change::Change;
 use crate::checks::{Check, From, Outcome, here, on_host};
 use crate::desired::Desired;
 use crate::facts::{DecodeError, Facts, decode, script};
-use crate::host::ssh::{Connection, Output, SshError};
+use crate::host::ssh::{Connection, Script, SshError};
 use crate::plan::{Plan, PlanError, plan};
 use crate::secret::Secrets;
-use crate::shell;
 use crate::transaction::run::{self, Access, RunError};
 
 /// Why a host could not be read.
@@ -50,15 +49,6 @@ pub struct Session {
     connection: Connection,
 }
 
-/// The shell that runs a script. Its locale is set before it starts: some shells count characters else.
-const SHELL: &str = "LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin exec sh";
-
-/// A word of this length is too long for Linux (execve(2), MAX_ARG_STRLEN).
-const TOO_LONG: usize = 128 * 1024;
-
-/// The line that begins a script's answer.
-const BEGIN: &str = "@@hostwright@@";
-
 impl Session {
     /// Connects.
     ///
@@ -75,7 +65,11 @@ impl Session {
     /// When the host does not answer as it should.
     pub async fn read(&self, desired: &Desired) -> Result<Facts, SessionError> {
         let questions = desired.questions();
-        let output = self.probe(&script(&questions), !questions.any_secret()).await?;
+        let script = match questions.any_secret() {
+            true => Script::hidden(script(&questions)),
+            false => Script::open(script(&questions)),
+        };
+        let output = self.connection.output(script).await?;
         if output.status != 0 && !output.stdout.starts_with(b"@") {
             let said = [output.stdout, output.stderr].concat();
             let said = String::from_utf8_lossy(&said).trim().replace('\n', "; ");
@@ -87,25 +81,6 @@ impl Session {
             });
         }
         Ok(decode(&questions, &output.stdout)?)
-    }
-
-    /// What a script prints, without what the login shell prints before it. `open` says that everyone on the
-    /// host may read the script: as a word of the command it saves a round trip, for sshd takes no input before
-    /// the command has begun. sudo would write that word into its log.
-    async fn probe(&self, script: &str, open: bool) -> Result<Output, SshError> {
-        let script = format!("echo {BEGIN}\n{script}");
-        let word = format!("{SHELL} -c {}", shell::quote(&script));
-        let (command, input) = match open && word.len() < TOO_LONG && self.connection.user() == "root" {
-            true => (word, Vec::new()),
-            false => (format!("{SHELL} -s"), script.into_bytes()),
-        };
-        let mut output = self.connection.output(&command, input).await?;
-        let begin = format!("{BEGIN}\n");
-        let mut windows = output.stdout.windows(begin.len());
-        if let Some(at) = windows.position(|window| window == begin.as_bytes()) {
-            output.stdout.drain(..at + begin.len());
-        }
-        Ok(output)
     }
 
     /// Reads the host and makes the plan.
@@ -173,9 +148,13 @@ impl Session {
             return Ok(Vec::new());
         }
         let asked: Vec<&Check> = which.iter().map(|index| &desired.checks[*index]).collect();
+        let script = on_host::script(&asked);
         // Quoted within quotes a secret could not be found in the script.
-        let open = desired.secrets.is_empty();
-        let output = self.probe(&on_host::script(&asked), open).await?;
+        let script = match desired.secrets.is_empty() {
+            true => Script::open(script),
+            false => Script::hidden(script),
+        };
+        let output = self.connection.output(script).await?;
         Ok(on_host::judge(&asked, &output.stdout))
     }
 
@@ -190,7 +169,12 @@ impl Session {
 
     /// The host's address as it was reached.
     pub fn address(&self) -> IpAddr {
-        self.connection.address().ip()
+        self.reached().ip()
+    }
+
+    /// The address and port that were reached, which the SSH configuration may make other than the name says.
+    pub fn reached(&self) -> SocketAddr {
+        self.connection.address()
     }
 
     /// `user@host`, for messages.

@@ -207,3 +207,21 @@ fn every_command_has_its_completions_and_its_manual_page() {
         "{refused}"
     );
 }
+
+/// Without the program `ssh` a configuration is read by us, and what we do not follow is no guess.
+#[test]
+fn a_configuration_that_only_ssh_can_follow_is_refused_by_its_place() {
+    let folder = TempDir::new().expect("a folder");
+    let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    std::fs::create_dir(folder.path().join(".ssh")).expect("made");
+    file("p.yml", "name: x\n");
+    file(
+        ".ssh/config",
+        "Host web\n HostName 192.0.2.1\nMatch user root\n HostName 192.0.2.2\n",
+    );
+    let mut plan = hostwright(folder.path());
+    plan.env("PATH", folder.path())
+        .args(["plan", "p.yml", "root@web"]);
+    let said = said(&mut plan).replace(&folder.path().display().to_string(), "~");
+    insta::assert_snapshot!(said);
+}

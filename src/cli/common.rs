@@ -139,7 +139,8 @@ pub(super) fn ask(question: &str) -> bool {
 
 /// Shows a plan under a line that says for which host.
 pub(super) fn show(plan: &Plan, desired: &Desired, session: &Session, release: &str, verbose: bool) {
-    anstream::println!("Plan of {} for {} ({release}):\n", desired.name, session.name());
+    let (name, host, reached) = (&desired.name, session.name(), session.reached());
+    anstream::println!("Plan of {name} for {host} ({reached}, {release}):\n");
     anstream::print!("{}", report::plan::text(plan, &desired.secrets, verbose));
 }
 

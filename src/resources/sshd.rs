@@ -8,11 +8,19 @@ use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 
 /// Restarts sshd, which leaves the sessions that are open; unlike a reload it returns when the new one listens.
-/// systemd would refuse the sixth start within ten seconds (systemd.unit(5), StartLimitBurst). Where it listens
-/// itself (Ubuntu 24.04), the ports are the socket's (Ubuntu's release notes, "openssh").
-const RESTART: &str = "systemctl reset-failed ssh.service 2>/dev/null || true
-if systemctl is-active --quiet ssh.socket; then systemctl daemon-reload; systemctl restart ssh.socket; fi
-systemctl restart ssh.service";
+/// systemd would refuse the sixth start within ten seconds (systemd.unit(5), StartLimitBurst).
+///
+/// Where systemd listens (Ubuntu 22.10 and later), the ports are its socket's, which Ubuntu makes of sshd's. A
+/// socket that could not take a port is `failed` and not active: that it was active is noted, so that the same
+/// commands start it again. It does not start under a service that runs.
+const RESTART: &str = r#"systemctl reset-failed ssh.service ssh.socket 2>/dev/null || true
+if systemctl is-active --quiet ssh.socket; then : >"$keeping/ssh.socket"; fi
+if [ -e "$keeping/ssh.socket" ]; then
+  systemctl daemon-reload
+  systemctl stop ssh.service
+  systemctl restart ssh.socket
+fi
+systemctl restart ssh.service"#;
 
 /// Whether sshd reads the file at `path`.
 pub(super) fn reads(path: &str) -> bool {

@@ -40,11 +40,10 @@ pub fn large(wanted: &[Wanted]) -> impl Iterator<Item = &Wanted> {
     wanted.iter().filter(is_large)
 }
 
-/// The question, for `sh -s`; none when nothing large is wanted.
+/// The question, a script for sh; none when nothing large is wanted.
 pub fn script(wanted: &[Wanted]) -> Option<String> {
     let mut text = String::from(
-        r#"export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-# offer SHA256 LIKE: whether the store has the content, else the hash of a file that is likely to be alike.
+        r#"# offer SHA256 LIKE: whether the store has the content, else the hash of a file that is likely to be alike.
 offer() {
   stored=/var/lib/hostwright/store/$1
   if [ -f "$stored" ] && echo "$1  $stored" | sha256sum -c --status - 2>/dev/null; then

@@ -14,7 +14,7 @@ use super::offer::{self, Held, Wanted};
 use super::older::Older;
 use super::stage::{self, Packed};
 use crate::change::Change;
-use crate::host::ssh::{self, Connection, Exec, Options, SshError};
+use crate::host::ssh::{self, Connection, Exec, Options, Script, SshError};
 use crate::host::target::Target;
 use crate::secret::Secrets;
 
@@ -158,7 +158,7 @@ async fn held(connection: &Connection, wanted: &[Wanted]) -> Result<Held, SshErr
     let Some(script) = offer::script(wanted) else {
         return Ok(Held::default());
     };
-    let answer = connection.output("exec sh -s", script.into_bytes()).await?;
+    let answer = connection.output(Script::open(script)).await?;
     Ok(offer::decode(&answer.stdout))
 }
 
@@ -196,7 +196,7 @@ impl Attempt<'_> {
         let mut said = Vec::new();
         let (mut sent, total, contents) = (0, packed.stream.len() as u64, packed.contents);
         let command = stage::command(&id, &self.token);
-        let mut exec = self.connection.exec(&command, packed.stream).await?;
+        let mut exec = self.connection.exec(Script::fed(command, packed.stream)).await?;
         loop {
             match exec.next().await {
                 Ok(Some(ssh::Event::Fed(bytes))) => {
@@ -248,7 +248,7 @@ async fn confirm(access: &Access, id: &str) {
         let fresh = Connection::open(&access.target, &access.options).await;
         if let Ok(fresh) = fresh
             && fresh
-                .output(&stage::confirm(id), Vec::new())
+                .output(Script::open(stage::confirm(id)))
                 .await
                 .is_ok_and(|output| output.status == 0)
         {
@@ -258,11 +258,11 @@ async fn confirm(access: &Access, id: &str) {
     }
 }
 
-/// Connects again, however often it takes, and starts `command` there.
-async fn reconnect(access: &Access, command: &str) -> Result<(Connection, Exec), SshError> {
+/// Connects again, however often it takes, and starts `script` there.
+async fn reconnect(access: &Access, script: &str) -> Result<(Connection, Exec), SshError> {
     let start = async || {
         let connection = Connection::open(&access.target, &access.options).await?;
-        let exec = connection.exec(command, Vec::new()).await?;
+        let exec = connection.exec(Script::open(script)).await?;
         Ok((connection, exec))
     };
     let deadline = Instant::now() + PATIENCE;

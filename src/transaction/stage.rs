@@ -1,4 +1,4 @@
-//! Contents and program → one compressed stream, and the command that takes it in and starts the run.
+//! Contents and program → one compressed stream, and the script that takes it in and starts the run.
 
 use std::io::{self, Write};
 
@@ -82,10 +82,9 @@ const DAYS: u32 = 30;
 /// Takes the archive on stdin, proves every content by its hash, starts the program detached from this
 /// connection, and follows its journal, which begins behind the line `@TOKEN begin`.
 pub fn command(id: &str, token: &str) -> String {
-    let script = format!(
+    format!(
         r#"set -eu
 umask 077
-export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 base=/var/lib/hostwright
 run=$base/runs/{id}
 rm -rf "$run"
@@ -114,19 +113,13 @@ echo $! >pid
 echo @{token} begin
 exec tail -s 0.1 --pid=$! -c +1 -f journal"#,
         id = shell::quote(id)
-    );
-    sh(&script)
-}
-
-/// The script for a login shell, which may be none of the POSIX ones.
-fn sh(script: &str) -> String {
-    format!("exec sh -c {}", shell::quote(script))
+    )
 }
 
 /// Goes on with the journal of a run from byte `offset`, to the run's end. After a restart of the host
 /// another process may bear the run's number: the run's own stands in the run's folder.
 pub fn follow(id: &str, token: &str, offset: u64) -> String {
-    let script = format!(
+    format!(
         r#"run=/var/lib/hostwright/runs/{id}
 tries=0
 until [ -s "$run/pid" ]; do
@@ -145,8 +138,7 @@ echo @{token} begin
 exec tail $alive -c +{start} journal"#,
         id = shell::quote(id),
         start = offset + 1
-    );
-    sh(&script)
+    )
 }
 
 /// Tells a run that a new connection got in.

@@ -95,11 +95,16 @@ impl Host {
 
     /// The program's command line for a playbook.
     pub fn command_for(&self, verb: &str, playbook: &Path) -> Command {
+        self.command_as("root", verb, playbook)
+    }
+
+    /// The same with another remote user.
+    pub fn command_as(&self, user: &str, verb: &str, playbook: &Path) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hostwright"));
         command
             .arg(verb)
             .arg(playbook)
-            .arg(format!("root@{}", self.machine.address()));
+            .arg(format!("{user}@{}", self.machine.address()));
         command.arg("--identity").arg(self.machine.identity());
         command.arg("--known-hosts").arg(self.machine.known_hosts());
         if verb == "apply" {

@@ -12,6 +12,7 @@ mod logrotate;
 mod main_job;
 mod nginx;
 mod safety;
+mod shells;
 mod sshd;
 mod supervisor;
 mod systemd;

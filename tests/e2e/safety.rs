@@ -281,17 +281,7 @@ checks: { there: { command: test -s /srv/file } }
 ";
     let as_deploy = |verb: &str, playbook: &str| {
         let path = host.file("playbook.yml", playbook);
-        let command = host.command_for(verb, &path);
-        let args: Vec<std::ffi::OsString> = command.get_args().map(ToOwned::to_owned).collect();
-        let mut other = Command::new(command.get_program());
-        for arg in args {
-            let text = arg.to_string_lossy();
-            match text.strip_prefix("root@") {
-                Some(address) => other.arg(format!("deploy@{address}")),
-                None => other.arg(arg),
-            };
-        }
-        run(other.env("NO_COLOR", "1").stdin(std::process::Stdio::null()))
+        run(&mut host.command_as("deploy", verb, &path))
     };
     // Whom the firewall must not shut out is known through sudo, too.
     let refused = as_deploy("plan", &playbook.replace("22/tcp", "80/tcp"));

@@ -143,3 +143,59 @@ fn rules_that_sudo_does_not_take_do_not_go_live() {
     says(&host, tree, "syntax error");
     assert_eq!(host.sh("ls /etc/sudoers.d"), "README\nown");
 }
+
+/// systemd listens for sshd, as Debian's unit has it.
+const SOCKET: &str = "systemctl disable -q ssh.service
+systemctl daemon-reload
+systemctl stop ssh.service
+systemctl enable -q --now ssh.socket";
+
+/// Ubuntu's form: the service needs the socket, whose ports a generator makes of sshd's.
+const UBUNTUS_SOCKET: &str = r#"mkdir -p /etc/systemd/system-generators /etc/systemd/system/ssh.service.requires
+ln -s /lib/systemd/system/ssh.socket /etc/systemd/system/ssh.service.requires/
+cat >/etc/systemd/system-generators/sshd-socket-generator <<'END'
+#!/bin/sh
+ports=$(awk '/^Port/ { print "ListenStream=" $2 }' /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf)
+mkdir -p "$1/ssh.socket.d"
+[ -z "$ports" ] || printf '[Socket]\nListenStream=\n%s\n' "$ports" >"$1/ssh.socket.d/addresses.conf"
+END
+chmod +x /etc/systemd/system-generators/sshd-socket-generator"#;
+
+#[test]
+fn where_systemd_listens_its_socket_follows_and_comes_back() {
+    let Some(host) = Host::boot() else { return };
+    host.sh(SOCKET);
+    let main = || host.sh("systemctl show -p MainPID --value ssh");
+    host.converge(&options("MaxSessions 7"));
+    let first = main();
+    host.converge(&options("MaxSessions 8"));
+    assert_ne!(main(), first, "it was not started anew");
+    assert_eq!(host.sh("systemctl is-active ssh.socket"), "active");
+
+    host.sh(UBUNTUS_SOCKET);
+    host.sh("systemctl daemon-reload");
+    assert_eq!(
+        host.sh("systemctl is-active nginx; ss -Hltn sport = :80 | wc -l"),
+        "active\n2"
+    );
+    let taken = "Port 22\\nPort 80";
+    says(
+        &host,
+        &options(taken),
+        "put back: /etc/ssh/sshd_config.d/90-own.conf",
+    );
+    assert_eq!(
+        host.sh("cat /etc/ssh/sshd_config.d/90-own.conf; systemctl is-active ssh.socket ssh.service"),
+        "MaxSessions 8\nactive\nactive"
+    );
+    // A port that is free is taken, by a new connection as by an old one.
+    host.converge(&options("Port 22\\nPort 2222"));
+    let greeting = "timeout 5 bash -c 'read -r line </dev/tcp/127.0.0.1/2222; echo \"${line%%-Open*}\"'";
+    assert_eq!(host.sh(greeting), "SSH-2.0");
+    host.sh("systemctl stop ssh.service");
+    host.converge(&options("MaxSessions 7"));
+    assert_eq!(
+        host.sh("systemctl is-active ssh.socket; ss -Hltn sport = :2222"),
+        "active"
+    );
+}

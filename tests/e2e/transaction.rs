@@ -404,8 +404,8 @@ fn a_login_shell_that_talks_does_no_harm() {
     assert!(
         refused
             .stderr
-            .contains("did not run the probe (status 3): go away")
-            && refused.stderr.contains("log in with ssh"),
+            .contains("does not run commands for root: its login shell ended with 3; it said: go away")
+            && refused.stderr.contains("must work"),
         "{}",
         refused.stderr
     );

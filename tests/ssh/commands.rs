@@ -1,6 +1,6 @@
 //! Commands on a connection: input, output, status, and several at once.
 
-use hostwright::host::ssh::Event;
+use hostwright::host::ssh::{Event, Script};
 use ring::digest::{SHA256, digest};
 
 use crate::soon;
@@ -15,14 +15,14 @@ async fn a_command_gets_its_input_and_gives_output_and_status() {
         ("root", sshd.port)
     );
     assert_eq!(connection.host(), format!("127.0.0.1:{}", sshd.port));
-    let output = soon(connection.output("cat; echo err >&2; exit 3", b"in".to_vec()))
+    let output = soon(connection.output(Script::fed("cat; echo err >&2; exit 3", b"in".to_vec())))
         .await
         .unwrap();
     assert_eq!(
         (output.status, &output.stdout[..], &output.stderr[..]),
         (3, &b"in"[..], &b"err\n"[..])
     );
-    let killed = soon(connection.output("kill -9 $$", Vec::new())).await.unwrap();
+    let killed = soon(connection.output(Script::open("kill -9 $$"))).await.unwrap();
     assert_eq!(killed.status, 128 + 9);
     connection.close().await;
 }
@@ -33,7 +33,9 @@ async fn twenty_megabytes_come_back_whole() {
     let connection = sshd.connect().await;
     // Numbers, so that a chunk lost, doubled or moved changes the sum.
     let sent: Vec<u8> = (0..5_000_000u32).flat_map(u32::to_le_bytes).collect();
-    let output = soon(connection.output("cat", sent.clone())).await.unwrap();
+    let output = soon(connection.output(Script::fed("cat", sent.clone())))
+        .await
+        .unwrap();
     assert_eq!(output.stdout.len(), sent.len());
     assert_eq!(
         digest(&SHA256, &output.stdout).as_ref(),
@@ -46,7 +48,7 @@ async fn much_input_waits_for_a_command_that_first_prints_much() {
     let sshd = sshd_or_skip!();
     let connection = sshd.connect().await;
     let command = "head -c 50000000 /dev/zero; wc -c >&2";
-    let output = soon(connection.output(command, vec![7; 50_000_000]))
+    let output = soon(connection.output(Script::fed(command, vec![7; 50_000_000])))
         .await
         .unwrap();
     assert_eq!(output.stdout.len(), 50_000_000);
@@ -57,7 +59,7 @@ async fn much_input_waits_for_a_command_that_first_prints_much() {
 async fn input_that_nobody_reads_does_not_hold_up_the_end() {
     let sshd = sshd_or_skip!();
     let connection = sshd.connect().await;
-    let output = soon(connection.output("exit 4", vec![7; 50_000_000]))
+    let output = soon(connection.output(Script::fed("exit 4", vec![7; 50_000_000])))
         .await
         .unwrap();
     assert_eq!(output.status, 4);
@@ -75,8 +77,8 @@ async fn commands_run_side_by_side_and_the_ninth_waits() {
     // Each of the two ends only once the other runs.
     let (reader, writer) = soon(async {
         tokio::join!(
-            connection.output(&read, vec![]),
-            connection.output(&write, vec![])
+            connection.output(Script::open(read)),
+            connection.output(Script::open(write))
         )
     })
     .await;
@@ -89,7 +91,7 @@ async fn commands_run_side_by_side_and_the_ninth_waits() {
     let mut execs = Vec::new();
     soon(async {
         for n in 0..24 {
-            execs.push(connection.exec(&format!("echo {n}"), Vec::new()).await.unwrap());
+            execs.push(connection.exec(Script::open(format!("echo {n}"))).await.unwrap());
         }
         for (n, exec) in execs.into_iter().enumerate() {
             assert_eq!(exec.output().await.unwrap().stdout, format!("{n}\n").into_bytes());
@@ -103,11 +105,11 @@ async fn output_that_nobody_reads_holds_up_no_other_command() {
     let sshd = sshd_or_skip!();
     let connection = sshd.connect().await;
     let unread = connection
-        .exec("head -c 50000000 /dev/zero", Vec::new())
+        .exec(Script::open("head -c 50000000 /dev/zero"))
         .await
         .unwrap();
     assert_eq!(
-        soon(connection.output("echo here", Vec::new()))
+        soon(connection.output(Script::open("echo here")))
             .await
             .unwrap()
             .stdout,
@@ -125,7 +127,7 @@ async fn dropping_a_silent_command_makes_room_for_another() {
         // One more than run at once, and one less than sshd allows.
         for _ in 0..9 {
             let mut exec = connection
-                .exec("echo $$; exec sleep 600", Vec::new())
+                .exec(Script::open("echo $$; exec sleep 600"))
                 .await
                 .unwrap();
             let Some(Event::Stdout(pid)) = exec.next().await.unwrap() else {

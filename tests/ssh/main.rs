@@ -8,12 +8,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use hostwright::host::ssh::{Connection, Event, Exec, SshError};
+use hostwright::host::ssh::{Connection, Event, Exec, Script, SshError};
 use hostwright::host::target::Target;
 use miette::Diagnostic;
 use sshd::{Agent, Sshd, keygen};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 /// A command that hangs must fail its test, not stop the suite.
@@ -34,6 +34,7 @@ macro_rules! sshd_or_skip {
 
 // Below the macro, which it uses.
 mod commands;
+mod config;
 
 fn error(result: Result<Connection, SshError>) -> SshError {
     match result {
@@ -51,6 +52,9 @@ async fn unfed(exec: &mut Exec) -> Result<Option<Event>, SshError> {
         }
     }
 }
+
+/// Names its sshd and itself. Its sh may be the login shell's child.
+const PIDS: &str = "echo $PPID $$; exec sleep 600";
 
 /// What it writes first.
 async fn first_output(exec: &mut Exec) -> String {
@@ -216,7 +220,7 @@ async fn a_host_that_allows_no_sessions_is_told_apart() {
     let Some(sshd) = Sshd::start_with("MaxSessions 0\n") else {
         return;
     };
-    let refused = soon(sshd.connect().await.output("true", vec![]))
+    let refused = soon(sshd.connect().await.output(Script::open("true")))
         .await
         .unwrap_err();
     assert!(matches!(refused, SshError::Session { .. }), "{refused}");
@@ -316,7 +320,7 @@ async fn a_connection_that_breaks_under_a_command_is_lost() {
     let sshd = sshd_or_skip!();
     let connection = sshd.connect().await;
     let mut exec = connection
-        .exec("echo $PPID $$; exec sleep 60", vec![7; 50_000_000])
+        .exec(Script::fed(PIDS, vec![7; 50_000_000]))
         .await
         .unwrap();
     for pid in soon(first_output(&mut exec)).await.split_whitespace() {
@@ -324,7 +328,7 @@ async fn a_connection_that_breaks_under_a_command_is_lost() {
     }
     assert!(matches!(soon(unfed(&mut exec)).await, Err(SshError::Lost { .. })));
     assert!(matches!(
-        soon(connection.output("true", vec![])).await,
+        soon(connection.output(Script::open("true"))).await,
         Err(SshError::Lost { .. })
     ));
 }
@@ -335,10 +339,7 @@ async fn a_host_that_falls_silent_is_lost() {
     let sshd = sshd_or_skip!();
     let stop = async |stdin: Vec<u8>| {
         let connection = sshd.connect().await;
-        let mut exec = connection
-            .exec("echo $PPID $$; exec sleep 600", stdin)
-            .await
-            .unwrap();
+        let mut exec = connection.exec(Script::fed(PIDS, stdin)).await.unwrap();
         let pids = first_output(&mut exec).await;
         let (session, sleep) = pids.trim().split_once(' ').unwrap();
         sshd::signal("STOP", session);
@@ -388,6 +389,22 @@ async fn what_is_not_an_ssh_server_is_told_apart() {
 
     let unresolved = error(Connection::open(&"root@no-such.invalid".parse().unwrap(), &options).await);
     assert!(matches!(unresolved, SshError::Resolve { .. }), "{unresolved}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_sshd_that_has_too_many_connections_is_no_other_service() {
+    let Some(sshd) = Sshd::start_with("MaxStartups 1:100:1\n") else {
+        return;
+    };
+    let mut first = TcpStream::connect(("127.0.0.1", sshd.port)).await.unwrap();
+    // It has taken this one.
+    first.read_exact(&mut [0; 4]).await.unwrap();
+    let away = error(Connection::open(&sshd.target(), &sshd.options()).await);
+    assert!(
+        matches!(&away, SshError::TurnedAway { said, .. } if said == "Exceeded MaxStartups"),
+        "{away}"
+    );
+    drop(first);
 }
 
 #[tokio::test(flavor = "multi_thread")]

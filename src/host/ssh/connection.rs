@@ -1,32 +1,32 @@
 //! A connection to a host: made, used for commands, closed.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use russh::client::{self, DisconnectReason, Handle, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{Disconnect, Preferred};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::auth;
-use super::config::{self, ConfigProblem, Resolved};
+use super::command::Script;
+use super::config::{self, Resolved};
 use super::error::SshError;
 use super::exec::{Exec, Login, Output};
 use super::first_line::{FirstLine, Remembering};
 use super::host_keys::HostKeys;
 use super::keys;
-use super::options::{self, Options};
+use super::options::Options;
 use crate::host::target::Target;
 
-/// For each of: looking the name up, reaching one address, the handshake.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Long enough for a person to confirm to the agent that it may sign.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
-const KEEPALIVE: Duration = Duration::from_secs(15);
+/// What sshd says instead of its version (sshd.c, `drop_connection`).
+const TURNS_AWAY: [&str; 2] = ["Not allowed at this time", "Exceeded MaxStartups"];
 /// A write that the other side does not take for this long ends the connection; keepalives only watch
 /// the reading end.
 const STALLED: Duration = Duration::from_secs(120);
@@ -54,8 +54,8 @@ impl Connection {
             ..target.clone()
         }
         .to_string();
-        let resolved = configured(target, &host, options)?;
-        let host_keys = HostKeys::load(&host, &resolved, options)?;
+        let resolved = config::resolve(target, options).await?;
+        let host_keys = HostKeys::load(&host, &resolved)?;
         let keys = keys::find(&host, &resolved, options).await?;
         let stream = connect(&host, &resolved).await?;
         let address = stream
@@ -66,7 +66,7 @@ impl Connection {
             host_keys,
             goodbye: Arc::clone(&goodbye),
         };
-        let mut handle = shake_hands(stream, &host, address, client).await?;
+        let mut handle = shake_hands(stream, &host, &resolved, address, client).await?;
         timeout(
             LOGIN_TIMEOUT,
             auth::log_in(&mut handle, &host, &resolved.user, keys, &goodbye),
@@ -100,16 +100,23 @@ impl Connection {
         self.address
     }
 
-    /// Starts a command for the login shell, as root (through sudo if the remote user is another), and
-    /// feeds it `stdin` while it runs. Several may run at once; from the ninth on they wait for their turn.
+    /// Starts a script as root (through sudo if the remote user is another). Several may run at once; from the
+    /// ninth on they wait for their turn.
     ///
     /// # Errors
     /// [`SshError::Lost`] if the connection is gone, [`SshError::Session`] if the host allows no more
     /// sessions. All else comes from [`Exec::next`].
-    pub async fn exec(&self, command: &str, stdin: Vec<u8>) -> Result<Exec, SshError> {
+    pub async fn exec(&self, script: Script) -> Result<Exec, SshError> {
         let lost = || SshError::Lost {
             host: self.host().to_owned(),
         };
+        let refused = |cause: String| SshError::Session {
+            host: self.host().to_owned(),
+            cause,
+        };
+        let sent = script
+            .sent(self.login.is_root())
+            .map_err(|error| refused(error.to_string()))?;
         let permit = Arc::clone(&self.sessions)
             .acquire_owned()
             .await
@@ -120,29 +127,19 @@ impl Connection {
             .await
             .map_err(|error| match error {
                 russh::Error::ChannelOpenFailure(_) => {
-                    let cause = "it allows no more sessions on this connection".to_owned();
-                    SshError::Session {
-                        host: self.host().to_owned(),
-                        cause,
-                    }
+                    refused("it allows no more sessions on this connection".to_owned())
                 }
                 _ => lost(),
             })?;
-        Ok(Exec::start(
-            channel,
-            command,
-            stdin,
-            Arc::clone(&self.login),
-            permit,
-        ))
+        Ok(Exec::start(channel, sent, Arc::clone(&self.login), permit))
     }
 
-    /// Runs a command to its end and collects what it wrote.
+    /// Runs a script to its end and collects what it wrote.
     ///
     /// # Errors
     /// Those of [`Connection::exec`] and [`Exec::next`]. A status other than 0 is none.
-    pub async fn output(&self, command: &str, stdin: Vec<u8>) -> Result<Output, SshError> {
-        self.exec(command, stdin).await?.output().await
+    pub async fn output(&self, script: Script) -> Result<Output, SshError> {
+        self.exec(script).await?.output().await
     }
 
     /// Says goodbye. Commands that still run are cut off.
@@ -156,68 +153,58 @@ impl Connection {
     }
 }
 
-/// The target with what the SSH configuration says about it.
-fn configured(target: &Target, host: &str, options: &Options) -> Result<Resolved, SshError> {
-    let file = options.config_file();
-    let unreadable = |cause| SshError::Config {
-        file: file.clone(),
-        cause,
-    };
-    let text = match std::fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound && options.config.is_none() => String::new(),
-        Err(error) => return Err(unreadable(error.to_string())),
-    };
-    config::resolve(target, &text, &options::home(), &options::local_user()).map_err(
-        |problem| match problem {
-            ConfigProblem::Unreadable(cause) => unreadable(cause),
-            ConfigProblem::Proxy(directive) => SshError::Proxy {
-                host: host.to_owned(),
-                file: file.clone(),
-                directive,
-            },
-        },
-    )
-}
-
 /// Reaches the first address of the host that answers.
 async fn connect(host: &str, resolved: &Resolved) -> Result<TcpStream, SshError> {
     let name = resolved.host_name.as_str();
+    let limit = resolved.connect_timeout;
     let unresolved = |cause| SshError::Resolve {
         name: name.to_owned(),
         cause,
     };
-    let addresses = timeout(CONNECT_TIMEOUT, lookup_host((name, resolved.port)))
+    let addresses = timeout(limit, lookup_host((name, resolved.port)))
         .await
         .map_err(|_| unresolved("the name server did not answer".to_owned()))?
         .map_err(|error| unresolved(error.to_string()))?;
     let mut last = unresolved("it has no address".to_owned());
-    for address in addresses {
+    for address in addresses.filter(|address| resolved.family.has(address)) {
         let at = address.to_string();
-        last = match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+        last = match timeout(limit, reach(address, resolved.from)).await {
             Ok(Ok(stream)) => {
                 // The connection also works, slower, if this cannot be set.
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
             Ok(Err(error)) => failed(host, &at, &error),
-            Err(_) => late(host, &at, CONNECT_TIMEOUT),
+            Err(_) => late(host, &at, limit),
         };
     }
     Err(last)
+}
+
+async fn reach(address: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
+    let Some(from) = from else {
+        return TcpStream::connect(address).await;
+    };
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.bind(SocketAddr::new(from, 0))?;
+    socket.connect(address).await
 }
 
 /// Agrees on a session with the host and checks its key.
 async fn shake_hands(
     stream: TcpStream,
     host: &str,
+    resolved: &Resolved,
     address: SocketAddr,
     client: Client,
 ) -> Result<Handle<Client>, SshError> {
     let config = client::Config {
         window_size: WINDOW,
-        keepalive_interval: Some(KEEPALIVE),
-        keepalive_max: 3,
+        keepalive_interval: Some(resolved.keepalive),
+        keepalive_max: resolved.keepalives,
         inactivity_timeout: Some(STALLED),
         preferred: Preferred {
             key: client.host_keys.preferred(),
@@ -234,11 +221,14 @@ async fn shake_hands(
     let address = address.to_string();
     let handshake = client::connect_stream(Arc::new(config), stream, client);
     let host = host.to_owned();
-    match (timeout(CONNECT_TIMEOUT, handshake).await, first.text()) {
+    match (timeout(resolved.connect_timeout, handshake).await, first.text()) {
         (Ok(Ok(handle)), _) => Ok(handle),
         (Ok(Err(Refusal::HostKey(error))), _) => Err(error),
+        (_, Some(said)) if TURNS_AWAY.contains(&said.as_str()) => {
+            Err(SshError::TurnedAway { host, address, said })
+        }
         (_, Some(said)) if !said.starts_with("SSH-") => Err(SshError::NotSsh { host, address, said }),
-        (Err(_), _) => Err(late(&host, &address, CONNECT_TIMEOUT)),
+        (Err(_), _) => Err(late(&host, &address, resolved.connect_timeout)),
         (Ok(Err(Refusal::Protocol(_))), None) => Err(SshError::Closed { host, address }),
         (Ok(Err(Refusal::Protocol(error))), Some(_)) => Err(SshError::Handshake {
             host,

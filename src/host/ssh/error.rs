@@ -13,19 +13,20 @@ use thiserror::Error;
 #[allow(missing_docs, reason = "the fields are those of the message")]
 pub enum SshError {
     /// The SSH configuration cannot be read.
-    #[error("cannot read the SSH configuration {}: {cause}", file.display())]
-    #[diagnostic(help("correct it, or name another file"))]
-    Config { file: PathBuf, cause: String },
+    #[error("cannot follow the SSH configuration: {cause}")]
+    #[diagnostic(help("correct it: `ssh` must be able to follow it, too"))]
+    Config { cause: String },
 
-    /// The configuration sends this host through a proxy.
-    #[error("{host} is reached through `{directive}` in {}, which hostwright does not follow", file.display())]
+    /// The configuration says something that is not followed, and that we must not pass over.
+    #[error("hostwright does not follow `{directive} {value}` for {host} ({place})")]
     #[diagnostic(help(
-        "name the host by an address that can be reached directly, or set `{directive} none` for it"
+        "passed over, it could reach or trust another host than ssh does; set `{directive} none` for it, or name the host by an address that can be reached directly"
     ))]
-    Proxy {
+    Unfollowed {
         host: String,
-        file: PathBuf,
-        directive: &'static str,
+        directive: String,
+        value: String,
+        place: String,
     },
 
     /// The name has no address.
@@ -35,7 +36,9 @@ pub enum SshError {
 
     /// Nothing listens on the port.
     #[error("{host} refused the connection to {address}")]
-    #[diagnostic(help("check that sshd runs there and listens on this port, or give another as host:port"))]
+    #[diagnostic(help(
+        "if it let us in just now, a firewall limits how often one may connect (`ufw limit`): wait a minute. Else check that sshd runs there and listens on this port, or give another as host:port"
+    ))]
     Refused { host: String, address: String },
 
     /// The network gave up before the port was reached.
@@ -65,6 +68,17 @@ pub enum SshError {
         said: String,
     },
 
+    /// sshd takes no connection of ours for now.
+    #[error("sshd of {host} turns us away at {address}: it said `{said}`")]
+    #[diagnostic(help(
+        "it had too many connections that did not log in, from here or from all (PerSourcePenalties, MaxStartups): wait some minutes, and see that nobody else knocks there all the time"
+    ))]
+    TurnedAway {
+        host: String,
+        address: String,
+        said: String,
+    },
+
     /// The connection was closed before a word was said.
     #[error("{host} closed the connection to {address} before it said a word")]
     #[diagnostic(help(
@@ -84,15 +98,13 @@ pub enum SshError {
 
     /// Nothing is known about the host's key.
     #[error("the host key of {host} is not known: {algorithm} {fingerprint}")]
-    #[diagnostic(help("compare the fingerprint with the host's own, then use --accept-new, or `ssh-keyscan -p {port} {name} >> {}`", file.display()))]
+    #[diagnostic(help("compare the fingerprint with the host's own, then {learn}"))]
     UnknownKey {
         host: String,
         algorithm: String,
         /// `SHA256:…`, as ssh-keygen prints it.
         fingerprint: String,
-        port: u16,
-        name: String,
-        file: PathBuf,
+        learn: String,
     },
 
     /// The host presents another key than the known one.
@@ -145,6 +157,39 @@ pub enum SshError {
     #[error("{host} refused to run a command: {cause}")]
     #[diagnostic(help("check ForceCommand, the login shell and MaxSessions of sshd on the host"))]
     Session { host: String, cause: String },
+
+    /// The login shell ended without having run the command.
+    #[error("{host} does not run commands for {user}: its login shell ended with {status}; {said}")]
+    #[diagnostic(help(
+        "`ssh {user}@{host} sh -c true` must work: on the host, `getent passwd {user}` names the shell; a command in authorized_keys, ForceCommand or a start-up file may stand in its place. Or log in as another user"
+    ))]
+    Shell {
+        host: String,
+        user: String,
+        status: i32,
+        said: String,
+    },
+
+    /// The login shell does not come to the command.
+    #[error("the login shell of {user} on {host} did not begin with our command within {seconds} s; {said}")]
+    #[diagnostic(help(
+        "its start-up files, or a command in authorized_keys, may wait for something: see what `ssh {user}@{host} sh -c true` does"
+    ))]
+    Silent {
+        host: String,
+        user: String,
+        seconds: u64,
+        said: String,
+    },
+
+    /// A cloud image wants another user.
+    #[error("{host} lets {user} in only to say: log in as {other}")]
+    #[diagnostic(help("name the host as {other}@{host}"))]
+    AnotherUser {
+        host: String,
+        user: String,
+        other: String,
+    },
 
     /// The remote user is not root and there is no sudo.
     #[error("{user} on {host} is not root, and sudo is not installed there")]

@@ -1,14 +1,17 @@
 //! One running command: its input is fed and its output collected by a task of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, Sig};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::time::sleep;
 
+use super::command::Sent;
 use super::error::SshError;
-use super::sudo;
+use super::refusal::{self, Noise};
 
 /// Something a running command did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +45,6 @@ pub struct Output {
 pub struct Exec {
     events: UnboundedReceiver<Result<Event, SshError>>,
     login: Arc<Login>,
-    /// The beginning of stderr while sudo's refusal is possible.
-    errors: Option<Vec<u8>>,
     ended: bool,
 }
 
@@ -63,44 +64,37 @@ impl Login {
 /// How much of the input is handed over at once: a packet of OpenSSH's.
 const PIECE: usize = 32 * 1024;
 
-/// As much of stderr as sudo's own messages need.
-const SUDO_WORDS: usize = 4096;
+/// How long a login shell's start-up files, and sudo, may take.
+const BEGINNING: Duration = Duration::from_secs(60);
 
 impl Exec {
-    /// Starts `command` on an open channel. The permit is kept until the session is closed.
+    /// Starts a script on an open channel. The permit is kept until the session is closed.
     pub(super) fn start(
         channel: Channel<Msg>,
-        command: &str,
-        stdin: Vec<u8>,
+        sent: Sent,
         login: Arc<Login>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        let root = login.is_root();
-        let command = if root {
-            command.to_owned()
-        } else {
-            sudo::wrap(command)
-        };
         let (sender, events) = unbounded_channel();
-        let host = login.host.clone();
+        let carried = Arc::clone(&login);
         tokio::spawn(async move {
-            carry(channel, command, stdin, sender, host).await;
+            carry(channel, sent, sender, &carried).await;
             drop(permit);
         });
         Exec {
             events,
             login,
-            errors: (!root).then(Vec::new),
             ended: false,
         }
     }
 
-    /// The next thing the command did; `None` after [`Event::Exit`].
+    /// The next thing the script did; `None` after [`Event::Exit`].
     ///
     /// # Errors
-    /// [`SshError::Lost`] if the connection broke before the command ended, [`SshError::SudoMissing`]
-    /// and [`SshError::SudoPassword`] if the remote user cannot become root, [`SshError::Session`] if sshd
-    /// does not run commands.
+    /// [`SshError::Lost`] if the connection broke before the script ended, [`SshError::SudoMissing`]
+    /// and [`SshError::SudoPassword`] if the remote user cannot become root, [`SshError::Shell`],
+    /// [`SshError::Silent`] and [`SshError::AnotherUser`] if the login shell does not come to it,
+    /// [`SshError::Session`] if sshd does not run commands.
     pub async fn next(&mut self) -> Result<Option<Event>, SshError> {
         if self.ended {
             return Ok(None);
@@ -112,31 +106,14 @@ impl Exec {
             .transpose()
             .inspect_err(|_| self.ended = true)?;
         match &event {
-            Some(Event::Fed(_)) => {}
-            Some(Event::Stdout(_)) => self.errors = None,
-            Some(Event::Stderr(bytes)) => {
-                if let Some(errors) = &mut self.errors {
-                    let missing = SUDO_WORDS.saturating_sub(errors.len());
-                    errors.extend(bytes.iter().take(missing));
-                }
-            }
-            Some(Event::Exit(status)) => {
-                self.ended = true;
-                let Login { host, user } = &*self.login;
-                let refusal = self
-                    .errors
-                    .take()
-                    .and_then(|errors| sudo::refusal(host, user, *status, &errors));
-                if let Some(refusal) = refusal {
-                    return Err(refusal);
-                }
-            }
+            Some(Event::Exit(_)) => self.ended = true,
             None => {
                 self.ended = true;
                 return Err(SshError::Lost {
                     host: self.login.host.clone(),
                 });
             }
+            Some(_) => {}
         }
         Ok(event)
     }
@@ -163,30 +140,36 @@ impl Exec {
     }
 }
 
-/// Feeds and reads a command until its session is closed. Ends without [`Event::Exit`] if the connection did.
+/// Feeds and reads a script until its session is closed. Ends without [`Event::Exit`] if the connection did.
 async fn carry(
     channel: Channel<Msg>,
-    command: String,
-    stdin: Vec<u8>,
+    sent: Sent,
     events: UnboundedSender<Result<Event, SshError>>,
-    host: String,
+    login: &Login,
 ) {
     let (mut reader, writer) = channel.split();
+    let begun = Notify::new();
     let feed = async {
         // A reply is asked for, not awaited: a refusal would otherwise leave the session open for ever.
-        writer.exec(true, command).await?;
-        for piece in stdin.chunks(PIECE) {
+        writer.exec(true, sent.line).await?;
+        // A login shell and its start-up files must not take the input for commands.
+        if !sent.stdin.is_empty() {
+            begun.notified().await;
+        }
+        for piece in sent.stdin.chunks(PIECE) {
             writer.data_bytes(piece.to_vec()).await?;
             // Nobody listens: the reading end sees to that.
             let _ = events.send(Ok(Event::Fed(piece.len())));
         }
         writer.eof().await
     };
-    tokio::pin!(feed);
+    let late = sleep(BEGINNING);
+    tokio::pin!(feed, late);
     let mut fed = false;
+    let (mut output, mut errors) = (Noise::default(), Noise::default());
     // sshd may send the status ahead of the last output, so it is kept until the session closes.
     let mut status = None;
-    loop {
+    let error = loop {
         let message = tokio::select! {
             // A failure to feed shows at the reading end as well.
             _ = &mut feed, if !fed => {
@@ -194,39 +177,57 @@ async fn carry(
                 continue;
             }
             message = reader.wait() => message,
-            () = events.closed() => {
-                let _ = writer.close().await;
-                return;
+            () = &mut late, if !output.is_over() => {
+                break Some(refusal::silent(login, BEGINNING, &output, &errors));
             }
+            () = events.closed() => break None,
         };
-        let sent = match message {
-            Some(ChannelMsg::Data { data }) => events.send(Ok(Event::Stdout(data.into()))),
-            Some(ChannelMsg::ExtendedData { data, .. }) => events.send(Ok(Event::Stderr(data.into()))),
+        let event = match message {
+            Some(ChannelMsg::Data { data }) => {
+                let data = output.pass(data.into());
+                if output.is_over() {
+                    begun.notify_one();
+                } else if let Some(refusal) = refusal::another_user(login, &output) {
+                    break Some(refusal);
+                }
+                data.map(Event::Stdout)
+            }
+            Some(ChannelMsg::ExtendedData { data, .. }) => errors.pass(data.into()).map(Event::Stderr),
             Some(ChannelMsg::ExitStatus { exit_status }) => {
                 status = Some(i32::try_from(exit_status).unwrap_or(i32::MAX));
-                Ok(())
+                None
             }
             Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
                 status = Some(128 + number(&signal_name));
-                Ok(())
+                None
             }
             Some(ChannelMsg::Failure) => {
-                let cause = "its sshd does not allow it".to_owned();
-                let _ = events.send(Err(SshError::Session { host, cause }));
-                let _ = writer.close().await;
+                break Some(SshError::Session {
+                    host: login.host.clone(),
+                    cause: "its sshd does not allow it".to_owned(),
+                });
+            }
+            Some(ChannelMsg::Close) | None => {
+                if let Some(status) = status {
+                    let _ = events.send(match output.is_over() {
+                        true => Ok(Event::Exit(status)),
+                        false => Err(refusal::ended(login, status, &output, &errors)),
+                    });
+                }
                 return;
             }
-            Some(ChannelMsg::Close) | None => break,
-            Some(_) => Ok(()),
+            Some(_) => None,
         };
-        if sent.is_err() {
-            let _ = writer.close().await;
-            return;
+        if let Some(event) = event
+            && events.send(Ok(event)).is_err()
+        {
+            break None;
         }
+    };
+    if let Some(error) = error {
+        let _ = events.send(Err(error));
     }
-    if let Some(status) = status {
-        let _ = events.send(Ok(Event::Exit(status)));
-    }
+    let _ = writer.close().await;
 }
 
 /// Linux's number of a signal (signal(7)); 0 for one that SSH cannot name.

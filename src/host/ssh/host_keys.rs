@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 use russh::Preferred;
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 
-use super::config::Resolved;
+use super::config::{DEFAULT_PORT, Resolved};
 use super::error::{ChangedKey, SshError};
 use super::known_hosts::{KnownHosts, Verdict, entry_name};
-use super::options::Options;
 
 /// What is known about one host, and whether it may be learnt.
 pub(super) struct HostKeys {
@@ -22,15 +21,16 @@ pub(super) struct HostKeys {
     name: String,
     port: u16,
     /// Where a new key is written.
-    file: PathBuf,
+    file: Option<PathBuf>,
+    /// How a person may learn it; for a message.
+    learn: String,
     accept_new: bool,
 }
 
 impl HostKeys {
-    pub fn load(host: &str, resolved: &Resolved, options: &Options) -> Result<Self, SshError> {
+    pub fn load(host: &str, resolved: &Resolved) -> Result<Self, SshError> {
         let mut known = KnownHosts::default();
-        let files = options.known_hosts_files();
-        for file in &files {
+        for file in &resolved.known_hosts {
             match fs::read(file) {
                 Ok(bytes) => known.add(file, &String::from_utf8_lossy(&bytes)),
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -40,10 +40,19 @@ impl HostKeys {
         Ok(HostKeys {
             known,
             host: host.to_owned(),
-            name: resolved.host_name.clone(),
-            port: resolved.port,
-            file: files.into_iter().next().unwrap_or_default(),
-            accept_new: options.accept_new,
+            name: resolved
+                .known_as
+                .clone()
+                .unwrap_or_else(|| resolved.host_name.clone()),
+            // As ssh does: an alias stands without a port.
+            port: if resolved.known_as.is_some() {
+                DEFAULT_PORT
+            } else {
+                resolved.port
+            },
+            file: resolved.learns_in.clone(),
+            learn: learn(resolved),
+            accept_new: resolved.accept_new,
         })
     }
 
@@ -66,16 +75,15 @@ impl HostKeys {
     pub fn check(&self, key: &PublicKey) -> Result<(), SshError> {
         match self.known.check(&self.name, self.port, key) {
             Verdict::Known => Ok(()),
-            Verdict::Unknown if self.accept_new => {
-                append(&self.file, &self.entry(key)).map_err(|error| unusable(&self.file, &error))
-            }
+            Verdict::Unknown if self.accept_new => match &self.file {
+                Some(file) => append(file, &self.entry(key)).map_err(|error| unusable(file, &error)),
+                None => Ok(()),
+            },
             Verdict::Unknown => Err(SshError::UnknownKey {
                 host: self.host.clone(),
                 algorithm: key.algorithm().as_str().to_owned(),
                 fingerprint: fingerprint(key),
-                port: self.port,
-                name: self.name.clone(),
-                file: self.file.clone(),
+                learn: self.learn.clone(),
             }),
             Verdict::Changed(line) => Err(SshError::ChangedKey(Box::new(ChangedKey {
                 host: self.host.clone(),
@@ -104,6 +112,19 @@ impl HostKeys {
             bare.to_string().trim_end()
         )
     }
+}
+
+fn learn(resolved: &Resolved) -> String {
+    let mut learn = "use --accept-new".to_owned();
+    // By an alias a scan does not name it.
+    if let (Some(file), None) = (&resolved.learns_in, &resolved.known_as) {
+        let Resolved { port, host_name, .. } = resolved;
+        learn += &format!(", or `ssh-keyscan -p {port} {host_name} >> {}`", file.display());
+    }
+    if resolved.trusts_anyone {
+        learn += "; `StrictHostKeyChecking no` is not followed, for it trusts whoever answers";
+    }
+    learn
 }
 
 fn is_rsa(algorithm: &Algorithm) -> bool {

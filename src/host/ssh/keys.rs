@@ -72,10 +72,11 @@ enum NamedBy {
     Nobody,
 }
 
-/// Finds the keys: `-i FILE`, or the configuration's `IdentityFile`, else the agent's and the usual files.
+/// Finds the keys: `-i FILE`; or the configuration's `IdentityFile` and then the agent's, unless it says
+/// `IdentitiesOnly`; or else the agent's and the usual files.
 pub(super) async fn find(host: &str, resolved: &Resolved, options: &Options) -> Result<Keys, SshError> {
-    let (agent, held) = match options.agent_socket() {
-        Some(socket) => ask_agent(&socket).await.unwrap_or_default(),
+    let (agent, held) = match &resolved.agent {
+        Some(socket) => ask_agent(socket).await.unwrap_or_default(),
         None => Default::default(),
     };
     let mut found = Keys {
@@ -103,6 +104,10 @@ pub(super) async fn find(host: &str, resolved: &Resolved, options: &Options) -> 
             }
         }
     }
+    if named_by == NamedBy::Configuration && !resolved.identities_only {
+        held.iter()
+            .for_each(|(key, comment)| found.add(in_agent(key, comment)));
+    }
     if !found.keys.is_empty() {
         return Ok(found);
     }
@@ -110,7 +115,7 @@ pub(super) async fn find(host: &str, resolved: &Resolved, options: &Options) -> 
         return Err(SshError::EncryptedKey { file });
     }
     let mut looked: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
-    if named_by == NamedBy::Nobody {
+    if named_by == NamedBy::Nobody || (named_by == NamedBy::Configuration && !resolved.identities_only) {
         looked.insert(0, "the ssh-agent".to_owned());
     }
     let (user, host) = (resolved.user.clone(), host.to_owned());
@@ -125,8 +130,8 @@ fn files(resolved: &Resolved, options: &Options) -> (Vec<PathBuf>, NamedBy) {
     if let Some(file) = &options.identity {
         return (vec![file.clone()], NamedBy::CommandLine);
     }
-    if !resolved.identities.is_empty() {
-        return (resolved.identities.clone(), NamedBy::Configuration);
+    if let Some(files) = &resolved.identities {
+        return (files.clone(), NamedBy::Configuration);
     }
     let usual = ["id_ed25519", "id_ecdsa", "id_rsa"];
     (

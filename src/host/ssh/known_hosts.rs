@@ -6,7 +6,7 @@ use ring::hmac;
 use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns, Marker};
 use russh::keys::{Algorithm, PublicKey};
 
-use super::config::DEFAULT_PORT;
+use super::config::{DEFAULT_PORT, glob};
 
 /// One line that could be read.
 #[derive(Debug)]
@@ -146,34 +146,6 @@ fn matches(patterns: &[String], name: &str) -> bool {
         }
     }
     found
-}
-
-/// `*` is any run and `?` any one byte; all else is itself. Linear in memory, never exponential in time.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut p, mut t) = (0, 0);
-    let mut star = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(&c) if c == b'?' || c == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                // Let the last star swallow one byte more.
-                Some((at, swallowed)) => {
-                    star = Some((at, swallowed + 1));
-                    p = at + 1;
-                    t = swallowed + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|&c| c == b'*')
 }
 
 #[cfg(test)]

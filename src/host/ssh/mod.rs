@@ -1,6 +1,7 @@
 //! A connection to a host over SSH, and commands run on it as root.
 
 mod auth;
+mod command;
 mod config;
 mod connection;
 mod error;
@@ -11,8 +12,9 @@ mod key_file;
 mod keys;
 mod known_hosts;
 mod options;
-mod sudo;
+mod refusal;
 
+pub use command::Script;
 pub use connection::Connection;
 pub use error::{ChangedKey, SshError};
 pub use exec::{Event, Exec, Output};

@@ -6,37 +6,26 @@ use std::path::{Path, PathBuf};
 /// What may be chosen for a connection. The default is what `ssh` itself would use.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The one key file to log in with (`-i`). Default: `IdentityFile` of the configuration, else the
-    /// agent's keys, then `id_ed25519`, `id_ecdsa` and `id_rsa` of `~/.ssh`.
+    /// The one key file to log in with (`-i`). Default: `IdentityFile` of the configuration and the agent's
+    /// keys, else the agent's, then `id_ed25519`, `id_ecdsa` and `id_rsa` of `~/.ssh`.
     pub identity: Option<PathBuf>,
-    /// The one file of known host keys, read and appended to. Default: `~/.ssh/known_hosts`, and
-    /// `/etc/ssh/ssh_known_hosts` for reading.
+    /// The one file of known host keys, read and appended to. Default: those of the configuration, else
+    /// `~/.ssh/known_hosts`, and `/etc/ssh/ssh_known_hosts` for reading.
     pub known_hosts: Option<PathBuf>,
     /// Remember the key of a host that is not known yet. A changed key is refused all the same.
     pub accept_new: bool,
-    /// The SSH configuration, which must exist if it is named. Default: `~/.ssh/config`, if it exists.
+    /// The SSH configuration, which must exist if it is named. Default: `~/.ssh/config` and
+    /// `/etc/ssh/ssh_config`, if they exist.
     pub config: Option<PathBuf>,
-    /// The socket of the ssh-agent. Default: `$SSH_AUTH_SOCK`.
+    /// The socket of the ssh-agent. Default: `IdentityAgent` of the configuration, else `$SSH_AUTH_SOCK`.
     pub agent: Option<PathBuf>,
 }
 
-impl Options {
-    /// The known-hosts files to read; the first is the one that is appended to.
-    pub(super) fn known_hosts_files(&self) -> Vec<PathBuf> {
-        match &self.known_hosts {
-            Some(file) => vec![file.clone()],
-            None => vec![home().join(".ssh/known_hosts"), "/etc/ssh/ssh_known_hosts".into()],
-        }
-    }
-
-    pub(super) fn config_file(&self) -> PathBuf {
-        self.config.clone().unwrap_or_else(|| home().join(".ssh/config"))
-    }
-
-    pub(super) fn agent_socket(&self) -> Option<PathBuf> {
-        let variable = || env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty());
-        self.agent.clone().or_else(|| variable().map(PathBuf::from))
-    }
+/// The socket that a variable names.
+pub(super) fn agent_socket(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable)
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
 }
 
 /// The home directory of whoever runs this, `/` if they have none.

@@ -1,0 +1,183 @@
+//! The SSH configuration where the program `ssh` is not there: what most files hold. What is not followed is
+//! refused by its place wherever it could make another host, user or key of it.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::{Setting, SshError, Target, glob, user_file};
+use crate::host::ssh::options::Options;
+
+/// What is understood, or refused once it is known to hold for the host.
+const FOLLOWED: &[&str] = &[
+    "addressfamily",
+    "bindaddress",
+    "bindinterface",
+    "connecttimeout",
+    "globalknownhostsfile",
+    "hostkeyalias",
+    "hostname",
+    "identitiesonly",
+    "identityagent",
+    "identityfile",
+    "port",
+    "proxycommand",
+    "proxyjump",
+    "revokedhostkeys",
+    "serveralivecountmax",
+    "serveraliveinterval",
+    "stricthostkeychecking",
+    "user",
+    "userknownhostsfile",
+];
+
+/// What changes neither whom we reach nor with which key.
+const PASSED_OVER: &[&str] = &[
+    "addkeystoagent",
+    "batchmode",
+    "checkhostip",
+    "ciphers",
+    "compression",
+    "connectionattempts",
+    "controlmaster",
+    "controlpath",
+    "controlpersist",
+    "dynamicforward",
+    "escapechar",
+    "exitonforwardfailure",
+    "fingerprinthash",
+    "forwardagent",
+    "forwardx11",
+    "forwardx11timeout",
+    "forwardx11trusted",
+    "gatewayports",
+    "gssapiauthentication",
+    "gssapidelegatecredentials",
+    "hashknownhosts",
+    "hostkeyalgorithms",
+    "ignoreunknown",
+    "ipqos",
+    "kbdinteractiveauthentication",
+    "kexalgorithms",
+    "localcommand",
+    "localforward",
+    "loglevel",
+    "macs",
+    "numberofpasswordprompts",
+    "passwordauthentication",
+    "permitlocalcommand",
+    "preferredauthentications",
+    "pubkeyacceptedalgorithms",
+    "pubkeyauthentication",
+    "rekeylimit",
+    "remotecommand",
+    "remoteforward",
+    "requesttty",
+    "sendenv",
+    "setenv",
+    "tcpkeepalive",
+    "tunnel",
+    "updatehostkeys",
+    "usekeychain",
+    "verifyhostkeydns",
+    "visualhostkey",
+];
+
+/// What holds for a host, of the person's file and the system's.
+pub(super) fn settings(target: &Target, options: &Options) -> Result<Vec<Setting>, SshError> {
+    let mut settings = Vec::new();
+    let system = options.config.is_none().then(|| "/etc/ssh/ssh_config".into());
+    for file in std::iter::once(user_file(options)).chain(system) {
+        match std::fs::read_to_string(&file) {
+            Ok(text) => settings.extend(read(&text, &file, &target.host)?),
+            Err(error) if error.kind() == ErrorKind::NotFound && options.config.is_none() => {}
+            Err(error) => {
+                let cause = format!("{}: {error}", file.display());
+                return Err(SshError::Config { cause });
+            }
+        }
+    }
+    Ok(settings)
+}
+
+/// What a file says of a host.
+pub(super) fn read(text: &str, file: &Path, host: &str) -> Result<Vec<Setting>, SshError> {
+    let mut settings = Vec::new();
+    let mut applies = true;
+    for (index, line) in text.lines().enumerate() {
+        let place = format!("{}:{}", file.display(), index + 1);
+        let wrong = |what: &str| {
+            let cause = format!("{place}: {what}");
+            Err(SshError::Config { cause })
+        };
+        let Some(mut words) = words(line) else {
+            return wrong("a quote has no end");
+        };
+        if words.is_empty() {
+            continue;
+        }
+        let key = words.remove(0).to_ascii_lowercase();
+        if words.is_empty() || words.iter().any(String::is_empty) {
+            return wrong(&format!("`{key}` has no value"));
+        }
+        let is_all = words.len() == 1 && words[0].eq_ignore_ascii_case("all");
+        match key.as_str() {
+            "host" => applies = matches(&words, host),
+            "match" if is_all => applies = true,
+            "match" => return wrong("`Match` is followed only where the program `ssh` is there: install it"),
+            _ if !applies || PASSED_OVER.contains(&key.as_str()) => {}
+            _ if FOLLOWED.contains(&key.as_str()) => {
+                let place = Some(place);
+                settings.push(Setting { key, words, place });
+            }
+            _ => {
+                return wrong(&format!(
+                    "`{key}` is followed only where the program `ssh` is there: install it"
+                ));
+            }
+        }
+    }
+    Ok(settings)
+}
+
+/// Some pattern matches and no negated one does.
+fn matches(patterns: &[String], host: &str) -> bool {
+    let is_match = |pattern: &str| glob(pattern.as_bytes(), host.as_bytes());
+    let negated = |pattern: &String| pattern.strip_prefix('!').is_some_and(is_match);
+    !patterns.iter().any(negated) && patterns.iter().any(|pattern| is_match(pattern))
+}
+
+/// Keyword and arguments of a line, between which one `=` may stand; none if a quote does not end.
+fn words(line: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut rest = line.trim();
+    while !rest.is_empty() && !rest.starts_with('#') {
+        let (mut word, mut quote) = (String::new(), None);
+        let mut chars = rest.char_indices();
+        let mut end = rest.len();
+        while let Some((at, c)) = chars.next() {
+            let is_end = c.is_whitespace() || (words.is_empty() && c == '=');
+            match (c, quote) {
+                ('\\', _) if rest[at + 1..].starts_with(['"', '\'', '\\']) => {
+                    word.extend(chars.next().map(|(_, c)| c));
+                }
+                (c, Some(open)) if c == open => quote = None,
+                (c, Some(_)) => word.push(c),
+                ('"' | '\'', None) => quote = Some(c),
+                _ if is_end => {
+                    end = at;
+                    break;
+                }
+                _ => word.push(c),
+            }
+        }
+        if quote.is_some() {
+            return None;
+        }
+        rest = rest[end..].trim_start();
+        if words.is_empty() {
+            rest = rest.strip_prefix('=').unwrap_or(rest).trim_start();
+        }
+        words.push(word);
+    }
+    Some(words)
+}

@@ -1,0 +1,131 @@
+//! The SSH configuration, as the program `ssh` follows it.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use hostwright::host::ssh::{Connection, Options, SshError};
+use hostwright::host::target::Target;
+
+use crate::error;
+use crate::sshd::{Agent, Sshd, keygen};
+
+/// Nothing but a configuration.
+fn configured(sshd: &Sshd, text: &str) -> Options {
+    let config = sshd.path("config");
+    fs::write(&config, text).unwrap();
+    Options {
+        config: Some(config),
+        ..Options::default()
+    }
+}
+
+/// Lines that lead to the server, with its key known.
+fn way(sshd: &Sshd) -> String {
+    format!(
+        " HostName 127.0.0.1\n Port {}\n User root\n UserKnownHostsFile {}\n",
+        sshd.port,
+        sshd.path("known_hosts").display()
+    )
+}
+
+fn web() -> Target {
+    "web".parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_of_ssh_are_read_and_a_match_in_an_included_file_stays_there() {
+    let sshd = sshd_or_skip!();
+    fs::create_dir_all(sshd.path("config.d/folder")).unwrap();
+    symlink("/nonexistent", sshd.path("config.d/dangling")).unwrap();
+    let elsewhere = "Match host other\n HostName 192.0.2.1\n Port 1\n User nobody\n";
+    fs::write(sshd.path("config.d/match"), elsewhere).unwrap();
+    let include = format!("Include {}/*\n", sshd.path("config.d").display());
+    let text = format!(
+        "Host \"web\" \"db\"\n ForwardAgent {0}\n AddKeysToAgent confirm\n ServerAliveInterval 1m\n {include}{1} IdentityFile {0}\n",
+        sshd.path("id").display(),
+        way(&sshd)
+    );
+    let connection = Connection::open(&web(), &configured(&sshd, &text)).await.unwrap();
+    assert_eq!(
+        connection.address().to_string(),
+        format!("127.0.0.1:{}", sshd.port)
+    );
+    assert_eq!((connection.host(), connection.user()), ("web", "root"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_files_and_the_name_of_known_hosts_are_those_of_the_configuration() {
+    let sshd = sshd_or_skip!();
+    let [own, empty] = ["own", "empty"].map(|name| sshd.path(name));
+    let key = fs::read_to_string(sshd.path("host_key.pub")).unwrap();
+    let text = |strict: &str| {
+        format!(
+            "Host web\n UserKnownHostsFile {} {}\n HostKeyAlias farm\n StrictHostKeyChecking {strict}\n IdentityFile {}\n{}",
+            empty.display(),
+            own.display(),
+            sshd.path("id").display(),
+            way(&sshd)
+        )
+    };
+    let open = async |strict: &str| Connection::open(&web(), &configured(&sshd, &text(strict))).await;
+    // Whatever the person's file says, nobody is trusted blindly.
+    for strict in ["ask", "yes", "no"] {
+        let unknown = error(open(strict).await);
+        assert!(matches!(unknown, SshError::UnknownKey { .. }), "{unknown}");
+        let help = miette::Diagnostic::help(&unknown).unwrap().to_string();
+        assert_eq!(
+            help.contains("`StrictHostKeyChecking no` is not followed"),
+            strict == "no"
+        );
+    }
+    fs::write(&own, format!("farm {key}")).unwrap();
+    open("yes").await.unwrap().close().await;
+    fs::remove_file(&own).unwrap();
+    open("accept-new").await.unwrap().close().await;
+    let learnt = fs::read_to_string(&empty).unwrap();
+    assert!(learnt.starts_with("farm ssh-ed25519 "), "{learnt}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_agent_of_the_configuration_is_asked_beside_its_files() {
+    let sshd = sshd_or_skip!();
+    let agent = Agent::start(&sshd.path("agent"));
+    agent.add(&sshd.path("id"), "");
+    let locked = sshd.path("locked");
+    keygen(&locked, "ed25519", "secret");
+    let way = way(&sshd);
+    let text = format!(
+        "Host web\n IdentityAgent {}\n IdentityFile {}\n IdentityFile /nonexistent/key\n{way}",
+        agent.socket.display(),
+        locked.display()
+    );
+    let options = configured(&sshd, &text);
+    Connection::open(&web(), &options).await.unwrap().close().await;
+    let options = configured(&sshd, &format!("{text} IdentitiesOnly yes\n"));
+    let refused = error(Connection::open(&web(), &options).await);
+    assert!(
+        matches!(&refused, SshError::EncryptedKey { file } if *file == locked),
+        "{refused}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_followed_is_refused_before_anybody_is_reached() {
+    let sshd = sshd_or_skip!();
+    for (line, words) in [
+        ("ProxyJump gate", "does not follow `ProxyJump gate` for web"),
+        (
+            "ProxyCommand nc %h %p",
+            "does not follow `ProxyCommand nc %h %p` for web",
+        ),
+        (
+            "RevokedHostKeys /x",
+            "does not follow `RevokedHostKeys /x` for web",
+        ),
+        ("UnheardOf yes", "line 5: Bad configuration option: unheardof"),
+    ] {
+        let text = format!("Host web\n{}{line}\n", way(&sshd).replace(" User root\n", ""));
+        let refused = error(Connection::open(&web(), &configured(&sshd, &text)).await).to_string();
+        assert!(refused.contains(words), "{words} in {refused}");
+    }
+}
