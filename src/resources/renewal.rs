@@ -4,11 +4,14 @@
 //! they answer the challenge with the certificate that is there.
 
 use super::certificate::{HOOK, LETS_ENCRYPT, Order};
-use super::renewal_conf::{Conf, Wanted};
+use super::renewal_conf::{Conf, Wanted, overrides};
 use crate::change::{Action, Change, Content, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 use crate::shell;
+
+/// Options for all that certbot does.
+const CLI: &str = "/etc/letsencrypt/cli.ini";
 
 /// Where the lines of certbot's own file begin in the answer.
 const CONF: &str = "@conf";
@@ -45,6 +48,7 @@ done
 for hook in renewal-hooks/pre/*; do
   if [ -x "$hook" ] && grep -Eq {STOPS} "$hook"; then echo "hook=$PWD/$hook"; fi
 done
+[ ! -f cli.ini ] || sed 's/^/cli=/' cli.ini
 [ ! -f "$conf" ] || {{ echo {CONF}; cat "$conf"; }}"#,
         live = shell::quote(&issued.directory()),
         chain = shell::quote(&issued.full_chain()),
@@ -216,6 +220,37 @@ impl Renewal {
         (details, force)
     }
 
+    /// Refuses what would spoil a renewal whatever certbot's file for the certificate says.
+    fn refuse_what_is_before(&self, state: &State<'_>, cx: &Context<'_>) -> Result<(), Refusal> {
+        let refusal = |cause: String, mend: String| Refusal {
+            id: self.id.clone(),
+            cause,
+            mend,
+        };
+        let declared = |path: &str| {
+            let ids = ["absent", "file"].map(|kind| Id::new(kind, path));
+            cx.entries.iter().any(|entry| ids.contains(entry.resource.id()))
+        };
+        if let Some(hook) = state.all("hook=").find(|hook| !declared(hook)) {
+            return Err(refusal(
+                format!("{hook} stops nginx before each renewal, and nginx answers the challenge"),
+                format!("list {hook} under `absent`"),
+            ));
+        }
+        let (webroot, server) = (&self.order.issued.webroot, &self.order.server);
+        let other = state.all("cli=").find(|line| overrides(line, webroot, server));
+        match other.filter(|_| !declared(CLI)) {
+            None => Ok(()),
+            Some(line) => Err(refusal(
+                format!(
+                    "{CLI} says `{}` for all certificates, and certbot goes by that",
+                    line.trim()
+                ),
+                format!("take the line away, or declare {CLI} under `files`"),
+            )),
+        }
+    }
+
     /// Proves a renewal, at Let's Encrypt's staging server (with an account there) unless another authority is wanted.
     fn dry_run(&self, account: Option<&str>) -> String {
         let mut words = vec![
@@ -252,17 +287,7 @@ impl Resource for Renewal {
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
         let issued = &self.order.issued;
         let state = State::read(cx.facts.output(issued.id.as_str()));
-        let declared = |path: &str| {
-            let id = Id::new("absent", path);
-            cx.entries.iter().any(|entry| *entry.resource.id() == id)
-        };
-        if let Some(hook) = state.all("hook=").find(|hook| !declared(hook)) {
-            return Err(Refusal {
-                id: self.id.clone(),
-                cause: format!("{hook} stops nginx before each renewal, and nginx answers the challenge"),
-                mend: format!("list {hook} under `absent`"),
-            });
-        }
+        self.refuse_what_is_before(&state, cx)?;
         if !state.is_readable() {
             return Ok(Vec::new());
         }

@@ -12,6 +12,24 @@ pub(super) struct Wanted<'a> {
     pub accounts: Vec<&'a str>,
 }
 
+/// Whether a line of `cli.ini`, which certbot takes before what this file says, makes renewals other than wanted.
+pub(super) fn overrides(line: &str, webroot: &str, server: &str) -> bool {
+    let Some((key, value)) = line.split_once('=') else {
+        return false;
+    };
+    let (key, value) = (key.trim().replace('_', "-"), value_of(value));
+    match key.as_str() {
+        "authenticator" | "a" | "configurator" => value != "webroot",
+        "webroot-path" | "w" => value != webroot,
+        "server" => value != server,
+        "pre-hook" => stops(value, false),
+        "standalone" | "nginx" | "apache" | "manual" | "staging" | "test-cert" => {
+            value.eq_ignore_ascii_case("true")
+        }
+        _ => false,
+    }
+}
+
 /// A line, and the sections it stands in.
 #[derive(Debug)]
 struct Line<'a> {
@@ -109,22 +127,15 @@ impl<'a> Conf<'a> {
         value.filter(|value| !matches!(*value, "" | "None"))
     }
 
-    /// Where the challenge for a domain is put: without an entry of its own certbot takes the path, but only where
-    /// there are no entries at all.
+    /// Where the challenge for a domain is put: as its own entry says, else in the last of all paths.
     fn webroot(&self, domain: &str) -> Option<&'a str> {
-        let map = || {
-            self.lines
-                .iter()
-                .filter(|line| line.is_map())
-                .filter_map(Line::pair)
-        };
-        match map().next() {
-            Some(_) => map().find_map(|(known, path)| (known == domain).then_some(path)),
-            None => self
-                .get("webroot_path")
-                .and_then(|paths| paths.rsplit(',').next())
-                .map(str::trim),
-        }
+        let mut map = self
+            .lines
+            .iter()
+            .filter(|line| line.is_map())
+            .filter_map(Line::pair);
+        let own = map.find_map(|(known, path)| (known == domain).then_some(path));
+        own.or_else(|| self.get("webroot_path")?.rsplit(',').next().map(str::trim))
     }
 
     /// What it says, and must say.
@@ -195,7 +206,8 @@ impl<'a> Conf<'a> {
                 matches!(key, "authenticator" | "webroot_path")
                     || fields.iter().any(|(name, ..)| *name == key)
             };
-            !line.is_map() && !(line.is_param() && line.pair().is_some_and(|(key, _)| set(key)))
+            let is_set = line.is_param() && line.pair().is_some_and(|(key, _)| set(key));
+            !line.is_map() && !is_set
         };
         let mut text = String::new();
         let push = |text: &mut String, line: &str| {
@@ -337,8 +349,9 @@ ari_retry_after = 2026-01-01
                 "webroot: /srv/two → /var/www/acme",
             ),
             (
-                good.replace("two.test = /var/www/acme\n", ""),
-                "webroot: none → /var/www/acme",
+                good.replace("two.test = /var/www/acme\n", "")
+                    .replace("path = /var/www/acme,", "path = /var/www/acme, /srv/last"),
+                "webroot: /srv/last → /var/www/acme",
             ),
         ] {
             assert_eq!(fields(&text), [field], "{text}");
@@ -354,6 +367,29 @@ ari_retry_after = 2026-01-01
             assert_eq!(fields(&with(harmless)), Vec::<String>::new(), "{harmless}");
         }
         assert!(Conf::read("version = 2.1.0\n").is_none());
+    }
+
+    #[test]
+    fn options_for_all_certificates_are_read() {
+        let overrides = |line: &str| overrides(line, "/var/www/acme", "https://acme.test/dir");
+        for line in [
+            "authenticator = standalone",
+            "standalone=True",
+            "webroot-path = /srv",
+            "server = https://other.test/dir",
+            "pre-hook = systemctl stop nginx",
+        ] {
+            assert!(overrides(line), "{line}");
+        }
+        for line in [
+            "max-log-backups = 0",
+            "# authenticator = standalone",
+            "authenticator = webroot",
+            "webroot-path = /var/www/acme",
+            "email = a@b.test",
+        ] {
+            assert!(!overrides(line), "{line}");
+        }
     }
 
     #[test]

@@ -323,6 +323,12 @@ fn certificates_that_were_there_before_are_renewed_as_the_playbook_says() {
         "{refused:?}"
     );
     host.converge(&format!("{playbook}absent: [{hook}]\n"));
+    host.sh("echo 'authenticator = standalone' >>/etc/letsencrypt/cli.ini");
+    let refused = host.plan(&playbook);
+    assert!(
+        refused.stderr.contains("says `authenticator = standalone`"),
+        "{refused:?}"
+    );
 }
 
 #[test]
