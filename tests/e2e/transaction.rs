@@ -150,6 +150,29 @@ supervisor:
 }
 
 #[test]
+fn what_cannot_be_undone_is_said_and_nothing_is_promised() {
+    let Some(host) = Host::boot() else { return };
+    host.sh("echo '; an older one' >/etc/supervisor/conf.d/api.conf");
+    // It stands where the old file is made anew.
+    let spoil = "/bin/sh -c 'mkdir -p /etc/supervisor/conf.d/.api.conf.hostwright-new; exit 1'";
+    let playbook = format!("name: stuck\nsupervisor:\n  api: {{ command: \"{spoil}\" }}\n");
+    let failed = host.apply(&playbook);
+    assert_eq!(failed.status, 1, "{}", failed.stdout);
+    for line in [
+        "could not put back: /etc/supervisor/conf.d/api.conf (what stood there is kept in /var/lib/hostwright/runs/",
+        "not all that the failed one did could be undone",
+        "Put that right by hand first",
+    ] {
+        assert!(failed.stdout.contains(line), "{line} in\n{}", failed.stdout);
+    }
+    assert!(!failed.stdout.contains("goes on from there"), "{}", failed.stdout);
+    assert_eq!(
+        host.sh("cat /var/lib/hostwright/runs/*/kept/*/*.old"),
+        "; an older one"
+    );
+}
+
+#[test]
 fn a_failed_command_says_what_was_and_was_not_done() {
     let Some(host) = Host::boot() else { return };
     let playbook = |run: &str| {
