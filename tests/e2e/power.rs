@@ -74,3 +74,25 @@ fn what_had_no_proof_when_the_power_went_is_undone() {
     host.converge(wall);
     assert_eq!(host.sh(UNITS), "");
 }
+
+#[test]
+fn an_apply_waits_for_what_is_being_undone_and_for_nothing_else() {
+    let Some(host) = Host::boot() else { return };
+    let file = |text: &str| format!("name: x\nfiles: {{ /srv/file: {{ content: {text} }} }}\n");
+    let unit = "/etc/systemd/system/hostwright-undo.service";
+    let arm = format!(
+        "printf '[Service]\\nType=oneshot\\nExecStart=/bin/sh -c \"until [ -e /srv/go ]; do sleep 0.1; done; rm {unit}\"\\n' >{unit}"
+    );
+    host.sh(&format!(
+        "{arm}; systemctl daemon-reload; systemctl start --no-block hostwright-undo"
+    ));
+    let apply = Apply::start(&host, &file("one"), "first");
+    wait_for("it waits", || apply.said().contains("is still going on"));
+    host.sh("touch /srv/go");
+    let (status, said) = apply.end(Duration::from_secs(30));
+    assert_eq!(status, 0, "{said}");
+    // Of a run that was killed, on a host that was not booted since: whoever comes next got in.
+    host.sh(&arm);
+    host.converge(&file("two"));
+    assert_eq!(host.sh(UNITS), "");
+}

@@ -35,7 +35,7 @@ impl Apply {
         }
     }
 
-    fn said(&self) -> String {
+    pub fn said(&self) -> String {
         [&self.stdout, &self.stderr]
             .map(|path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned())
             .concat()
