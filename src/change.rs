@@ -203,7 +203,8 @@ pub struct Change {
     pub details: Vec<Detail>,
     /// What the host does.
     pub actions: Vec<Action>,
-    /// What the host runs after it has put the files of a failed step back.
+    /// What the host runs after it has put the files of a failed step back: the step's commands are then taken
+    /// to be undone, unless it fails. It may run once more, after a power cut.
     pub recover: Option<String>,
 }
 

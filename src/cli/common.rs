@@ -175,7 +175,7 @@ pub(super) async fn plan_when_free(
 pub(super) enum ApplyError {
     /// A step failed; it has been told already.
     #[error("{host} is not as the playbook says: step {step} failed")]
-    #[diagnostic(help("its output stands above; mend the cause and apply again"))]
+    #[diagnostic(help("what it said, and what to do, stands above"))]
     Step { host: String, step: String },
     /// After all steps something is left to change.
     #[error("{host} still differs after the run: {left}")]

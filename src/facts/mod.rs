@@ -6,7 +6,7 @@ mod decode;
 mod script;
 
 pub use decode::{DecodeError, decode};
-pub use script::script;
+pub use script::{IS_UNDOING, script};
 
 /// What must be known of a host. Equal questions are asked once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -8,6 +8,10 @@ use crate::shell;
 /// Old contents are read for a diff only up to this many bytes.
 const SHOWN: u64 = 128 * 1024;
 
+/// Succeeds while a step that a power cut left unproven waits after the boot to be undone, or is being undone.
+pub const IS_UNDOING: &str = r#"[ -e /etc/systemd/system/hostwright-undo.service ] &&
+  case $(systemctl show -p Job --value hostwright-undo.service) in '' | 0) false ;; esac"#;
+
 /// Answers are frames: `@KIND LENGTH NAME`, the bytes, a newline. They may hold any byte.
 const PRELUDE: &str = r#"set -u
 say() { printf '@%s %s %s\n%s\n' "$1" "${#3}" "$2" "$3"; }
@@ -18,7 +22,7 @@ system() {
     command -v "$tool" >/dev/null 2>&1 || lacks="$lacks $tool"
   done
   busy=
-  if [ -e /var/lib/hostwright/lock ] && ! flock -n /var/lib/hostwright/lock true 2>/dev/null; then
+  if { [ -e /var/lib/hostwright/lock ] && ! flock -n /var/lib/hostwright/lock true 2>/dev/null; } || is_undoing; then
     busy=$(cat /var/lib/hostwright/current 2>/dev/null || echo unknown)
   fi
   say system "" "machine=$(uname -m)
@@ -70,7 +74,7 @@ content() {
 
 /// The probe: feed it to `sh -s` on the host.
 pub fn script(questions: &Questions) -> String {
-    let mut text = format!("{PRELUDE}most={SHOWN}\nfast() {{\nsystem\n");
+    let mut text = format!("is_undoing() {{ {IS_UNDOING}; }}\n{PRELUDE}most={SHOWN}\nfast() {{\nsystem\n");
     if !questions.paths.is_empty() {
         let lines: Vec<&str> = questions.paths.iter().map(String::as_str).collect();
         let _ = writeln!(text, "paths {}", lines_in(&lines));

@@ -40,6 +40,7 @@ pub struct Progress<'a> {
     output: Vec<String>,
     done: usize,
     failed: Option<usize>,
+    stuck: bool,
 }
 
 impl<'a> Progress<'a> {
@@ -61,6 +62,7 @@ impl<'a> Progress<'a> {
             output: Vec::new(),
             done: 0,
             failed: None,
+            stuck: false,
         }
     }
 
@@ -144,6 +146,7 @@ impl<'a> Progress<'a> {
                     self.elapsed(*at)
                 ));
             }
+            Event::Stuck => self.stuck = true,
             Event::Confirm | Event::End(_) => {}
         }
     }
@@ -202,28 +205,47 @@ impl<'a> Progress<'a> {
             .skip(step + 1)
             .map(|change| change.id.as_str())
             .collect();
-        let done = format!("{} of {} steps were done", self.done, self.changes.len());
-        let actions = self.changes.get(step).map_or(&[][..], |change| &change.actions);
-        let commands = actions.iter().any(|action| matches!(action, Action::Shell(_)));
-        let files = actions.iter().any(|action| {
-            use Action::{Attributes, Directory, Link, Remove, Write};
-            matches!(
-                action,
-                Write { .. } | Directory { .. } | Attributes { .. } | Link { .. } | Remove { .. }
-            )
-        });
-        text += &match (files, commands) {
-            (true, false) => format!("{done}; the files of the failed one were put back.\n"),
-            (true, true) => format!(
-                "{done}; the files of the failed one were put back, what its commands did was not undone.\n"
+        let (undone, advice) = match self.changes.get(step) {
+            Some(change) if !self.stuck => undone(change),
+            _ => (
+                "not all that the failed one did could be undone: what is left of it stands above",
+                "Put that right by hand first, then apply again: the plan says what is left to do.",
             ),
-            (false, _) => format!("{done}; what the failed one did until then was not undone.\n"),
         };
+        let steps = match self.changes.len() {
+            1 => "1 step was".to_owned(),
+            count => format!("{count} steps were"),
+        };
+        text += &format!("{} of {steps} done; {undone}.\n", self.done);
         if !left.is_empty() {
             text += &format!("Not started: {}.\n", left.join(", "));
         }
-        text += "Mend the cause and apply again: it goes on from there.\n";
+        text += &format!("{advice}\n");
         text
+    }
+}
+
+/// What became of a failed step that was undone as far as can be, and what to do then.
+fn undone(change: &Change) -> (&'static str, &'static str) {
+    let is_command = |action: &Action| matches!(action, Action::Shell(_) | Action::Delete { .. });
+    let is_file = |action: &Action| {
+        use Action::{Attributes, Directory, Link, Remove, Write};
+        matches!(
+            action,
+            Write { .. } | Directory { .. } | Attributes { .. } | Link { .. } | Remove { .. }
+        )
+    };
+    let again = "Mend the cause and apply again: it goes on from there.";
+    let look = "Mend the cause and apply again: the plan says what is left of the step.";
+    let files = change.actions.iter().any(is_file);
+    match (files, change.actions.iter().any(is_command)) {
+        (true, false) => ("the files of the failed one are as they were", again),
+        (_, true) if change.recover.is_some() => ("the failed one was undone", again),
+        (true, true) => (
+            "the files of the failed one are as they were, what its commands did was not undone",
+            look,
+        ),
+        (false, _) => ("what the failed one did until then was not undone", look),
     }
 }
 
@@ -249,4 +271,74 @@ pub fn passed(name: &str) -> String {
 /// The line of a check that failed.
 pub fn wrong(name: &str, why: &str) -> String {
     format!("{RED}✗{RED:#} check {name}: {why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{Content, Id, Verb};
+
+    /// What is said of the changes when the first of them fails.
+    fn said(changes: &[Change], stuck: bool) -> String {
+        let secrets = Secrets::default();
+        let mut progress = Progress::new(changes, &secrets, false, false);
+        let mut events = vec![Event::Output("it is broken".into())];
+        if stuck {
+            events.push(Event::Stuck);
+        }
+        events.push(Event::Failed { step: 0, at: 0 });
+        for event in events {
+            progress.observe(&run::Event::Journal(event));
+        }
+        progress.failure()
+    }
+
+    #[test]
+    fn what_is_said_of_a_failed_step_is_so() {
+        let change = || Change::new(&Id::new("kind", "name"), Verb::Update, "change it");
+        let write = || Action::Write {
+            path: "/srv/x".into(),
+            content: Content::new(&b"x"[..], false),
+            mode: "0644".into(),
+            owner: "root:root".into(),
+            validate: None,
+            like: None,
+        };
+        let recovered = || {
+            let mut change = change().action(write()).shell("restart");
+            change.recover = Some("restart".into());
+            change
+        };
+        let again = "Mend the cause and apply again: it goes on from there.\n";
+        let look = "Mend the cause and apply again: the plan says what is left of the step.\n";
+        for (change, words, advice) in [
+            (
+                change().action(write()),
+                "the files of the failed one are as they were",
+                again,
+            ),
+            (
+                change().action(write()).shell("run"),
+                "the files of the failed one are as they were, what its commands did was not undone",
+                look,
+            ),
+            (
+                change().shell("run"),
+                "what the failed one did until then was not undone",
+                look,
+            ),
+            (recovered(), "the failed one was undone", again),
+        ] {
+            let text = said(&[change], false);
+            let end = format!("    it is broken\n0 of 1 step was done; {words}.\n{advice}");
+            assert!(text.ends_with(&end), "{text}");
+        }
+        let text = said(&[recovered(), change()], true);
+        assert!(
+            text.contains("0 of 2 steps were done; not all that the failed one did could be undone")
+                && text.contains("Not started: kind.name.\nPut that right by hand first")
+                && !text.contains("goes on from there"),
+            "{text}"
+        );
+    }
 }

@@ -7,9 +7,10 @@ use serde_json::Map;
 use super::Playbook;
 use super::file::Plain;
 use super::managed::ManagedFile;
-use crate::change::{Change, Detail, Id, Verb};
+use super::renewal::{self, Renewal};
+use crate::change::{Change, Id};
 use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::Questions;
+use crate::facts::{Facts, Questions};
 use crate::playbook::render::{Declaration, Problem, Render};
 use crate::playbook::scalar::{AbsPath, Domain, Line, Name, optional};
 use crate::playbook::scope::nearest;
@@ -37,7 +38,10 @@ pub struct Certificate {
 }
 
 /// Let's Encrypt's ACME directory (its documentation, "ACME Protocol Updates"); certbot's default too.
-const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+pub(super) const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+
+/// What certbot runs after a renewal.
+pub(super) const HOOK: &str = "/etc/letsencrypt/renewal-hooks/deploy/hostwright-reload-nginx";
 
 /// What others must know of a certificate.
 #[derive(Clone, Debug)]
@@ -75,6 +79,11 @@ impl Issued {
     pub fn full_chain(&self) -> String {
         format!("{}/fullchain.pem", self.directory())
     }
+
+    /// Whether the host has one that nginx can serve, whoever got it.
+    pub fn is_there(&self, facts: &Facts) -> bool {
+        renewal::State::read(facts.output(self.id.as_str())).is_readable()
+    }
 }
 
 /// The certificate that a site names, or none when it is off.
@@ -102,30 +111,23 @@ impl Declaration for Certificate {
         let playbook = &cx.loaded.playbook;
         let uses =
             |site: &super::nginx::Site| site.certificate.as_ref().is_some_and(|wanted| wanted.0 == name);
-        let sites: Vec<Id> = playbook
-            .nginx
-            .iter()
-            .filter(|(_, placed)| uses(&placed.value))
-            .map(|(site, _)| challenge_id(&site.0))
-            .collect();
+        let sites = || playbook.nginx.iter().filter(|(_, placed)| uses(&placed.value));
+        let challenges: Vec<Id> = sites().map(|(site, _)| challenge_id(&site.0)).collect();
+        let sites = sites().map(|(site, _)| Id::new("nginx", &site.0)).collect();
         let misspelt = |site: &super::nginx::Site| {
             site.certificate
                 .as_ref()
                 .is_some_and(|wanted| !playbook.certificates.contains_key(wanted))
         };
         // A site that names a certificate that is not there is told of that itself.
-        if sites.is_empty() && !playbook.nginx.values().any(|placed| misspelt(&placed.value)) {
+        if challenges.is_empty() && !playbook.nginx.values().any(|placed| misspelt(&placed.value)) {
             return Err(Problem::new(
                 format!("no nginx site answers the challenge for `{name}`"),
                 format!("give a site `certificate: {name}`"),
             ));
         }
         let content = cx.template("reload-nginx.sh.hbs", Map::new())?;
-        let hook = ManagedFile::new(
-            "/etc/letsencrypt/renewal-hooks/deploy/hostwright-reload-nginx",
-            content,
-        )
-        .mode("0755");
+        let hook = ManagedFile::new(HOOK, content).mode("0755");
         let hook_id = Id::new("certificate", "renewal-hook");
         if !cx.has(&hook_id) {
             cx.push(Plain {
@@ -134,31 +136,39 @@ impl Declaration for Certificate {
             });
         }
         cx.needs_unit("certbot.timer", "certbot", issued.id.as_str());
-        cx.push(Acme {
-            issued,
+        let order = Order {
             email: self.email.as_ref().map(|line| line.0.clone()),
             server: self
                 .server
                 .as_ref()
                 .map_or(LETS_ENCRYPT, |line| &line.0)
                 .to_owned(),
+            issued,
+        };
+        cx.push(First {
+            order: order.clone(),
+            challenges,
+        });
+        cx.push(Renewal {
+            id: Id::new("certificate", &format!("{name}/renewal")),
+            order,
             sites,
         });
         Ok(())
     }
 }
 
-#[derive(Debug)]
-struct Acme {
-    issued: Issued,
-    email: Option<String>,
-    server: String,
-    sites: Vec<Id>,
+/// What certbot is asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    pub issued: Issued,
+    pub email: Option<String>,
+    pub server: String,
 }
 
-impl Acme {
+impl Order {
     /// What gets it. `force` asks for a new one even while the old one is valid.
-    fn command(&self, force: bool) -> String {
+    pub fn command(&self, force: bool, account: Option<&str>) -> String {
         let mut words = vec![
             "certbot",
             "certonly",
@@ -185,107 +195,44 @@ impl Acme {
             Some(email) => words.extend(["--email", email]),
             None => words.push("--register-unsafely-without-email"),
         }
+        words.extend(account.iter().flat_map(|account| ["--account", account]));
         shell::words(words)
     }
 }
 
-impl Resource for Acme {
+/// A certificate where there is none. The site for the challenge comes before it, the final one after.
+#[derive(Debug)]
+struct First {
+    order: Order,
+    challenges: Vec<Id>,
+}
+
+impl Resource for First {
     fn id(&self) -> &Id {
-        &self.issued.id
+        &self.order.issued.id
     }
 
     fn provides(&self) -> Vec<Ref> {
-        vec![Ref::Path(self.issued.directory())]
+        vec![Ref::Path(self.order.issued.directory())]
     }
 
     fn needs(&self) -> Vec<Ref> {
         let mut needs = vec![
             Ref::Package("certbot".into()),
-            Ref::Path(self.issued.webroot.clone()),
+            Ref::Path(self.order.issued.webroot.clone()),
             Ref::Id(Id::new("certificate", "renewal-hook")),
             // The challenge comes in from outside.
             Ref::Id(Id::new("ufw", "firewall")),
         ];
-        needs.extend(self.sites.iter().cloned().map(Ref::Id));
+        needs.extend(self.challenges.iter().cloned().map(Ref::Id));
         needs
     }
 
     fn ask(&self, questions: &mut Questions) {
-        let file = self.issued.full_chain();
-        questions.path(&file);
-        let word = shell::quote(&file);
-        // What certbot renews it with; a webroot there ends in a comma.
-        let renewal = shell::quote(&format!("/etc/letsencrypt/renewal/{}.conf", self.issued.name));
-        questions.script(
-            self.issued.id.as_str(),
-            format!(
-                "[ -f {word} ] || exit 0\nopenssl x509 -in {word} -noout -checkend 0 >/dev/null || echo expired\n\
-                 openssl x509 -in {word} -noout -ext subjectAltName\n\
-                 sed -n 's/^server = /server=/p; s/^webroot_path = \\(.*[^,]\\),*$/webroot=\\1/p' {renewal} 2>/dev/null"
-            ),
-        );
+        renewal::ask(&self.order, questions);
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        let wanted = self.issued.domains.join(", ");
-        if cx.facts.path(&self.issued.full_chain()).is_none() {
-            let authority = match self.server.as_str() {
-                LETS_ENCRYPT => "Let's Encrypt",
-                other => other,
-            };
-            return Ok(vec![
-                Change::new(self.id(), Verb::Create, format!("get a certificate for {wanted}"))
-                    .note(format!(
-                        "from {authority}, by certbot through {}",
-                        self.issued.webroot
-                    ))
-                    .shell(self.command(false)),
-            ]);
-        }
-        let text = cx.facts.output(self.issued.id.as_str());
-        let mut there: Vec<&str> = text
-            .split([',', '\n'])
-            .filter_map(|part| part.trim().strip_prefix("DNS:"))
-            .collect();
-        let mut all: Vec<&str> = self.issued.domains.iter().map(String::as_str).collect();
-        there.sort_unstable();
-        all.sort_unstable();
-        let mut change = Change::new(
-            self.id(),
-            Verb::Update,
-            format!("renew the certificate for {wanted}"),
-        );
-        if there != all {
-            change = change.detail(Detail::Field {
-                name: "domains",
-                from: there.join(", "),
-                to: all.join(", "),
-            });
-        }
-        if text.lines().any(|line| line == "expired") {
-            change = change.note("it has expired");
-        }
-        // certbot keeps both for its renewals, and takes new ones only along with a new certificate.
-        let kept = |prefix| text.lines().find_map(|line: &str| line.strip_prefix(prefix));
-        let mut force = false;
-        for (name, from, to) in [
-            ("server", kept("server="), &self.server),
-            ("webroot", kept("webroot="), &self.issued.webroot),
-        ] {
-            if let Some(from) = from.filter(|from| from != to) {
-                force = true;
-                change = change.detail(Detail::Field {
-                    name,
-                    from: from.to_owned(),
-                    to: to.clone(),
-                });
-            }
-        }
-        // A renewal by certbot runs the deploy hook; so does this one.
-        Ok(if change.details.is_empty() {
-            Vec::new()
-        } else {
-            vec![change.shell(self.command(force))]
-        })
+        Ok(renewal::first(&self.order, cx).into_iter().collect())
     }
 }

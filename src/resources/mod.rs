@@ -12,6 +12,8 @@ pub mod link;
 pub mod logrotate;
 mod managed;
 pub mod nginx;
+mod renewal;
+mod renewal_conf;
 mod sshd;
 pub mod supervisor;
 pub mod systemd;

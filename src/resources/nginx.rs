@@ -117,7 +117,7 @@ impl Declaration for Site {
                 file: self.file(name, certificate.as_ref(), false, cx)?,
                 replaces_default: site.replaces_default,
                 certificate: None,
-                unless: Some(issued.full_chain()),
+                unless: Some(issued.clone()),
             });
         }
         cx.push(site);
@@ -169,8 +169,8 @@ struct Served {
     replaces_default: bool,
     /// The certificate that must be there first.
     certificate: Option<Id>,
-    /// A path that makes this site needless: the site for the challenge gives way to the one with TLS.
-    unless: Option<String>,
+    /// A certificate that makes this site needless: the site for the challenge gives way to the one with TLS.
+    unless: Option<certificate::Issued>,
 }
 
 impl Served {
@@ -203,21 +203,24 @@ impl Resource for Served {
         self.file.ask(questions);
         questions.path(&self.link());
         questions.path(DEFAULT);
-        if let Some(path) = &self.unless {
-            questions.path(path);
-        }
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
         if self
             .unless
             .as_ref()
-            .is_some_and(|path| cx.facts.path(path).is_some())
+            .is_some_and(|issued| issued.is_there(cx.facts))
         {
             return Ok(Vec::new());
         }
         let mut change = self.file.change(cx, &self.id);
-        let written = self.file.diff_into(cx, &mut change);
+        let mut written = self.file.diff_into(cx, &mut change);
+        let challenge = Ref::Id(certificate::challenge_id(&self.name));
+        if !written && self.certificate.is_some() && cx.changes(&challenge) {
+            change = change.note("in place of the site for the challenge");
+            change.actions.push(self.file.write());
+            written = true;
+        }
         let link = self.link();
         let target = format!("../sites-available/{}", self.name);
         let absolute = self.file.path.as_str();

@@ -28,9 +28,14 @@ pub fn compile(id: &str, token: &str, changes: &[Change]) -> String {
             change.recover.as_deref().unwrap_or(":")
         );
     }
-    text.push('\n');
-    for number in 1..=changes.len() {
-        let _ = writeln!(text, "step {number}");
+    text.push_str("\nif [ \"${1-}\" = undo ]; then undo \"$2\"; fi\nbegin\n");
+    for (index, change) in changes.iter().enumerate() {
+        let proof = change
+            .actions
+            .iter()
+            .any(|action| matches!(action, Action::ConfirmAccess { .. }));
+        let proven = if proof { " proven" } else { "" };
+        let _ = writeln!(text, "step {}{proven}", index + 1);
     }
     text.push_str("finish ok\n");
     text

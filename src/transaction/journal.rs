@@ -5,7 +5,7 @@
 pub enum End {
     /// Every step was done.
     Ok,
-    /// A step failed, and was put back.
+    /// A step failed.
     Failed,
     /// Another run held the host's lock; nothing was done.
     Busy,
@@ -37,6 +37,8 @@ pub enum Event {
         /// When.
         at: u64,
     },
+    /// Something that the step did, which is about to fail, could not be undone.
+    Stuck,
     /// The run waits for a new connection.
     Confirm,
     /// The run is over.
@@ -136,6 +138,7 @@ fn read(mark: &str) -> Option<Event> {
         "done" => Some(Event::Done { step, at }),
         "failed" => Some(Event::Failed { step, at }),
         "confirm" => Some(Event::Confirm),
+        "stuck" => Some(Event::Stuck),
         _ => None,
     }
 }
@@ -147,7 +150,7 @@ mod tests {
 
     const BEFORE: &[u8] = b"Welcome!\nno newline@t begin\n";
     const TEXT: &[u8] =
-        b"@t started 1 100\nhello\n@x done 1 5\nno newline@t done 1 250\n@t started 2 251\n@t confirm 2 260\n@t failed 2 300\n@t end failed 301\n";
+        b"@t started 1 100\nhello\n@x done 1 5\nno newline@t done 1 250\n@t started 2 251\n@t confirm 2 260\n@t stuck 2 299\n@t failed 2 300\n@t end failed 301\n";
 
     fn all() -> Vec<Event> {
         vec![
@@ -158,6 +161,7 @@ mod tests {
             Event::Done { step: 0, at: 250 },
             Event::Started { step: 1, at: 251 },
             Event::Confirm,
+            Event::Stuck,
             Event::Failed { step: 1, at: 300 },
             Event::End(End::Failed),
         ]

@@ -4,6 +4,8 @@ umask 022
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 base=/var/lib/hostwright
 run=$base/runs/$id
+undo_unit=/etc/systemd/system/hostwright-undo.service
+undo_wanted=/etc/systemd/system/multi-user.target.wants/hostwright-undo.service
 
 mark() { printf '@%s %s %s\n' "$token" "$*" "$(date +%s%3N)"; }
 
@@ -38,6 +40,8 @@ keep() {
     rm -f -- "$keeping/$kept.path"
     return 1
   }
+  # Of a power cut the kept must outlive what takes its place.
+  if [ -n "$proven" ]; then sync -f -- "$keeping"; fi
 }
 
 put_back() {
@@ -47,8 +51,10 @@ put_back() {
     path=$(cat "$keeping/$n.path")
     if put_one_back; then
       echo "put back: $path"
+      if [ -n "$proven" ]; then sync -f -- "${path%/*}/"; fi
     else
       echo "could not put back: $path (what stood there is kept in $keeping)"
+      stuck=yes
     fi
     n=$((n - 1))
   done
@@ -144,7 +150,12 @@ take_back() {
     case $1/ in "$path"/*) ;; *) continue ;; esac
     beside=${path%/*}/.${path##*/}.hostwright-new
     rm -f -- "$beside"
-    if cp -a -- "$old" "$beside" && mv -fT -- "$beside" "$path"; then echo "put back: $path"; fi
+    if cp -a -- "$old" "$beside" && mv -fT -- "$beside" "$path"; then
+      echo "put back: $path (of an earlier step)"
+    else
+      echo "could not put back: $path (of an earlier step; what stood there is kept in $old)"
+      stuck=yes
+    fi
   done
 }
 
@@ -163,9 +174,59 @@ confirm_access() {
   done
 }
 
-# step NUMBER: runs step_NUMBER; when it fails, puts back what it touched and ends the run.
+# arm NUMBER: from here until `disarm` the step is undone at the next boot. That is on disk before the step begins.
+# It comes after what it may have to start anew, which else would wait for it.
+arm() {
+  rm -f -- "$run/confirmed"
+  mkdir -p -- "${undo_wanted%/*}"
+  cat >"$undo_unit" <<END
+[Unit]
+Description=Undo the step of hostwright that was cut off before its proof
+After=ssh.service ssh.socket ufw.service
+RequiresMountsFor=$base
+
+[Service]
+Type=oneshot
+TimeoutStartSec=5min
+ExecStart=/bin/sh $run/program undo $1
+END
+  ln -sf ../hostwright-undo.service "$undo_wanted"
+  sync -f -- "$run" "$undo_unit"
+}
+
+disarm() {
+  rm -f -- "$undo_wanted" "$undo_unit"
+  sync -f -- "${undo_unit%/*}"
+}
+
+# undo_step: puts back what the step touched, and says when something could not be undone.
+undo_step() {
+  stuck=
+  put_back
+  (
+    stuck=
+    "recover_$number"
+    status=$?
+    if [ -n "$stuck" ]; then status=1; fi
+    exit "$status"
+  ) </dev/null 9>&-
+  status=$?
+  if [ "$status" -ne 0 ]; then
+    echo "could not undo what the step's commands did"
+    stuck=yes
+  fi
+  if [ -n "$proven" ]; then
+    sync -f -- "${undo_unit%/*}"
+    disarm
+  fi
+  if [ -n "$stuck" ]; then mark stuck "$number"; fi
+  mark failed "$number"
+}
+
+# step NUMBER [proven]: runs step_NUMBER; when it fails, undoes it and ends the run. A step that must be proven by
+# a new connection is undone, too, when the power goes.
 step() {
-  number=$1
+  number=$1 proven=${2-}
   keeping=$run/kept/$1
   mkdir -p "$keeping"
   chmod 0700 "$keeping"
@@ -174,29 +235,54 @@ step() {
   (
     set -e
     kept=0
+    if [ -n "$proven" ]; then arm "$1"; fi
     "step_$1"
   ) </dev/null 9>&-
   status=$?
-  if [ "$status" -eq 0 ]; then
-    mark done "$1"
-    return
+  if [ "$status" -ne 0 ]; then
+    undo_step
+    finish failed
   fi
-  put_back
-  ("recover_$1") </dev/null 9>&-
-  mark failed "$1"
-  finish failed
+  # Before it is told: what is done is not undone.
+  if [ -n "$proven" ]; then disarm; fi
+  mark done "$1"
 }
 
-exec >>"$run/journal" 2>&1
-exec 9>"$base/lock"
-# A probe that asks whether the lock is free holds it for a moment; another run holds it longer.
-if ! flock -w 1 9; then
-  forget "$run"
-  mark end busy
-  exit 0
-fi
-printf '%s\n' "$id" >"$base/current"
-# Runs that were cut off could not forget.
-for other in "$base"/runs/*; do
-  if [ "$other" != "$run" ] && [ -e "$other/journal" ]; then forget "$other"; fi
-done
+# undo NUMBER: after the boot that follows a power cut in the middle of a step that was armed.
+undo() {
+  exec >>"$run/journal" 2>&1
+  exec 9>"$base/lock"
+  # A run that goes on came over a new connection: it has disarmed this.
+  if ! flock -w 1 9 || [ ! -e "$undo_unit" ]; then exit 0; fi
+  if [ -e "$run/confirmed" ]; then
+    disarm
+    forget "$run"
+    exit 0
+  fi
+  number=$1 proven=proven
+  keeping=$run/kept/$1
+  echo "the host was cut off before a new SSH connection had got in; the step is undone"
+  undo_step
+  (finish failed)
+  [ -z "$stuck" ]
+  exit
+}
+
+# begin: takes the lock.
+begin() {
+  exec >>"$run/journal" 2>&1
+  exec 9>"$base/lock"
+  # A probe that asks whether the lock is free holds it for a moment; another run holds it longer.
+  if ! flock -w 1 9; then
+    forget "$run"
+    mark end busy
+    exit 0
+  fi
+  printf '%s\n' "$id" >"$base/current"
+  # It is of a run that was killed: the connection that this one came by is the proof.
+  if [ -e "$undo_unit" ]; then disarm; fi
+  # Runs that were cut off could not forget.
+  for other in "$base"/runs/*; do
+    if [ "$other" != "$run" ] && [ -e "$other/journal" ]; then forget "$other"; fi
+  done
+}

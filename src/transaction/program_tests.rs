@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::path::Path;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -51,6 +53,18 @@ impl Root {
     }
 
     fn start(&self, id: &str, changes: &[Change], tools: &str) -> String {
+        let program = self.program(id, changes, tools);
+        let status = Command::new("sh").arg(program).status().expect("sh runs");
+        assert!(status.success());
+        self.journal(id)
+    }
+
+    fn journal(&self, id: &str) -> String {
+        fs::read_to_string(self.path(&format!("base/runs/{id}/journal"))).unwrap_or_default()
+    }
+
+    /// The run's program with all that it needs.
+    fn program(&self, id: &str, changes: &[Change], tools: &str) -> PathBuf {
         let run = self.dir.path().join("base/runs").join(id);
         fs::create_dir_all(run.join("files")).expect("made");
         for action in changes.iter().flat_map(|change| &change.actions) {
@@ -65,12 +79,40 @@ impl Root {
         }
         let program = compile(id, "token", changes)
             .replace("/var/lib/hostwright", &self.path("base"))
+            .replace("/etc/systemd/system", &self.path("base/units"))
             .replace("PATH=/usr/local/sbin", &format!("PATH={tools}:/usr/local/sbin"));
         let program_file = run.join("program");
         fs::write(&program_file, program).expect("written");
-        let status = Command::new("sh").arg(&program_file).status().expect("sh runs");
-        assert!(status.success());
-        fs::read_to_string(run.join("journal")).expect("a journal")
+        program_file
+    }
+
+    /// Runs a step that changes things and waits for its proof; ends every process of it there, as a power cut does.
+    fn cut_off(&self, id: &str, changes: &[Change]) {
+        let program = self.program(id, changes, "");
+        let mut run = Command::new("sh")
+            .arg(program)
+            .process_group(0)
+            .spawn()
+            .expect("sh runs");
+        while !self.journal(id).contains("@token confirm 1 ") {
+            assert!(run.try_wait().expect("a child").is_none(), "{}", self.journal(id));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let group = format!("-{}", run.id());
+        let killed = Command::new("kill").args(["-KILL", "--", &group]).status();
+        assert!(killed.expect("kill runs").success());
+        let _ = run.wait();
+    }
+
+    /// What systemd would start at the next boot, if anything.
+    fn at_boot(&self) -> Option<String> {
+        let unit = self.path("base/units/hostwright-undo.service");
+        let wanted = self.path("base/units/multi-user.target.wants/hostwright-undo.service");
+        let text = fs::read_to_string(&wanted).ok()?;
+        assert_eq!(fs::read_to_string(unit).ok().as_ref(), Some(&text));
+        text.lines()
+            .find_map(|line| line.strip_prefix("ExecStart="))
+            .map(str::to_owned)
     }
 
     /// Every path with its kind, mode and contents, but for the runs' own folder.
@@ -156,7 +198,7 @@ fn a_failed_step_puts_everything_back() {
     assert!(journal.contains("@token failed 1 "), "{journal}");
     assert!(journal.contains("@token end failed "), "{journal}");
     assert!(
-        !journal.contains("never") && !journal.contains("could not"),
+        !journal.contains("never") && !journal.contains("could not") && !journal.contains(" stuck "),
         "{journal}"
     );
 }
@@ -253,6 +295,7 @@ fn a_file_that_cannot_be_put_back_is_named_and_whole() {
         journal.contains(&format!("could not put back: {}", root.path("file"))),
         "{journal}"
     );
+    assert!(journal.contains("@token stuck 1 "), "{journal}");
     assert_eq!(fs::read_to_string(root.path("file")).expect("there"), "new");
     let kept = root.path("base/runs/1/kept/1/1.old");
     assert_eq!(fs::read_to_string(kept).expect("kept"), "old");
@@ -347,5 +390,94 @@ fn recovering_cannot_end_the_run_without_a_word() {
     let mut change = change([fails()]);
     change.recover = Some("exit 3".into());
     let journal = root.run("1", &[change]);
-    assert!(journal.contains("@token end failed "), "{journal}");
+    let [stuck, end] = ["@token stuck 1 ", "@token end failed "].map(|mark| journal.find(mark));
+    assert!(stuck.is_some() && stuck < end, "{journal}");
+}
+
+/// A step that replaces a secret, makes and takes away directories, and waits for its proof.
+fn under_proof(root: &Root) -> Change {
+    let remove = Action::Remove {
+        path: root.path("tree"),
+    };
+    let mut change = change([
+        root.write("token", "new", true),
+        root.write("made/here", "new", false),
+        remove,
+        Action::ConfirmAccess { seconds: 60 },
+    ]);
+    change.recover = Some(format!("set -e; echo again >>{}", root.path("base/recovered")));
+    change
+}
+
+fn before_proof() -> Root {
+    let root = Root::new();
+    fs::write(root.path("token"), "old").expect("written");
+    fs::create_dir(root.path("tree")).expect("made");
+    fs::write(root.path("tree/file"), "x").expect("written");
+    root
+}
+
+#[test]
+fn a_step_cut_off_before_its_proof_is_undone_at_the_next_boot() {
+    let root = before_proof();
+    let before = root.tree();
+    root.cut_off("1", &[under_proof(&root)]);
+    assert_ne!(root.tree(), before);
+    let command = root.at_boot().expect("armed");
+    assert_eq!(
+        command,
+        format!("/bin/sh {} undo 1", root.path("base/runs/1/program"))
+    );
+    for _ in 0..2 {
+        let status = Command::new("sh").args(["-c", &command]).status();
+        assert!(status.expect("sh runs").success());
+        let journal = root.journal("1");
+        assert_eq!(root.tree(), before, "{journal}");
+        assert_eq!(root.at_boot(), None);
+        assert!(
+            journal.contains("\n@token failed 1 ") && journal.contains("\n@token end failed "),
+            "{journal}"
+        );
+        let recovered = fs::read_to_string(root.path("base/recovered"));
+        assert_eq!(recovered.expect("recovered"), "again\n");
+        assert!(!Path::new(&root.path("base/current")).exists());
+        let secret = root.path("base/runs/1/kept/1/1.secret");
+        assert!(!Path::new(&secret).exists(), "{secret}");
+    }
+}
+
+#[test]
+fn what_was_proven_is_not_undone_at_the_next_boot() {
+    for next in ["boot", "run"] {
+        let root = before_proof();
+        root.cut_off("1", &[under_proof(&root)]);
+        let (after, command) = (root.tree(), root.at_boot().expect("armed"));
+        if next == "boot" {
+            // The connection got in, and then the power went.
+            fs::write(root.path("base/runs/1/confirmed"), "").expect("written");
+            let status = Command::new("sh").args(["-c", &command]).status();
+            assert!(status.expect("sh runs").success());
+        } else {
+            // Whoever starts another run got in.
+            root.run("2", &[]);
+        }
+        assert_eq!(root.tree(), after);
+        assert_eq!(root.at_boot(), None);
+    }
+    // A run to its end leaves nothing behind.
+    let root = before_proof();
+    let confirmed = root.path("base/runs/1/confirmed");
+    let journal = root.path("base/runs/1/journal");
+    let mut change = under_proof(&root);
+    change.actions = vec![
+        root.write("token", "new", true),
+        Action::Shell(format!(
+            "(until grep -q 'confirm 1' {journal}; do :; done; : >{confirmed}) &"
+        )),
+        Action::ConfirmAccess { seconds: 60 },
+    ];
+    let journal = root.run("1", &[change]);
+    assert!(journal.contains("@token end ok "), "{journal}");
+    assert_eq!(root.at_boot(), None);
+    assert_eq!(fs::read_to_string(root.path("token")).expect("there"), "new");
 }

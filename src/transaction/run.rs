@@ -32,7 +32,7 @@ pub struct Access {
 pub enum Outcome {
     /// Every step was done.
     Done,
-    /// A step failed; its files were put back and the steps after it were not started.
+    /// A step failed and was undone as far as can be; the steps after it were not started.
     Failed,
 }
 
@@ -61,7 +61,7 @@ pub enum RunError {
     Ssh(#[from] SshError),
     /// The host could not take the contents in.
     #[error("{host} could not take in what it needs: {cause}")]
-    #[diagnostic(help("is its disk full? Nothing was changed; mend it and run again"))]
+    #[diagnostic(help("nothing was changed; mend that (is its disk full?) and run again"))]
     Stage {
         /// The host.
         host: String,
@@ -78,7 +78,7 @@ pub enum RunError {
     /// The connection broke and could not be made again.
     #[error("the connection to {host} was lost in the middle of the run {id}: {cause}")]
     #[diagnostic(help(
-        "unless it was switched off, {host} goes on alone; apply again: it waits for the run's end and does the rest"
+        "unless it was switched off, {host} goes on alone; when it answers, apply again: it waits for the run's end and does the rest"
     ))]
     Lost {
         /// The host.
@@ -90,7 +90,9 @@ pub enum RunError {
     },
     /// The run ended without saying how.
     #[error("the run {id} on {host} was cut off; was the host restarted?")]
-    #[diagnostic(help("no file is half written; run apply again, and it goes on from there"))]
+    #[diagnostic(help(
+        "what its last step had begun was not undone; no file of the playbook is half written. Run apply again: the plan says what is left"
+    ))]
     Died {
         /// The host.
         host: String,

@@ -7,6 +7,7 @@ use flate2::write::GzEncoder;
 
 use super::delta;
 use super::offer::{Held, Wanted};
+use crate::facts::IS_UNDOING;
 use crate::secret::Secrets;
 use crate::shell;
 
@@ -117,7 +118,8 @@ exec tail -s 0.1 --pid=$! -c +1 -f journal"#,
 }
 
 /// Goes on with the journal of a run from byte `offset`, to the run's end. After a restart of the host
-/// another process may bear the run's number: the run's own stands in the run's folder.
+/// another process may bear the run's number: the run's own stands in the run's folder. What was waiting for its
+/// proof is undone then, and the journal says so.
 pub fn follow(id: &str, token: &str, offset: u64) -> String {
     format!(
         r#"run=/var/lib/hostwright/runs/{id}
@@ -133,7 +135,11 @@ done
 cd "$run"
 read -r pid <pid
 alive=
-[ ! "/proc/$pid/cwd" -ef . ] || alive="-s 0.1 --pid=$pid -f"
+if [ "/proc/$pid/cwd" -ef . ]; then
+  alive="-s 0.1 --pid=$pid -f"
+else
+  while {IS_UNDOING}; do sleep 0.1; done
+fi
 echo @{token} begin
 exec tail $alive -c +{start} journal"#,
         id = shell::quote(id),

@@ -241,6 +241,147 @@ fn a_domain_gets_its_certificate_in_one_apply_and_keeps_it_renewed() {
 }
 
 #[test]
+fn certificates_that_were_there_before_are_renewed_as_the_playbook_says() {
+    let Some(host) = host() else { return };
+    let authority = Authority::start(&host, 14000, host.machine.address());
+    let server = authority.directory();
+    let playbook = playbook(&server, "[]", "one.test");
+    let dry_run = format!(
+        "certbot renew --dry-run --no-random-sleep-on-renew --server {server} 2>&1 && systemctl is-active nginx"
+    );
+    let certificate = || host.sh("sha256sum </etc/letsencrypt/live/main/cert.pem");
+    let conf = "/etc/letsencrypt/renewal/main.conf";
+
+    host.sh("systemctl stop nginx");
+    host.sh(&format!(
+        "certbot certonly --non-interactive --agree-tos --register-unsafely-without-email --standalone \
+        --cert-name main --domain one.test --server {server} \
+        --pre-hook 'systemctl stop nginx' --post-hook 'systemctl start nginx' 2>&1"
+    ));
+    let (before, asked) = (
+        certificate(),
+        host.sh(&format!("cat {conf}; stat -c '%a %U' {conf}")),
+    );
+    let plan = host.plan(&playbook).stdout;
+    for line in [
+        "~ certificate.main/renewal  change how certbot renews the certificate for one.test",
+        "authenticator: standalone → webroot",
+        "webroot: none → /var/www/acme",
+        "pre_hook: systemctl stop nginx → none",
+        "post_hook: systemctl start nginx → none",
+    ] {
+        assert!(plan.contains(line), "{line} in\n{plan}");
+    }
+    // What cannot be renewed so stays as it was.
+    authority.point_names_at(host.machine.gateway());
+    let failed = host.apply(&playbook);
+    let said = failed.stdout + &failed.stderr;
+    assert_eq!(failed.status, 1, "{said}");
+    assert!(
+        said.contains("step certificate.main/renewal failed") && said.contains(&format!("put back: {conf}")),
+        "{said}"
+    );
+    assert_eq!(host.sh(&format!("cat {conf}; stat -c '%a %U' {conf}")), asked);
+    authority.point_names_at(host.machine.address());
+    host.converge(&playbook);
+    host.sh(&dry_run);
+    assert_eq!(certificate(), before, "another one was asked for");
+    assert_eq!(authority.get(&host, "one.test").ok().stdout, "hello\n");
+
+    for (edit, line) in [
+        ("/renewalparams/a autorenew = False", "autorenew: False → True"),
+        (
+            "s/^authenticator = .*/&\\ninstaller = nginx/",
+            "installer: nginx → none",
+        ),
+        (
+            "s:^one.test = .*:one.test = /srv/other:",
+            "webroot: /srv/other → /var/www/acme",
+        ),
+        (
+            "/renewalparams/a pref_challs = dns-01,",
+            "pref_challs: dns-01 → none",
+        ),
+    ] {
+        host.sh(&format!("sed -i '{edit}' {conf}"));
+        let plan = host.plan(&playbook).stdout;
+        assert!(
+            plan.contains(line) && plan.contains("1 to update."),
+            "{line} in\n{plan}"
+        );
+    }
+    host.converge(&playbook);
+    assert_eq!(certificate(), before, "another one was asked for");
+    host.sh("certbot renew --force-renewal --no-random-sleep-on-renew 2>&1");
+    assert_ne!(certificate(), before);
+
+    host.sh("mkdir -p /etc/letsencrypt/renewal-hooks/pre; cd /etc/letsencrypt/renewal-hooks/pre; printf '#!/bin/sh\\nsystemctl stop nginx\\n' >own; chmod +x own");
+    let refused = host.plan(&playbook);
+    let hook = "/etc/letsencrypt/renewal-hooks/pre/own";
+    assert!(
+        refused.stderr.contains(&format!("{hook} stops nginx")),
+        "{refused:?}"
+    );
+    host.converge(&format!("{playbook}absent: [{hook}]\n"));
+    host.sh("echo 'authenticator = standalone' >>/etc/letsencrypt/cli.ini");
+    let refused = host.plan(&playbook);
+    assert!(
+        refused.stderr.contains("says `authenticator = standalone`"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn what_certbot_cannot_renew_is_got_anew() {
+    let Some(host) = host() else { return };
+    let authority = Authority::start(&host, 14000, host.machine.address());
+    let server = authority.directory();
+    let playbook = playbook(&server, "[]", "one.test");
+    // A certificate that somebody put there, before anything else.
+    host.sh(
+        "mkdir -p /etc/letsencrypt/live/main; cd /etc/letsencrypt/live/main
+        openssl req -x509 -newkey rsa:2048 -nodes -days 9 -subj /CN=one.test -addext subjectAltName=DNS:one.test \
+        -keyout privkey.pem -out fullchain.pem 2>/dev/null; cp fullchain.pem cert.pem; cp fullchain.pem chain.pem",
+    );
+    let plan = host.plan(&playbook).stdout;
+    for line in [
+        "~ certificate.main/renewal  replace the certificate for one.test",
+        "/etc/letsencrypt/live/main/cert.pem is not a link into certbot's archive",
+    ] {
+        assert!(plan.contains(line), "{line} in\n{plan}");
+    }
+    let dry_run = format!("certbot renew --dry-run --no-random-sleep-on-renew --server {server} 2>&1");
+    let good = |case: &str| {
+        host.converge(&playbook);
+        assert_eq!(host.sh("ls /etc/letsencrypt/renewal"), "main.conf", "{case}");
+        host.sh(&dry_run);
+        wait_for("nginx serves the authority's", || {
+            authority.get(&host, "one.test").stdout == "hello\n"
+        });
+    };
+    good("put there by hand");
+    for (case, does) in [
+        ("its account is gone", "rm -r /etc/letsencrypt/accounts/*"),
+        ("certbot's file is gone", "rm /etc/letsencrypt/renewal/main.conf"),
+        ("the archive is gone", "rm -r /etc/letsencrypt/archive/main"),
+        ("the links are gone", "rm -r /etc/letsencrypt/live/main"),
+    ] {
+        host.sh(does);
+        assert_eq!(host.plan(&playbook).status, 2, "{case}");
+        good(case);
+    }
+    // With two accounts certbot would ask which.
+    host.sh(&format!(
+        "cd /etc/letsencrypt; mv accounts one; certbot register --non-interactive --agree-tos \
+        --register-unsafely-without-email --server {server} 2>&1; cp -r one/* accounts; rm -r one live/main"
+    ));
+    host.converge(&playbook);
+    host.sh("sed -i 's/^authenticator = .*/authenticator = standalone/' /etc/letsencrypt/renewal/main.conf");
+    host.converge(&playbook);
+    host.sh("certbot renew --force-renewal --no-random-sleep-on-renew 2>&1");
+}
+
+#[test]
 fn a_challenge_that_fails_leaves_the_site_up_and_the_next_apply_goes_on() {
     let Some(host) = host() else { return };
     let authority = Authority::start(&host, 14000, host.machine.gateway());

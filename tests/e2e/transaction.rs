@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use crate::host::{Host, on_a_terminal, run, wait_for};
 
 /// An apply that goes on beside the test. What it says is read while it runs.
-struct Apply {
+pub struct Apply {
     child: Child,
     stdout: PathBuf,
     stderr: PathBuf,
 }
 
 impl Apply {
-    fn start(host: &Host, playbook: &str, name: &str) -> Self {
+    pub fn start(host: &Host, playbook: &str, name: &str) -> Self {
         // Each has its own playbook file: another apply may just be reading it.
         let path = host.file(&format!("{name}/playbook.yml"), playbook);
         let [stdout, stderr] = ["out", "err"].map(|end| host.folder.path().join(name).join(end));
@@ -35,7 +35,7 @@ impl Apply {
         }
     }
 
-    fn said(&self) -> String {
+    pub fn said(&self) -> String {
         [&self.stdout, &self.stderr]
             .map(|path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned())
             .concat()
@@ -43,7 +43,7 @@ impl Apply {
 
     /// Its exit status and what it said; it must end within `limit`.
     #[track_caller]
-    fn end(mut self, limit: Duration) -> (i32, String) {
+    pub fn end(mut self, limit: Duration) -> (i32, String) {
         let deadline = Instant::now() + limit;
         loop {
             if let Some(status) = self.child.try_wait().expect("a child") {
@@ -114,7 +114,7 @@ supervisor:
         "The step failed: [",
         "file./etc/sudoers.d/new  write /etc/sudoers.d/new\n",
         "    this is no rule\n",
-        "the files of the failed one were put back.",
+        "the files of the failed one are as they were.",
         "Not started: directory./var/log/api, supervisor.api, file./srv/last.",
         "apply again",
     ] {
@@ -147,6 +147,29 @@ supervisor:
     let mended = host.converge(&playbook("/bin/sleep 1000", "%x ALL=(ALL) ALL"));
     assert!(!mended.stdout.contains("/srv/first"), "{}", mended.stdout);
     assert_eq!(host.sh("cat /srv/last"), "last");
+}
+
+#[test]
+fn what_cannot_be_undone_is_said_and_nothing_is_promised() {
+    let Some(host) = Host::boot() else { return };
+    host.sh("echo '; an older one' >/etc/supervisor/conf.d/api.conf");
+    // It stands where the old file is made anew.
+    let spoil = "/bin/sh -c 'mkdir -p /etc/supervisor/conf.d/.api.conf.hostwright-new; exit 1'";
+    let playbook = format!("name: stuck\nsupervisor:\n  api: {{ command: \"{spoil}\" }}\n");
+    let failed = host.apply(&playbook);
+    assert_eq!(failed.status, 1, "{}", failed.stdout);
+    for line in [
+        "could not put back: /etc/supervisor/conf.d/api.conf (what stood there is kept in /var/lib/hostwright/runs/",
+        "not all that the failed one did could be undone",
+        "Put that right by hand first",
+    ] {
+        assert!(failed.stdout.contains(line), "{line} in\n{}", failed.stdout);
+    }
+    assert!(!failed.stdout.contains("goes on from there"), "{}", failed.stdout);
+    assert_eq!(
+        host.sh("cat /var/lib/hostwright/runs/*/kept/*/*.old"),
+        "; an older one"
+    );
 }
 
 #[test]
@@ -323,7 +346,7 @@ fn a_power_cut_leaves_whole_files_and_is_told() {
     let (status, said) = apply.end(Duration::from_secs(90));
     assert_eq!(status, 1, "{said}");
     assert!(
-        said.contains("was cut off; was the host restarted?") && said.contains("run apply again"),
+        said.contains("was cut off; was the host restarted?") && said.contains("Run apply again"),
         "{said}"
     );
     assert_eq!(

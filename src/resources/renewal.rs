@@ -1,0 +1,339 @@
+//! What certbot renews a certificate with. A certificate that was there before is good for some weeks whoever got
+//! it, and is then renewed as its `/etc/letsencrypt/renewal/NAME.conf` says: that is compared with the playbook, and
+//! mended without asking the authority for another certificate where that will do. It comes after the sites:
+//! they answer the challenge with the certificate that is there.
+
+use super::certificate::{HOOK, LETS_ENCRYPT, Order};
+use super::renewal_conf::{Conf, Wanted, overrides};
+use crate::change::{Action, Change, Content, Detail, Id, Verb};
+use crate::desired::{Context, Ref, Refusal, Resource};
+use crate::facts::Questions;
+use crate::shell;
+
+/// Options for all that certbot does.
+const CLI: &str = "/etc/letsencrypt/cli.ini";
+
+/// Where the lines of certbot's own file begin in the answer.
+const CONF: &str = "@conf";
+
+/// Whether a hook stops what answers the challenge, as `grep -E` reads it.
+const STOPS: &str = "nginx.*(stop|quit|kill)|(stop|quit|kill).*nginx";
+
+/// Asks what must be known of a certificate on the host.
+pub(super) fn ask(order: &Order, questions: &mut Questions) {
+    questions.script(order.issued.id.as_str(), question(order));
+    for path in places(order) {
+        questions.path(&path);
+    }
+}
+
+fn question(order: &Order) -> String {
+    let issued = &order.issued;
+    let server = order.server.split_once("://").map_or("", |(_, path)| path);
+    format!(
+        r#"cd /etc/letsencrypt 2>/dev/null || exit 0
+live={live} chain={chain} conf={conf} accounts={accounts}
+[ ! -x /snap/bin/certbot ] || echo snap
+if [ -f "$chain" ]; then
+  echo readable
+  openssl x509 -in "$chain" -noout -checkend 0 >/dev/null || echo expired
+  openssl x509 -in "$chain" -noout -ext subjectAltName
+fi
+for part in cert chain fullchain privkey; do
+  if [ ! -L "$live/$part.pem" ] || [ ! -e "$live/$part.pem" ]; then echo "foreign=$live/$part.pem"; fi
+done
+for key in "$accounts"/*/private_key.json; do
+  [ ! -e "$key" ] || {{ key=${{key%/*}}; echo "account=${{key##*/}}"; }}
+done
+for hook in renewal-hooks/pre/*; do
+  if [ -x "$hook" ] && grep -Eq {STOPS} "$hook"; then echo "hook=$PWD/$hook"; fi
+done
+[ ! -f cli.ini ] || sed 's/^/cli=/' cli.ini
+[ ! -f "$conf" ] || {{ echo {CONF}; cat "$conf"; }}"#,
+        live = shell::quote(&issued.directory()),
+        chain = shell::quote(&issued.full_chain()),
+        conf = shell::quote(&conf_path(&issued.name)),
+        accounts = shell::quote(&format!("accounts/{server}")),
+        STOPS = shell::quote(STOPS),
+    )
+}
+
+fn conf_path(name: &str) -> String {
+    format!("/etc/letsencrypt/renewal/{name}.conf")
+}
+
+/// What stands on the host under a certificate's name.
+#[derive(Debug)]
+pub(super) struct State<'a> {
+    text: &'a str,
+    conf: Option<Conf<'a>>,
+}
+
+impl<'a> State<'a> {
+    pub fn read(text: &'a str) -> Self {
+        let (text, conf) = match text.split_once(&format!("{CONF}\n")) {
+            Some((text, conf)) => (text, Conf::read(conf)),
+            None => (text, None),
+        };
+        Self { text, conf }
+    }
+
+    fn says(&self, line: &str) -> bool {
+        self.text.lines().any(|said| said == line)
+    }
+
+    fn all(&self, key: &'static str) -> impl Iterator<Item = &'a str> {
+        self.text.lines().filter_map(move |line| line.strip_prefix(key))
+    }
+
+    /// Whether there is a certificate that nginx can serve.
+    pub fn is_readable(&self) -> bool {
+        self.says("readable")
+    }
+
+    /// What certbot could not renew it for, whatever stands in its file.
+    fn foreign(&self) -> Option<String> {
+        if let Some(path) = self.all("foreign=").next() {
+            return Some(format!("{path} is not a link into certbot's archive"));
+        }
+        if self.domains().is_empty() {
+            return Some("what stands there is no certificate with names".into());
+        }
+        match self.conf {
+            None => Some("certbot has no file for it under /etc/letsencrypt/renewal".into()),
+            Some(_) => None,
+        }
+    }
+
+    fn domains(&self) -> Vec<&'a str> {
+        let parts = self.text.split([',', '\n']);
+        let mut names: Vec<&str> = parts
+            .filter_map(|part| part.trim().strip_prefix("DNS:"))
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The account to go on with; none where certbot has but one, or makes one.
+    fn account(&self) -> Option<&'a str> {
+        let accounts: Vec<&str> = self.all("account=").collect();
+        let known = self.conf.as_ref().and_then(|conf| conf.get("account"));
+        match &accounts[..] {
+            [] | [_] => None,
+            [first, ..] => Some(accounts.iter().find(|id| known == Some(id)).unwrap_or(first)),
+        }
+    }
+
+    /// What a person must know beside.
+    fn remark(&self, change: Change) -> Change {
+        match self.says("snap") {
+            true => change.note("snap's certbot (/snap/bin/certbot) renews it too: keep one of the two"),
+            false => change,
+        }
+    }
+}
+
+/// The change that gets the first certificate, or one in place of what nobody can read.
+pub(super) fn first(order: &Order, cx: &Context<'_>) -> Option<Change> {
+    let state = State::read(cx.facts.output(order.issued.id.as_str()));
+    if state.is_readable() {
+        return None;
+    }
+    let wanted = order.issued.domains.join(", ");
+    let authority = match order.server.as_str() {
+        LETS_ENCRYPT => "Let's Encrypt",
+        other => other,
+    };
+    let change = Change::new(
+        &order.issued.id,
+        Verb::Create,
+        format!("get a certificate for {wanted}"),
+    );
+    let change = change.note(format!(
+        "from {authority}, by certbot through {}",
+        order.issued.webroot
+    ));
+    let change = take_away(state.remark(change), order, cx);
+    Some(change.shell(order.command(false, state.account())))
+}
+
+/// Takes away what is left under the certificate's name, next to which certbot would make another.
+fn take_away(mut change: Change, order: &Order, cx: &Context<'_>) -> Change {
+    for path in places(order) {
+        if cx.facts.path(&path).is_some() {
+            change = change
+                .note(format!("{path} is taken away, and kept with the run"))
+                .action(Action::Remove { path });
+        }
+    }
+    change
+}
+
+/// All that certbot keeps of a certificate.
+fn places(order: &Order) -> [String; 3] {
+    let name = &order.issued.name;
+    [
+        order.issued.directory(),
+        format!("/etc/letsencrypt/archive/{name}"),
+        conf_path(name),
+    ]
+}
+
+/// A certificate that is there is renewed as the playbook says.
+#[derive(Debug)]
+pub(super) struct Renewal {
+    pub id: Id,
+    pub order: Order,
+    /// The sites that answer the challenge.
+    pub sites: Vec<Id>,
+}
+
+impl Renewal {
+    /// Why there must be another certificate at once.
+    fn due(&self, state: &State<'_>, conf: &Conf<'_>) -> (Vec<Detail>, bool) {
+        let mut wanted: Vec<&str> = self.order.issued.domains.iter().map(String::as_str).collect();
+        wanted.sort_unstable();
+        let (mut details, mut force) = (Vec::new(), false);
+        if state.domains() != wanted {
+            details.push(Detail::Field {
+                name: "domains",
+                from: state.domains().join(", "),
+                to: wanted.join(", "),
+            });
+        }
+        if state.says("expired") {
+            details.push(Detail::Note("it has expired".into()));
+        }
+        let server = conf.get("server").unwrap_or(LETS_ENCRYPT);
+        if server != self.order.server {
+            force = true;
+            details.push(Detail::Field {
+                name: "server",
+                from: server.to_owned(),
+                to: self.order.server.clone(),
+            });
+        } else if state.all("account=").next().is_none() {
+            // certbot makes an account only along with a certificate.
+            force = true;
+            details.push(Detail::Note("the account that it was got with is gone".into()));
+        }
+        (details, force)
+    }
+
+    /// Refuses what would spoil a renewal whatever certbot's file for the certificate says.
+    fn refuse_what_is_before(&self, state: &State<'_>, cx: &Context<'_>) -> Result<(), Refusal> {
+        let refusal = |cause: String, mend: String| Refusal {
+            id: self.id.clone(),
+            cause,
+            mend,
+        };
+        let declared = |path: &str| {
+            let ids = ["absent", "file"].map(|kind| Id::new(kind, path));
+            cx.entries.iter().any(|entry| ids.contains(entry.resource.id()))
+        };
+        if let Some(hook) = state.all("hook=").find(|hook| !declared(hook)) {
+            return Err(refusal(
+                format!("{hook} stops nginx before each renewal, and nginx answers the challenge"),
+                format!("list {hook} under `absent`"),
+            ));
+        }
+        let (webroot, server) = (&self.order.issued.webroot, &self.order.server);
+        let other = state.all("cli=").find(|line| overrides(line, webroot, server));
+        match other.filter(|_| !declared(CLI)) {
+            None => Ok(()),
+            Some(line) => Err(refusal(
+                format!(
+                    "{CLI} says `{}` for all certificates, and certbot goes by that",
+                    line.trim()
+                ),
+                format!("take the line away, or declare {CLI} under `files`"),
+            )),
+        }
+    }
+
+    /// Proves a renewal, at Let's Encrypt's staging server (with an account there) unless another authority is wanted.
+    fn dry_run(&self, account: Option<&str>) -> String {
+        let mut words = vec![
+            "certbot",
+            "renew",
+            "--non-interactive",
+            "--no-random-sleep-on-renew",
+            "--dry-run",
+            "--cert-name",
+            &self.order.issued.name,
+        ];
+        if self.order.server != LETS_ENCRYPT {
+            words.extend(["--server", &self.order.server]);
+            words.extend(account.iter().flat_map(|account| ["--account", account]));
+        }
+        shell::words(words)
+    }
+}
+
+impl Resource for Renewal {
+    fn id(&self) -> &Id {
+        &self.id
+    }
+
+    fn needs(&self) -> Vec<Ref> {
+        let ids = self.sites.iter().chain([&self.order.issued.id]);
+        ids.cloned().map(Ref::Id).collect()
+    }
+
+    fn ask(&self, questions: &mut Questions) {
+        ask(&self.order, questions);
+    }
+
+    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
+        let issued = &self.order.issued;
+        let state = State::read(cx.facts.output(issued.id.as_str()));
+        self.refuse_what_is_before(&state, cx)?;
+        if !state.is_readable() {
+            return Ok(Vec::new());
+        }
+        let change = |word: &str| {
+            let summary = format!("{word} the certificate for {}", issued.domains.join(", "));
+            state.remark(Change::new(&self.id, Verb::Update, summary))
+        };
+        let again = self.order.command(false, state.account());
+        let (Some(conf), None) = (&state.conf, state.foreign()) else {
+            let why = state.foreign().unwrap_or_default();
+            let change = change("replace").note(format!("certbot cannot renew it: {why}"));
+            // certbot runs the hook for a renewal, and takes this for the first.
+            let change = take_away(change, &self.order, cx).shell(again);
+            return Ok(vec![change.shell(HOOK)]);
+        };
+        let wanted = Wanted {
+            domains: &issued.domains,
+            webroot: &issued.webroot,
+            accounts: state.all("account=").collect(),
+        };
+        let (mut details, force) = self.due(&state, conf);
+        let is_due = !details.is_empty();
+        details.extend(conf.differences(&wanted));
+        if is_due {
+            let mut change = change("renew");
+            change.details.extend(details);
+            return Ok(vec![change.shell(self.order.command(force, state.account()))]);
+        }
+        if details.is_empty() {
+            return Ok(Vec::new());
+        }
+        let path = conf_path(&issued.name);
+        let fact = cx.facts.path(&path);
+        let write = Action::Write {
+            content: Content::new(conf.mended(&wanted).into_bytes(), false),
+            mode: fact.map_or("0644", |fact| &fact.mode).to_owned(),
+            owner: fact.map_or("root:root", |fact| &fact.owner).to_owned(),
+            validate: None,
+            like: None,
+            path,
+        };
+        let mut change = change("change how certbot renews");
+        change.details.extend(details);
+        let change = change
+            .note("proved by a dry run; the certificate itself stays")
+            .action(write);
+        Ok(vec![change.shell(self.dry_run(state.account()))])
+    }
+}
