@@ -17,8 +17,8 @@ const RESTART: &str = r#"systemctl reset-failed ssh.service ssh.socket 2>/dev/nu
 if systemctl is-active --quiet ssh.socket; then : >"$keeping/ssh.socket"; fi
 if [ -e "$keeping/ssh.socket" ]; then
   systemctl daemon-reload
-  systemctl stop ssh.service
-  systemctl restart ssh.socket
+  systemctl stop ssh.socket ssh.service
+  systemctl start ssh.socket || { journalctl -q --no-pager -o cat -n 4 -u ssh.socket; false; }
 fi
 systemctl restart ssh.service"#;
 

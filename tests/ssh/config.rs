@@ -6,6 +6,8 @@ use std::os::unix::fs::symlink;
 use hostwright::host::ssh::{Connection, Options, SshError};
 use hostwright::host::target::Target;
 
+use tokio::net::TcpListener;
+
 use crate::error;
 use crate::sshd::{Agent, Sshd, keygen};
 
@@ -107,6 +109,20 @@ async fn the_agent_of_the_configuration_is_asked_beside_its_files() {
         matches!(&refused, SshError::EncryptedKey { file } if *file == locked),
         "{refused}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_gets_the_time_that_the_configuration_gives_it() {
+    let sshd = sshd_or_skip!();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let way = way(&sshd).replace(&sshd.port.to_string(), &port.to_string());
+    let text = format!(
+        "Host web\n ConnectTimeout 1\n IdentityFile {}\n{way}",
+        sshd.path("id").display()
+    );
+    let silent = error(Connection::open(&web(), &configured(&sshd, &text)).await);
+    assert!(matches!(silent, SshError::Timeout { seconds: 1, .. }), "{silent}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
