@@ -170,9 +170,7 @@ fn rules_that_shut_us_out_are_put_back_in_files_and_kernel() {
     }
     let failed = host.apply(&playbook);
     assert_eq!(failed.status, 1, "{}", failed.stdout);
-    let folder = "/var/lib/hostwright";
-    let after = state(&host).replace("\nhostwright", "");
-    assert_eq!(after, before, "{folder}");
+    assert_eq!(state(&host).replace("\nhostwright", ""), before);
     assert_eq!(host.plan(&playbook).status, 2, "the host cannot be reached");
 }
 
@@ -268,4 +266,6 @@ fn a_limit_on_our_own_port_does_not_undo_what_is_right() {
     let more = "files: { /etc/ssh/sshd_config.d/10-x.conf: { content: \"MaxAuthTries 5\\n\" } }\n";
     host.apply(&format!("{playbook}{more}")).ok();
     assert_eq!(host.sh("sshd -T | grep -i maxauthtries"), "maxauthtries 5");
+    let refused = host.sh("iptables -nvxL ufw-user-limit | awk '/REJECT/ { print $1 }'");
+    assert_ne!(refused, "0", "the proof never came to the limit");
 }
