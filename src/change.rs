@@ -187,8 +187,9 @@ pub enum Action {
     },
 }
 
-/// How long the host waits for a new connection, in seconds.
-const PROOF: u32 = 30;
+/// How long the host waits for a new connection, in seconds: longer than a firewall that limits connections
+/// remembers them.
+pub(crate) const PROOF: u32 = 45;
 
 /// One change of one resource: one step of a run. It happens whole, or its files are put back.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,7 +19,6 @@ pub mod supervisor;
 pub mod systemd;
 mod tree;
 pub mod ufw;
-mod ufw_rule;
 pub mod user;
 
 use indexmap::IndexMap;

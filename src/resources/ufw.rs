@@ -1,12 +1,23 @@
 //! The firewall. SSH is allowed before it is switched on, a playbook that would shut out the connection
-//! it is applied over is refused, and switching it on is undone unless a new connection gets in.
+//! it is applied over is refused, and what may shut us out is undone unless a new connection gets in.
+
+mod kernel;
+mod order;
+mod rule;
+mod state;
+mod stored;
+mod traffic;
 
 use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::ufw_rule::Rule;
+use self::order::{Arranged, Own, Verdict, arrange, by_particularity, decides};
+use self::rule::Rule;
+use self::state::State;
+use self::stored::Way;
+use self::traffic::Traffic;
 use crate::change::{Change, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
@@ -16,21 +27,22 @@ use crate::playbook::render::{Problem, Render, Section};
 use crate::playbook::scalar::Line;
 use crate::shell;
 
-/// ufw: incoming traffic is denied but for what stands here. Rules that others made stay, and a plan with changes names them.
+/// ufw: incoming traffic is denied but for what stands here. Rules that others made stay, and a plan with changes
+/// names them; one of them that would decide before a rule from here comes after it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ufw {
     /// What is let in: `22/tcp`, `6000:6007/udp`, `22/tcp from 203.0.113.7`.
     #[serde(default)]
     pub allow: Vec<Placed<Line>>,
-    /// What is let in, but not more than six times in 30 seconds from one address.
+    /// What is let in, but not more than five times in 30 seconds from one address.
     #[serde(default)]
     pub limit: Vec<Placed<Line>>,
 }
 
 impl Section for Ufw {
     fn render(&self, cx: &mut Render<'_>) -> Result<(), PlaybookError> {
-        let mut rules = Vec::new();
+        let mut rules: Vec<Own> = Vec::new();
         for (action, declared) in [("allow", &self.allow), ("limit", &self.limit)] {
             for placed in declared {
                 let rule = placed
@@ -50,120 +62,277 @@ impl Section for Ufw {
             cx.needs_unit("ufw.service", "ufw", "ufw.firewall");
             cx.push(Firewall {
                 id: Id::new("ufw", "firewall"),
-                rules,
+                rules: by_particularity(rules),
             });
         }
         Ok(())
     }
 }
 
-/// Reads ufw's own files, which also tell the truth while it is off, and whether the kernel has its chains.
-const QUESTION: &str = r#"[ -f /etc/ufw/ufw.conf ] || exit 0
-sed -n 's/^ENABLED=\(.*\)/enabled \1/p' /etc/ufw/ufw.conf
-sed -n 's/^IPV6=\(.*\)/ipv6 \1/p; s/^DEFAULT_INPUT_POLICY=\(.*\)/policy \1/p' /etc/default/ufw | tr -d '"'
-sed -n 's/^### tuple ### /v4 /p' /etc/ufw/user.rules
-sed -n 's/^### tuple ### /v6 /p' /etc/ufw/user6.rules
-iptables -S INPUT 2>/dev/null | grep -q ufw-before-input && echo live"#;
+/// Puts ufw's rules into another order, and that order into the kernel at one stroke.
+const FIRST: &str = include_str!("ufw/first.sh");
+
+/// Remembers the firewall as it is: ufw's files, and what the kernel has, which may be something else.
+const KEEP: &str = r#"for file in /etc/ufw/user.rules /etc/ufw/user6.rules /etc/ufw/ufw.conf /etc/default/ufw; do keep "$file"; done
+iptables-save -t filter >"$keeping/kernel"
+if [ -d /proc/sys/net/ipv6 ]; then ip6tables-save -t filter >"$keeping/kernel6"; fi"#;
+
+/// Puts the kernel back, when the files are as they were. What iptables never had is not saved, but stopped.
+const RECOVER: &str = r#"/lib/ufw/ufw-init force-stop
+iptables-restore <"$keeping/kernel"
+if [ -e "$keeping/kernel6" ]; then ip6tables-restore <"$keeping/kernel6"; fi"#;
 
 #[derive(Debug)]
 struct Firewall {
     id: Id,
-    rules: Vec<(&'static str, Rule)>,
+    rules: Vec<Own>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    enabled: bool,
-    ipv6: bool,
-    deny: bool,
-    live: bool,
-    v4: Vec<(String, Rule)>,
-    v6: Vec<(String, Rule)>,
-}
-
-impl State {
-    fn read(text: &str) -> Self {
-        let has = |line: &str| text.lines().any(|known| known.eq_ignore_ascii_case(line));
-        let rules = |family: &str| {
-            let tuples = text
-                .lines()
-                .filter_map(|line| line.strip_prefix(family))
-                .filter_map(Rule::from_tuple);
-            tuples.collect()
-        };
-        Self {
-            enabled: has("enabled yes"),
-            ipv6: has("ipv6 yes"),
-            deny: has("policy DROP") || has("policy REJECT"),
-            live: has("live"),
-            v4: rules("v4 "),
-            v6: rules("v6 "),
-        }
-    }
-
-    fn holds(&self, action: &str, rule: &Rule) -> bool {
-        let within = |rules: &[(String, Rule)]| {
-            rules
-                .iter()
-                .any(|(known, other)| known == action && other == rule)
-        };
-        match rule.from {
-            Some(_) => within(&self.v4) || within(&self.v6),
-            None => within(&self.v4) && (!self.ipv6 || within(&self.v6)),
-        }
-    }
+fn name((action, rule): &Own) -> String {
+    format!("{action} {rule}")
 }
 
 impl Firewall {
+    fn refusal(&self, cause: String, mend: impl Into<String>) -> Refusal {
+        Refusal {
+            id: self.id.clone(),
+            cause,
+            mend: mend.into(),
+        }
+    }
+
     /// The rules on the host that the playbook does not name, each once.
     fn others(&self, state: &State) -> Vec<String> {
         let mut others: Vec<String> = Vec::new();
-        for (action, rule) in state.v4.iter().chain(&state.v6) {
-            let text = format!("{action} {rule}");
-            let named = |(ours, other): &(&str, Rule)| ours == action && other == rule;
-            if !self.rules.iter().any(named) && !others.contains(&text) {
-                others.push(text);
+        for v6 in [false, true] {
+            let family = state.family(v6);
+            let ours = |stored: &&stored::Stored| {
+                let same = |(_, rule): &Own| rule.traffic() == stored.traffic;
+                stored.way == Way::In && stored.is_plain() && self.rules.iter().any(same)
+            };
+            let theirs = family.rules.iter().filter(|stored| !ours(stored));
+            let kernel = family.before.iter().filter(|line| line.chain == "INPUT");
+            let kernel = kernel.map(|line| format!("{} (in the kernel, before ufw's rules)", line.text));
+            let texts = theirs
+                .map(ToString::to_string)
+                .chain(family.unread.iter().cloned())
+                .chain(kernel);
+            for text in texts {
+                if !others.contains(&text) {
+                    others.push(text);
+                }
             }
         }
         others
     }
 
+    /// Refuses rules that would come to nothing, whatever ufw is told.
+    fn refuse_vain(&self, state: &State) -> Result<(), Refusal> {
+        for own in &self.rules {
+            let (_, rule) = own;
+            if rule.from.is_some_and(|network| network.is_v6()) && !state.ipv6 {
+                let cause = format!(
+                    "`{}` is about IPv6, which ufw does not handle on this host",
+                    name(own)
+                );
+                let mend = "say `IPV6=yes` in /etc/default/ufw there, or take the rule away";
+                return Err(self.refusal(cause, mend));
+            }
+            for v6 in state.families().filter(|v6| rule.is_of(*v6)) {
+                let line = decides(&state.family(v6).before, &rule.traffic());
+                if let Some(line) = line.filter(|line| line.lets_in() == Some(false)) {
+                    let cause = format!(
+                        "`{}` would let nothing in: `{}` decides before ufw's rules do",
+                        name(own),
+                        line.text
+                    );
+                    return Err(self.refusal(cause, whence(line)));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses a firewall that would end the connection the plan is made over.
-    fn refuse_lock_out(&self, cx: &Context<'_>, state: &State) -> Result<(), Refusal> {
-        let refusal = |cause: String, mend: String| Refusal {
-            id: self.id.clone(),
-            cause,
-            mend,
-        };
+    fn refuse_lock_out(
+        &self,
+        cx: &Context<'_>,
+        state: &State,
+        arranged: &Arranged<'_>,
+    ) -> Result<(), Refusal> {
         let connection: Vec<&str> = cx.facts.system.ssh_connection.split_whitespace().collect();
-        let [client, _, _, port] = connection[..] else {
-            return Err(refusal(
+        let [client, _, server, port] = connection[..] else {
+            return Err(self.refusal(
                 "the host does not say which port this connection came in by (SSH_CONNECTION is empty)"
                     .into(),
-                "let sudo keep it: `Defaults env_keep += \"SSH_CONNECTION\"`".into(),
+                "let sudo keep it: `Defaults env_keep += \"SSH_CONNECTION\"`",
             ));
         };
         // sshd writes the zone behind a link-local address.
-        let address = client.split('%').next().unwrap_or(client);
-        let (Ok(address), Ok(port)) = (address.parse::<IpAddr>(), port.parse::<u16>()) else {
-            return Err(refusal(
+        let address = |text: &str| text.split('%').next().unwrap_or(text).parse::<IpAddr>();
+        let (Ok(from), Ok(to), Ok(number)) = (address(client), address(server), port.parse::<u16>()) else {
+            return Err(self.refusal(
                 format!(
                     "the host's SSH_CONNECTION cannot be read: {}",
                     cx.facts.system.ssh_connection
                 ),
-                "connect to it by ssh as usual".into(),
+                "connect to it by ssh as usual",
             ));
         };
-        let ours = self.rules.iter().any(|(_, rule)| rule.lets_in(address, port));
-        let theirs = state.v4.iter().chain(&state.v6);
-        let theirs = theirs.filter(|(action, _)| action == "allow" || action == "limit");
-        if ours || theirs.into_iter().any(|(_, rule)| rule.lets_in(address, port)) {
-            return Ok(());
+        let us = Traffic {
+            protocol: "tcp".into(),
+            ports: vec![(number, number)],
+            from: Some(from.into()),
+            to: Some(to.into()),
+            interface: state.interface.clone(),
+            ..Traffic::default()
+        };
+        let cause = |why: String| format!("it would shut out this connection: {why}");
+        if from.is_ipv6() && !state.ipv6 {
+            let why = cause(format!(
+                "ufw lets no IPv6 in on this host, and {client} comes by it"
+            ));
+            return Err(self.refusal(
+                why,
+                "say `IPV6=yes` in /etc/default/ufw there, or connect by IPv4",
+            ));
         }
-        Err(refusal(
-            format!("it would shut out this connection: nothing lets {client} in at port {port}"),
-            format!("add `{port}/tcp` (or `{port}/tcp from {client}`) to `ufw.allow`"),
-        ))
+        let (why, mend) = match arranged.verdict(&us, from.is_ipv6(), state) {
+            Verdict::LetIn => return Ok(()),
+            Verdict::KeptOutBefore(line) => (
+                format!("`{}` keeps {client} out at port {port}", line.text),
+                whence(line),
+            ),
+            Verdict::KeptOutBy(rule) => (
+                format!("`{rule}` keeps {client} out at port {port}"),
+                format!(
+                    "add `{port}/tcp` (or `{port}/tcp from {client}`) to `ufw.allow`: it goes before that rule"
+                ),
+            ),
+            Verdict::Unnamed => (
+                format!("nothing lets {client} in at port {port}"),
+                format!("add `{port}/tcp` (or `{port}/tcp from {client}`) to `ufw.allow`"),
+            ),
+        };
+        Err(self.refusal(cause(why), mend))
+    }
+
+    /// What the host does: the rules, their order, and the firewall as a whole.
+    fn change(&self, cx: &Context<'_>, state: &State, arranged: &Arranged<'_>) -> Option<Change> {
+        let on = state.enabled && state.denies();
+        let live = state.enabled && state.is_live();
+        if arranged.told.is_empty() && arranged.first.is_empty() && on && live {
+            return None;
+        }
+        let mut summary: Vec<String> = arranged.told.iter().map(|(own, _)| name(own)).collect();
+        let moved = arranged.first.iter().map(|(own, _)| name(own));
+        let moved: Vec<String> = moved.filter(|name| !summary.contains(name)).collect();
+        summary.extend(moved.into_iter().map(|name| format!("put {name} first")));
+        summary.extend(match (on, live) {
+            (false, _) => Some("deny all other incoming traffic, firewall on".to_owned()),
+            (true, false) => Some("load the rules into the kernel".to_owned()),
+            (true, true) => None,
+        });
+        let replaced = arranged
+            .told
+            .iter()
+            .filter_map(|(own, there)| Some((own, (*there)?)));
+        let replaced: Vec<String> = replaced
+            .map(|(own, there)| format!("{there} becomes {}", name(own)))
+            .collect();
+        let adds = arranged.first.is_empty() && replaced.is_empty();
+        let verb = match adds && (on && live || cx.installs("ufw")) {
+            true => Verb::Create,
+            false => Verb::Update,
+        };
+        let mut change = Change::new(&self.id, verb, summary.join(", "));
+        let field = |name, from: &str, to: &str| Detail::Field {
+            name,
+            from: from.into(),
+            to: to.into(),
+        };
+        if !state.enabled {
+            change = change.detail(field("firewall", "off", "on"));
+        }
+        if !state.denies() && !cx.installs("ufw") {
+            change = change.detail(field("incoming", "allow", "deny"));
+        }
+        let order = arranged.first.iter().map(|(own, by)| match by {
+            Some(by) => format!("{} goes before {by}, which would decide first", name(own)),
+            None => format!("{} goes before the others", name(own)),
+        });
+        change
+            .details
+            .extend(replaced.into_iter().chain(order).map(Detail::Note));
+        if state.enabled && !live {
+            change = change.note("the kernel does not have the firewall as ufw keeps it; it is loaded again");
+            let (gone, brought) = state.differences();
+            for (word, lines) in [("goes", gone), ("comes", brought)] {
+                let notes = lines
+                    .iter()
+                    .map(|line| Detail::Note(format!("{word}: {}", line.text)));
+                change.details.extend(notes);
+            }
+        }
+        if !state.enabled && ["DROP", "REJECT"].contains(&state.outgoing.as_str()) {
+            change = change.note("outgoing traffic is denied there but for rules, and stays so");
+        }
+        let others = self.others(state);
+        let notes = others
+            .iter()
+            .map(|rule| format!("stays, and is not in the playbook: {rule}"));
+        change.details.extend(notes.map(Detail::Note));
+        change = change.shell(self.program(state, arranged, live));
+        if !(adds && on && live) {
+            change = change.if_access_stays();
+        }
+        change.recover = Some(RECOVER.into());
+        Some(change)
+    }
+
+    fn program(&self, state: &State, arranged: &Arranged<'_>, live: bool) -> String {
+        let mut lines = vec![KEEP.to_owned()];
+        let told = arranged.told.iter();
+        lines.extend(told.map(|((action, rule), _)| format!("ufw {}", shell::words(rule.command(action)))));
+        if !arranged.first.is_empty() {
+            lines.push(FIRST.trim_end().into());
+            for v6 in state.families() {
+                let keys = arranged.first.iter().filter(|((_, rule), _)| rule.is_of(v6));
+                let keys: Vec<String> = keys.map(|((_, rule), _)| rule.stored(v6)).collect();
+                if keys.is_empty() {
+                    continue;
+                }
+                let (file, restore) = match v6 {
+                    false => ("/etc/ufw/user.rules", "iptables-restore"),
+                    true => ("/etc/ufw/user6.rules", "ip6tables-restore"),
+                };
+                let words = [file.to_owned()].into_iter().chain(keys);
+                lines.push(format!("first {}", shell::words(words)));
+                if live {
+                    lines.push(format!("{restore} -n <{file}"));
+                }
+            }
+        }
+        if !state.denies() {
+            lines.push("ufw default deny incoming".into());
+        }
+        if !state.enabled {
+            lines.push("ufw --force enable".into());
+        } else if !live {
+            lines.push("ufw reload".into());
+        }
+        lines.join("\n")
+    }
+}
+
+/// Where to take away a line that decides before ufw's rules.
+fn whence(line: &kernel::Line) -> String {
+    match line.chain.as_str() {
+        "INPUT" => format!(
+            "take it out of the host's kernel: `iptables -D{}`",
+            line.text.trim_start_matches("-A")
+        ),
+        _ => "take it out of /etc/ufw/before.rules (or before6.rules) on the host".into(),
     }
 }
 
@@ -177,69 +346,17 @@ impl Resource for Firewall {
     }
 
     fn ask(&self, questions: &mut Questions) {
-        questions.script("ufw.state", QUESTION);
+        questions.script("ufw.state", state::QUESTION);
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
         let state = State::read(cx.facts.output("ufw.state"));
-        self.refuse_lock_out(cx, &state)?;
-        let mut changes = Vec::new();
-        let missing: Vec<&(&str, Rule)> = self
-            .rules
-            .iter()
-            .filter(|(action, rule)| !state.holds(action, rule))
-            .collect();
-        if !missing.is_empty() {
-            let names: Vec<String> = missing
-                .iter()
-                .map(|(action, rule)| format!("{action} {rule}"))
-                .collect();
-            let commands = missing
-                .iter()
-                .map(|(action, rule)| format!("ufw {}", shell::words(rule.command(action))));
-            let commands: Vec<String> = commands.collect();
-            changes.push(Change::new(&self.id, Verb::Create, names.join(", ")).shell(commands.join("\n")));
-        }
-        if !(state.enabled && state.live && state.deny) {
-            let mut change = Change::new(
-                &self.id,
-                Verb::Update,
-                "deny all other incoming traffic, firewall on",
-            );
-            if !state.enabled {
-                change = change.detail(Detail::Field {
-                    name: "firewall",
-                    from: "off".into(),
-                    to: "on".into(),
-                });
-            } else if !state.live {
-                change = change.note("it is enabled, and the kernel does not have its rules");
-            }
-            if !state.deny && !cx.installs("ufw") {
-                change = change.detail(Detail::Field {
-                    name: "incoming",
-                    from: "allow".into(),
-                    to: "deny".into(),
-                });
-            }
-            change = change
-                .shell("ufw default deny incoming\nufw default allow outgoing\nufw --force enable")
-                .if_access_stays();
-            // What was on stays on: only a firewall that this step switched on is switched off again.
-            let recover = match state.enabled && state.live {
-                true => "ufw default allow incoming",
-                false => "ufw --force disable",
-            };
-            change.recover = Some(recover.into());
-            changes.push(change);
-        }
-        if let Some(change) = changes.last_mut() {
-            let others = self.others(&state);
-            let notes = others
-                .iter()
-                .map(|rule| Detail::Note(format!("stays, and is not in the playbook: {rule}")));
-            change.details.extend(notes);
-        }
-        Ok(changes)
+        self.refuse_vain(&state)?;
+        let arranged = arrange(&self.rules, &state);
+        let Some(change) = self.change(cx, &state, &arranged) else {
+            return Ok(Vec::new());
+        };
+        self.refuse_lock_out(cx, &state, &arranged)?;
+        Ok(vec![change])
     }
 }

@@ -13,7 +13,7 @@ use super::journal::{self, End, Journal};
 use super::offer::{self, Held, Wanted};
 use super::older::Older;
 use super::stage::{self, Packed};
-use crate::change::Change;
+use crate::change::{Change, PROOF};
 use crate::host::ssh::{self, Connection, Exec, Options, Script, SshError};
 use crate::host::target::Target;
 use crate::secret::Secrets;
@@ -245,8 +245,8 @@ impl Attempt<'_> {
 
 /// Proves over a new connection that the host lets us in, and tells the run.
 async fn confirm(access: &Access, id: &str) {
-    let deadline = Instant::now() + Duration::from_secs(25);
-    while Instant::now() < deadline {
+    let deadline = Instant::now() + Duration::from_secs(PROOF.into());
+    for pause in pauses() {
         let fresh = Connection::open(&access.target, &access.options).await;
         if let Ok(fresh) = fresh
             && fresh
@@ -256,8 +256,19 @@ async fn confirm(access: &Access, id: &str) {
         {
             return;
         }
-        sleep(Duration::from_millis(500)).await;
+        if Instant::now() + pause > deadline {
+            return;
+        }
+        sleep(pause).await;
     }
+}
+
+/// How long to wait after each try to connect, in seconds. The first tries are for a daemon that is about to
+/// listen. A firewall that limits connections counts the tries that it refuses, too: ufw refuses the sixth in
+/// 30 s and counts it twice, so that only tries as far apart as the later ones get in at last.
+fn pauses() -> impl Iterator<Item = Duration> {
+    let seconds = [1, 4, 16].into_iter().chain(std::iter::repeat(16));
+    seconds.map(Duration::from_secs)
 }
 
 /// Connects again, however often it takes, and starts `script` there.
@@ -268,10 +279,11 @@ async fn reconnect(access: &Access, script: &str) -> Result<(Connection, Exec), 
         Ok((connection, exec))
     };
     let deadline = Instant::now() + PATIENCE;
+    let mut pauses = pauses();
     loop {
-        match start().await {
-            Err(_) if Instant::now() < deadline => sleep(Duration::from_secs(1)).await,
-            ended => return ended,
+        match (start().await, pauses.next()) {
+            (Err(_), Some(pause)) if Instant::now() < deadline => sleep(pause).await,
+            (ended, _) => return ended,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The firewall: it never shuts out who switches it on, and leaves alone what others let in.
 
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::host::{Host, Run, run};
 
@@ -99,6 +101,20 @@ fn a_playbook_that_would_shut_us_out_is_refused() {
     command.env("NO_COLOR", "1").stdin(Stdio::null());
     refused(run(&mut command), &["at port 2222", "add `2222/tcp`"]);
 
+    // What others allow counts where it stands: the first rule decides.
+    host.sh(&format!("ufw deny from {from}; ufw allow OpenSSH"));
+    let keeps_out = format!("`deny from {from}` keeps {from} out at port 22");
+    refused(host.plan(&allow("80/tcp")), &[&keeps_out, "add `22/tcp`"]);
+    host.sh(&format!("ufw delete deny from {from}"));
+    assert_eq!(host.plan(&allow("80/tcp")).status, 2, "a profile lets us in");
+    host.sh("ufw delete allow OpenSSH; ufw allow in on eth0 from any; sed -i s/IPV6=yes/IPV6=no/ /etc/default/ufw");
+    assert_eq!(host.plan(&allow("80/tcp")).status, 2, "an interface lets us in");
+    refused(
+        host.plan(&allow("22/tcp, 80/tcp from fd00::/8")),
+        &["is about IPv6", "IPV6=yes"],
+    );
+    host.sh("ufw delete allow in on eth0; sed -i s/IPV6=no/IPV6=yes/ /etc/default/ufw");
+
     host.converge(&allow(&format!("22/tcp from {from}")));
     assert!(
         host.sh("iptables -S")
@@ -106,16 +122,23 @@ fn a_playbook_that_would_shut_us_out_is_refused() {
     );
 }
 
+/// No new connection gets in once ufw has loaded this, whatever its rules say; the one that is open goes on. No
+/// plan can know what it does.
+fn shut(host: &Host) {
+    host.sh("sed -i '/^# End required lines/a -A ufw-before-input -p tcp --dport 22 -m length --length 20:100 --syn -j DROP' /etc/ufw/before.rules");
+}
+
 #[test]
 fn a_firewall_that_shuts_us_out_is_switched_off_again() {
     let Some(host) = Host::boot() else { return };
-    // No new connection gets in, whatever the rules say; the one the plan was made over goes on.
-    host.sh("sed -i '/^# End required lines/a -A ufw-before-input -p tcp --dport 22 --syn -j DROP' /etc/ufw/before.rules");
+    shut(&host);
+    let files = "cd /etc; sha256sum ufw/* default/ufw 2>/dev/null; ls /etc/ufw";
+    let before = host.sh(files);
     let failed = host.apply(&allow("22/tcp"));
     assert_eq!(failed.status, 1, "{}", failed.stdout);
     let said = failed.stdout + &failed.stderr;
     assert!(
-        said.contains("no new SSH connection got in within 30 s"),
+        said.contains("no new SSH connection got in within 45 s"),
         "{said}"
     );
     let plan = host.plan(&allow("22/tcp"));
@@ -123,4 +146,126 @@ fn a_firewall_that_shuts_us_out_is_switched_off_again() {
     assert!(plan.stdout.contains("firewall: off → on"), "{}", plan.stdout);
     assert!(!host.sh("iptables -S").contains("--syn"));
     assert_eq!(host.sh("ufw status"), "Status: inactive");
+    assert_eq!(host.sh(files), before);
+}
+
+#[test]
+fn rules_that_shut_us_out_are_put_back_in_files_and_kernel() {
+    let Some(host) = Host::boot() else { return };
+    host.sh("ufw deny from 203.0.113.0/24; ufw limit 22/tcp; ufw --force enable");
+    host.sh(
+        "iptables -A ufw-user-input -p tcp --dport 7777 -j ACCEPT; ip6tables -I INPUT -s fd00::1 -j ACCEPT",
+    );
+    shut(&host);
+    let before = state(&host);
+    let playbook = allow("22/tcp, 80/tcp");
+    let plan = host.plan(&playbook).stdout;
+    for said in [
+        "limit 22/tcp becomes allow 22/tcp",
+        "allow 22/tcp goes before deny from 203.0.113.0/24",
+        "the kernel does not have the firewall as ufw keeps it",
+        "goes: -A ufw-user-input -p tcp -m tcp --dport 7777 -j ACCEPT",
+    ] {
+        assert!(plan.contains(said), "{said} in\n{plan}");
+    }
+    let failed = host.apply(&playbook);
+    assert_eq!(failed.status, 1, "{}", failed.stdout);
+    assert_eq!(state(&host).replace("\nhostwright", ""), before);
+    assert_eq!(host.plan(&playbook).status, 2, "the host cannot be reached");
+}
+
+#[test]
+fn rules_count_for_what_they_are_about_and_in_their_order() {
+    let Some(host) = Host::boot() else { return };
+    let from = host.machine.gateway();
+    host.sh(&format!(
+        "ufw allow from 203.0.113.0/24 to 198.51.100.7 port 5432 proto tcp
+        ufw deny from {from} to any port 80 proto tcp
+        ufw allow OpenSSH comment 'us'; ufw allow in on eth0 to any port 99 proto tcp; ufw allow proto esp from 10.0.0.9
+        ufw deny out 25/tcp; ufw route allow in on eth0 out on eth1; ufw allow from 2001:db8::1
+        ufw default deny outgoing; ufw --force enable"
+    ));
+    let web = SocketAddr::new(host.machine.address().into(), 80);
+    let answers = || TcpStream::connect_timeout(&web, Duration::from_secs(1)).is_ok();
+    assert!(!answers());
+    let database = "5432/tcp from 203.0.113.0/24";
+    let plan = host.plan(&allow(database)).stdout;
+    assert!(
+        plan.contains(&format!("+ ufw.firewall  allow {database}")),
+        "{plan}"
+    );
+    for foreign in [
+        "allow from 203.0.113.0/24 to 198.51.100.7 port 5432 proto tcp",
+        &format!("deny 80/tcp from {from}"),
+        "allow OpenSSH (us)",
+        "allow in on eth0 99/tcp",
+        "allow from 10.0.0.9 proto esp",
+        "deny out 25/tcp",
+        "route allow in on eth0 out on eth1",
+        "allow from 2001:db8::1",
+    ] {
+        let said = format!("stays, and is not in the playbook: {foreign}\n");
+        assert!(plan.contains(&said), "{said} in\n{plan}");
+    }
+    host.converge(&allow(database));
+    let opened = "-A ufw-user-input -s 203.0.113.0/24 -p tcp -m tcp --dport 5432 -j ACCEPT";
+    assert!(host.sh("iptables -S").contains(opened));
+
+    let playbook = allow(&format!("{database}, 80/tcp"));
+    let said = format!("allow 80/tcp goes before deny 80/tcp from {from}");
+    let plan = host.plan(&playbook).stdout;
+    assert!(plan.contains(&said), "{plan}");
+    host.converge(&playbook);
+    assert!(answers(), "{}", host.sh("iptables -S ufw-user-input"));
+    let rules =
+        host.sh("iptables -S; grep -c '^### tuple' /etc/ufw/user.rules; stat -c %a /etc/ufw/user.rules");
+    for line in [
+        "-P OUTPUT DROP",
+        "-A ufw-user-input -s 10.0.0.9/32 -p esp -j ACCEPT",
+        "-A ufw-user-forward -i eth0 -o eth1 -j ACCEPT",
+        opened,
+        "9\n640",
+    ] {
+        assert!(rules.contains(line), "{line} in\n{rules}");
+    }
+
+    // What is in the files and not in the kernel is loaded; what decides before ufw's rules is said.
+    host.sh("iptables -P INPUT ACCEPT; iptables -F ufw-user-input");
+    let plan = host.plan(&playbook).stdout;
+    assert!(
+        plan.contains(&format!(
+            "comes: {}",
+            "-A ufw-user-input -p tcp --dport 80 -j ACCEPT"
+        )),
+        "{plan}"
+    );
+    host.converge(&playbook);
+    assert!(host.sh("iptables -S").contains("-P INPUT DROP"));
+    host.sh("iptables -I INPUT -p tcp --dport 80 -j DROP");
+    let words = [
+        "`allow 80/tcp` would let nothing in",
+        "iptables -D INPUT -p tcp -m tcp --dport 80 -j DROP",
+    ];
+    refused(host.plan(&playbook), &words);
+}
+
+#[test]
+fn a_limit_on_our_own_port_does_not_undo_what_is_right() {
+    let Some(host) = Host::boot() else { return };
+    let playbook = "name: wall\nufw: { limit: [22/tcp], allow: [80/tcp] }\n";
+    for _ in 0..4 {
+        assert_eq!(host.plan(playbook).status, 2);
+    }
+    host.apply(playbook).ok();
+    // That the kernel counts anew: the proof of the first apply was a connection, too.
+    host.sh("ufw reload");
+    for _ in 0..4 {
+        let plan = host.plan(playbook).ok();
+        assert!(plan.stdout.contains("Nothing to change."), "{}", plan.stdout);
+    }
+    let more = "files: { /etc/ssh/sshd_config.d/10-x.conf: { content: \"MaxAuthTries 5\\n\" } }\n";
+    host.apply(&format!("{playbook}{more}")).ok();
+    assert_eq!(host.sh("sshd -T | grep -i maxauthtries"), "maxauthtries 5");
+    let refused = host.sh("iptables -nvxL ufw-user-limit | awk '/REJECT/ { print $1 }'");
+    assert_ne!(refused, "0", "the proof never came to the limit");
 }

@@ -47,7 +47,7 @@ fn options_that_shut_us_out_are_undone() {
     says(
         &host,
         &options("AllowUsers somebody"),
-        "no new SSH connection got in within 30 s",
+        "no new SSH connection got in within 45 s",
     );
     assert_eq!(host.sh("cat /etc/ssh/sshd_config.d/90-own.conf"), "MaxSessions 7");
     // We get in again, and the next apply puts right what the host remembers.
@@ -92,7 +92,7 @@ fn an_ssh_that_is_stopped_is_started_again() {
     );
 }
 
-const NOBODY: &str = "no new SSH connection got in within 30 s";
+const NOBODY: &str = "no new SSH connection got in within 45 s";
 
 #[test]
 fn keys_that_shut_us_out_are_undone() {
