@@ -56,6 +56,11 @@ pub trait Resource: Debug + Send + Sync {
         None
     }
 
+    /// Where it decides what stands: daemons that read there load it.
+    fn paths(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
     /// Says what it must know of the host.
     fn ask(&self, questions: &mut Questions);
 

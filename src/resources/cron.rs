@@ -125,6 +125,14 @@ impl Resource for Scheduled {
             .collect()
     }
 
+    fn version(&self) -> Option<String> {
+        Some(self.entry.content.sha256.clone())
+    }
+
+    fn paths(&self) -> Vec<&str> {
+        vec![&self.entry.path]
+    }
+
     fn ask(&self, questions: &mut Questions) {
         for file in self.script.iter().chain([&self.entry]) {
             file.ask(questions);

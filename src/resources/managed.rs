@@ -1,7 +1,7 @@
 //! A file that a kind puts in place: the same facts, difference and action for all of them.
 
-use super::sshd;
 use crate::change::{Action, Change, Content, Detail, Verb};
+use crate::daemons;
 use crate::desired::{Context, Ref, parent};
 use crate::facts::Questions;
 
@@ -20,10 +20,9 @@ impl ManagedFile {
     pub fn new(path: impl Into<String>, content: Content) -> Self {
         // Nobody but root reads a secret unless the playbook says so.
         let mode = if content.secret { "0600" } else { "0644" };
-        let path = path.into();
         Self {
-            validate: validation(&path).map(str::to_owned),
-            path,
+            validate: None,
+            path: path.into(),
             content,
             mode: mode.into(),
             owner: "root:root".into(),
@@ -40,6 +39,7 @@ impl ManagedFile {
         let (user, group) = self.owner.split_once(':').unwrap_or((&self.owner, ""));
         let mut needs = vec![Ref::User(user.into()), Ref::Group(group.into())];
         needs.extend(parent(&self.path).map(|parent| Ref::Path(parent.to_owned())));
+        needs.extend(daemons::packages(&self.path).map(|package| Ref::Package(package.into())));
         needs
     }
 
@@ -143,18 +143,6 @@ impl ManagedFile {
             (Verb::Create, "write")
         };
         Change::new(id, verb, format!("{word} {}", self.path))
-    }
-}
-
-/// How a file is validated that locks people out when it is wrong: with a mistake in any of its files sudo lets
-/// nobody become root, and sshd does not start.
-fn validation(path: &str) -> Option<&'static str> {
-    if path == "/etc/sudoers" || path.starts_with("/etc/sudoers.d/") {
-        Some("! command -v visudo >/dev/null || visudo -cf {}")
-    } else if sshd::reads(path) {
-        Some("mkdir -p /run/sshd && /usr/sbin/sshd -t -f {}")
-    } else {
-        None
     }
 }
 

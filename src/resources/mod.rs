@@ -12,7 +12,6 @@ pub mod link;
 pub mod logrotate;
 mod managed;
 pub mod nginx;
-mod sshd;
 pub mod supervisor;
 pub mod systemd;
 mod tree;

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::certificate;
 use super::directory::Directory;
 use super::managed::ManagedFile;
-use crate::change::{Action, Change, Id, Verb, sha256};
+use crate::change::{Action, Change, Id};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 use crate::playbook::render::{Declaration, Problem, Render};
@@ -92,10 +92,12 @@ impl Declaration for Site {
         };
         let id = Id::new("nginx", name);
         cx.needs_unit("nginx.service", "nginx", id.as_str());
+        let link = format!("/etc/nginx/sites-enabled/{name}");
         let site = Served {
             id: id.clone(),
             name: name.to_owned(),
             file: self.file(name, certificate.as_ref(), certificate.is_some(), cx)?,
+            link: link.clone(),
             replaces_default: self.replaces_default.as_ref().is_some_and(|flag| flag.0),
             certificate: certificate.as_ref().map(|issued| issued.id.clone()),
             unless: None,
@@ -115,6 +117,7 @@ impl Declaration for Site {
                 id: certificate::challenge_id(name),
                 name: name.to_owned(),
                 file: self.file(name, certificate.as_ref(), false, cx)?,
+                link,
                 replaces_default: site.replaces_default,
                 certificate: None,
                 unless: Some(issued.full_chain()),
@@ -131,52 +134,18 @@ impl Declaration for Site {
 
 const DEFAULT: &str = "/etc/nginx/sites-enabled/default";
 
-/// A reload only sends a signal: nginx may still refuse (a port that another program holds passes
-/// `nginx -t`) and goes on as before. It has taken the configuration when it has a worker it did not have.
-const RELOAD: &str = r#"nginx -t
-if ! systemctl is-active --quiet nginx; then
-  systemctl start nginx
-else
-  master=$(cat /run/nginx.pid)
-  log=/var/log/nginx/error.log
-  said=$(wc -l <"$log" || echo 0)
-  workers() { grep -ls "^PPid:[[:space:]]*$master\$" /proc/[0-9]*/status | tr '\n' ' '; }
-  before=$(workers)
-  taken() {
-    for worker in $(workers); do
-      case " $before " in *" $worker "*) ;; *) return 0 ;; esac
-    done
-    return 1
-  }
-  systemctl reload nginx
-  tries=0
-  until taken; do
-    tries=$((tries + 1))
-    if [ "$tries" -gt 200 ] || tail -n "+$((said + 1))" "$log" | grep -q 'still could not bind'; then
-      echo "nginx did not take the new configuration and goes on with the old one; $log says:"
-      tail -n "+$((said + 1))" "$log" | tail -n 20
-      exit 1
-    fi
-    sleep 0.05
-  done
-fi"#;
-
 #[derive(Debug)]
 struct Served {
     id: Id,
     name: String,
     file: ManagedFile,
+    /// Where nginx finds it.
+    link: String,
     replaces_default: bool,
     /// The certificate that must be there first.
     certificate: Option<Id>,
     /// A path that makes this site needless: the site for the challenge gives way to the one with TLS.
     unless: Option<String>,
-}
-
-impl Served {
-    fn link(&self) -> String {
-        format!("/etc/nginx/sites-enabled/{}", self.name)
-    }
 }
 
 impl Resource for Served {
@@ -199,9 +168,18 @@ impl Resource for Served {
         needs
     }
 
+    /// The site for the challenge is needless most of the time.
+    fn version(&self) -> Option<String> {
+        self.unless.is_none().then(|| self.file.content.sha256.clone())
+    }
+
+    fn paths(&self) -> Vec<&str> {
+        vec![&self.file.path, &self.link]
+    }
+
     fn ask(&self, questions: &mut Questions) {
         self.file.ask(questions);
-        questions.path(&self.link());
+        questions.path(&self.link);
         questions.path(DEFAULT);
         if let Some(path) = &self.unless {
             questions.path(path);
@@ -218,53 +196,28 @@ impl Resource for Served {
         }
         let mut change = self.file.change(cx, &self.id);
         let written = self.file.diff_into(cx, &mut change);
-        let link = self.link();
         let target = format!("../sites-available/{}", self.name);
         let absolute = self.file.path.as_str();
         let linked = cx
             .facts
-            .path(&link)
+            .path(&self.link)
             .is_some_and(|fact| fact.target == target || fact.target == absolute);
         if !linked {
-            change = change.note(format!("{link} → {target}"));
-            change.actions.push(Action::Link { path: link, target });
+            change = change.note(format!("{} → {target}", self.link));
+            let path = self.link.clone();
+            change.actions.push(Action::Link { path, target });
         }
         // nginx brings its default site along when it is installed.
         if self.replaces_default && (cx.facts.path(DEFAULT).is_some() || cx.installs("nginx")) {
             change = change.note(format!("removes {DEFAULT}"));
             change.actions.push(Action::Remove { path: DEFAULT.into() });
         }
-        let inputs = sha256(self.file.content.sha256.as_bytes());
-        let loaded = cx.facts.loaded(&stamp(&self.id)) == Some(inputs.as_str());
-        if change.actions.is_empty() && loaded {
+        if change.actions.is_empty() {
             return Ok(Vec::new());
         }
-        if change.actions.is_empty() {
-            change = Change::new(
-                &self.id,
-                Verb::Run,
-                format!("reload nginx with {}", self.file.path),
-            )
-            .note("nginx is not known to have loaded what is on disk");
-        } else if !written {
+        if !written {
             change.summary = format!("enable the site {}", self.name);
         }
-        change = change.note("nginx -t, then reload");
-        change.actions.insert(
-            0,
-            Action::Unloaded {
-                name: stamp(&self.id),
-            },
-        );
-        change = change.shell(RELOAD);
-        Ok(vec![change.action(Action::Loaded {
-            name: stamp(&self.id),
-            value: inputs,
-        })])
+        Ok(vec![change])
     }
-}
-
-/// The name of a stamp is a file's name.
-fn stamp(id: &Id) -> String {
-    id.as_str().replace('/', "_")
 }

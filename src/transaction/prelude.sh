@@ -133,7 +133,32 @@ remove() {
 }
 
 loaded() { printf '%s\n' "$2" >"$base/loaded/.new" && mv -f "$base/loaded/.new" "$base/loaded/$1"; }
-unloaded() { rm -f -- "$base/loaded/$1"; }
+# unloaded NAME: from here until `loaded` it is not known what the daemon runs with.
+unloaded() {
+  if [ -e "$base/loaded/$1" ]; then cp -f -- "$base/loaded/$1" "$keeping/$1.loaded"; fi
+  loaded "$1" -
+}
+
+# loaded_again NAME COMMAND…: lets the daemon NAME load what was put back, and remembers what was remembered before.
+loaded_again() {
+  daemon=$1
+  shift
+  (
+    set -e
+    "$@"
+  ) >"$keeping/again" 2>&1
+  # shellcheck disable=SC2181 # `if` would take `set -e` away.
+  if [ $? -ne 0 ]; then
+    echo "$daemon does not run with what was put back; it says:"
+    cat "$keeping/again"
+    return
+  fi
+  for name in "$base/loaded/$daemon@"*; do
+    name=${name##*/}
+    [ "$(cat "$base/loaded/$name" 2>/dev/null)" = - ] || continue
+    if [ -e "$keeping/$name.loaded" ]; then mv -f -- "$keeping/$name.loaded" "$base/loaded/$name"; else rm -f -- "$base/loaded/$name"; fi
+  done
+}
 
 # take_back PATH: puts back what earlier steps of this run replaced at PATH or above it (`current` above
 # a program), for a daemon that cannot start from what is new.
