@@ -61,6 +61,12 @@ pub trait Resource: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// What it puts into the file at `path`, if it does.
+    fn content(&self, path: &str) -> Option<&[u8]> {
+        let _ = path;
+        None
+    }
+
     /// Says what it must know of the host.
     fn ask(&self, questions: &mut Questions);
 
@@ -182,6 +188,11 @@ impl Context<'_> {
         self.providers
             .find(wanted)
             .and_then(|index| self.entries[index].resource.version())
+    }
+
+    /// What this playbook puts into the file at `path`.
+    pub fn content(&self, path: &str) -> Option<&[u8]> {
+        self.entries.iter().find_map(|entry| entry.resource.content(path))
     }
 
     /// Whether `package` is not on the host yet (and so whatever it brings is not, either).

@@ -5,12 +5,14 @@ cron_load() {
   systemctl restart cron
   run=$(systemctl show -p InvocationID --value cron)
   tries=100
-  while said=$(journalctl -q -o cat "_SYSTEMD_INVOCATION_ID=$run"); do
+  while :; do
+    # It fails as long as there is no line at all.
+    said=$(journalctl -q -o cat "_SYSTEMD_INVOCATION_ID=$run" || true)
     # The last word of its start.
     case $said in *"@reboot jobs"*) break ;; esac
     tries=$((tries - 1))
     if [ "$tries" -le 0 ]; then
-      echo "the journal does not say whether cron took its files"
+      echo "note: the journal does not say whether cron took its files"
       return
     fi
     sleep 0.05

@@ -4,7 +4,7 @@
 //! What a daemon has loaded of a resource is remembered on the host. A run that ended in between leaves it unknown,
 //! and the next one lets the daemon load it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::change::{Action, Change, Id, Verb};
 use crate::daemons::{ALL, Daemon};
@@ -63,7 +63,9 @@ pub(super) fn loading(
         let stamps: Vec<String> = stamps.collect();
         seen.extend(stamps.iter().cloned());
         let value = version.as_deref().unwrap_or("loaded");
-        with_load(change, daemons, &stamps, &paths, value)
+        // What is taken away has no version, and nobody reads it.
+        let live = if version.is_some() { &paths[..] } else { &[] };
+        with_load(change, daemons, &stamps, live, value)
     };
     let loaded = changes.into_iter().enumerate().map(|(index, change)| {
         let daemons = due.iter().filter(|(of, _)| *of == index);
@@ -117,6 +119,10 @@ fn with_load(
 ) -> Change {
     let sh: Vec<&str> = daemons.iter().map(|daemon| daemon.sh).collect();
     let own = std::mem::take(&mut change.actions);
+    let put = own
+        .iter()
+        .filter(|action| matches!(action, Action::Write { .. } | Action::Link { .. }));
+    let put: Vec<String> = put.filter_map(Action::path).map(str::to_owned).collect();
     let unloaded = stamps.iter().map(|name| Action::Unloaded { name: name.clone() });
     change.actions = unloaded.chain([Action::Load(sh.concat())]).collect();
     for action in own {
@@ -126,8 +132,9 @@ fn with_load(
     let mut again = String::new();
     for daemon in daemons {
         let name = daemon.name;
-        let own = paths.iter().filter(|path| daemon.reads(path));
-        let own = shell::words(own.copied());
+        let own = paths.iter().copied().chain(put.iter().map(String::as_str));
+        let own: BTreeSet<&str> = own.filter(|path| daemon.reads(path)).collect();
+        let own = shell::words(own);
         change = change
             .note(daemon.note)
             .action(Action::Load(format!("{name}_load {own}")));

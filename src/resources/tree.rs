@@ -171,6 +171,13 @@ impl Resource for Tree {
         Some(sha256(lines.collect::<String>().as_bytes()))
     }
 
+    fn content(&self, path: &str) -> Option<&[u8]> {
+        self.items.iter().find_map(|item| match item {
+            Item::File(file) if file.path == path => Some(&*file.content.bytes),
+            _ => None,
+        })
+    }
+
     fn paths(&self) -> Vec<&str> {
         let loaded = self
             .items
