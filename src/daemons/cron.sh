@@ -1,13 +1,14 @@
-# cron tells its log what it does not take, once it reads: at its start, which leaves running jobs alone.
+# cron tells its log what it does not take, once it reads: at its start, which leaves running jobs alone. systemd
+# would refuse the sixth start within ten seconds (systemd.unit(5), StartLimitBurst).
 cron_load() {
   command -v cron >/dev/null || return 0
-  systemctl is-active --quiet cron || return 0
+  systemctl is-active --quiet cron || systemctl is-enabled --quiet cron || return 0
+  systemctl reset-failed cron 2>/dev/null || true
   systemctl restart cron
   run=$(systemctl show -p InvocationID --value cron)
   tries=100
   while :; do
-    # It fails as long as there is no line at all.
-    said=$(journalctl -q -o cat "_SYSTEMD_INVOCATION_ID=$run" || true)
+    said=$(journalctl -q -o cat "_SYSTEMD_INVOCATION_ID=$run")
     # The last word of its start.
     case $said in *"@reboot jobs"*) break ;; esac
     tries=$((tries - 1))

@@ -118,6 +118,11 @@ fn what_cron_does_not_take_is_a_failed_step() {
         "{}",
         failed.stdout
     );
+    // More files than systemd would start cron for.
+    let many =
+        (1..9).map(|hour| format!("  h{hour}: {{ schedule: \"0 {hour} * * *\", command: \"true\" }}\n"));
+    host.converge(&format!("name: many\ncron:\n{}", many.collect::<String>()));
+    assert_eq!(host.sh("systemctl is-active cron"), "active");
     // Others' mistakes are not ours.
     host.sh("echo nonsense >/etc/cron.d/theirs");
     host.converge(&file("own", "6 4 * * * root true\\n", ""));
