@@ -312,3 +312,28 @@ fn a_host_without_ipv6_serves_over_ipv4() {
     host.converge(SITE);
     host.sh("ss -tln | grep -F '[::]:80'");
 }
+
+#[test]
+fn what_stands_behind_a_link_is_loaded_too() {
+    let Some(host) = boot() else { return };
+    let site = |text: &str| {
+        format!(
+            "name: web\nfiles: {{ /srv/site.conf: {{ content: \"{text}\\n\" }} }}\nlinks: {{ /etc/nginx/conf.d/own.conf: {{ to: ../../../srv/site.conf }} }}\n"
+        )
+    };
+    let status = || host.sh("curl -so /dev/null -w '%{http_code}' http://127.0.0.1:81/");
+    host.converge(&site("server { listen 81; return 204; }"));
+    assert_eq!(status(), "204");
+    host.converge(&site("server { listen 81; return 205; }"));
+    assert_eq!(status(), "205");
+    let failed = host.apply(&site("server { listen 81; retrun 206; }"));
+    assert!(
+        failed.stdout.contains("unknown directive \"retrun\""),
+        "{}",
+        failed.stdout
+    );
+    assert!(host.sh("cat /srv/site.conf").contains("205"));
+    host.sh("nginx -t");
+    host.converge(&site("server { listen 81; return 206; }"));
+    assert_eq!(status(), "206");
+}
