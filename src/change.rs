@@ -168,6 +168,9 @@ pub enum Action {
     },
     /// Run this POSIX sh text under `set -e`.
     Shell(String),
+    /// The same, where it lets a daemon check or load what is on disk: nothing of it is left when the files of a
+    /// failed step are put back and loaded again.
+    Load(String),
     /// Remember that a daemon has loaded `value`.
     Loaded {
         /// What was loaded: `nginx.site`.
@@ -185,6 +188,20 @@ pub enum Action {
         /// How long to wait, in seconds.
         seconds: u32,
     },
+}
+
+impl Action {
+    /// What it writes, alters or takes away.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Write { path, .. }
+            | Self::Attributes { path, .. }
+            | Self::Link { path, .. }
+            | Self::Remove { path }
+            | Self::Delete { path } => Some(path),
+            _ => None,
+        }
+    }
 }
 
 /// How long the host waits for a new connection, in seconds: longer than a firewall that limits connections

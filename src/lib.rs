@@ -26,6 +26,8 @@ pub mod report;
 
 pub mod host;
 
+pub mod daemons;
+
 pub mod change;
 pub mod secret;
 pub mod shell;

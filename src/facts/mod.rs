@@ -199,6 +199,13 @@ impl Facts {
         self.loaded.get(name).map(String::as_str)
     }
 
+    /// All that the host remembers to have been loaded: names and hashes.
+    pub fn all_loaded(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.loaded
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// What a script question printed.
     pub fn output(&self, name: &str) -> &str {
         self.scripts.get(name).map_or("", String::as_str)

@@ -4,14 +4,7 @@ use crate::change::{Action, Change};
 
 /// The change; if it touches what sshd looks at before it lets somebody in, it is undone unless we still get in.
 pub(super) fn kept(change: Change) -> Change {
-    let touches = |action: &Action| match action {
-        Action::Write { path, .. }
-        | Action::Attributes { path, .. }
-        | Action::Link { path, .. }
-        | Action::Remove { path }
-        | Action::Delete { path } => lets_in(path),
-        _ => false,
-    };
+    let touches = |action: &Action| action.path().is_some_and(lets_in);
     match change.actions.iter().any(touches) {
         true => change.if_access_stays(),
         false => change,

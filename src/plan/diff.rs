@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::access;
+use super::{access, daemons};
 use crate::change::Change;
 use crate::desired::{Context, Desired, Providers, Refusal};
 use crate::facts::Facts;
@@ -50,6 +50,7 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
     let providers = Providers::of(&desired.entries);
     let mut changed = HashSet::new();
     let mut changes = Vec::new();
+    let mut loads = HashSet::new();
     for entry in &desired.entries {
         let context = Context {
             facts,
@@ -58,10 +59,12 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
             changed: &changed,
         };
         let own = entry.resource.diff(&context)?;
+        let own = daemons::loading(entry.resource.as_ref(), &context, own, &mut loads)?;
         if !own.is_empty() {
             changed.insert(entry.resource.id().clone());
         }
         changes.extend(own.into_iter().map(access::kept));
     }
+    changes.extend(daemons::left(facts, &loads));
     Ok(Plan { changes })
 }

@@ -17,6 +17,9 @@ const DIM: Style = Style::new().dimmed();
 /// How many lines of a failed step's output are shown unless all are asked for.
 const TAIL: usize = 40;
 
+/// A line of a step's output that begins so is shown even when the step is done.
+const NOTE: &str = "note: ";
+
 /// Less than this is on the host before a person could read of it.
 const LARGE: u64 = 64 * 1024;
 
@@ -137,6 +140,14 @@ impl<'a> Progress<'a> {
                     self.elapsed(*at)
                 );
                 self.say(&line);
+                // What a person should know although the step is done.
+                let notes = self
+                    .output
+                    .iter()
+                    .filter(|line| line.starts_with(NOTE) && !self.verbose);
+                for note in notes {
+                    self.say(&format!("    {note}"));
+                }
             }
             Event::Failed { step, at } => {
                 self.failed = Some(*step);

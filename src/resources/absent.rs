@@ -57,6 +57,10 @@ impl Resource for Gone {
         &self.id
     }
 
+    fn paths(&self) -> Vec<&str> {
+        vec![&self.path]
+    }
+
     fn ask(&self, questions: &mut Questions) {
         questions.path(&self.path);
     }

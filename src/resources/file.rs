@@ -6,7 +6,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::managed::{ManagedFile, owner};
-use super::sshd;
 use crate::change::{Change, Content, Detail, Id};
 use crate::desired::{Context, Ref, Refusal, Resource, parent};
 use crate::facts::Questions;
@@ -39,7 +38,7 @@ pub struct File {
     #[serde(default, deserialize_with = "optional")]
     pub mode: Option<Mode>,
     /// A command that must succeed before the file is live; `{}` stands for the new file: `promtool check config {}`.
-    /// Files that sudo and sshd read are checked by `visudo` and `sshd -t` unless given.
+    /// Files that a daemon reads by itself (sshd, sudo …) are checked by the daemon unless given.
     #[serde(default, deserialize_with = "optional")]
     pub validate: Option<Line>,
     /// Ids that it comes after.
@@ -85,14 +84,10 @@ impl Declaration for File {
             cx.refuse_secret(&command.0)?;
             file.validate = Some(command.0.clone());
         }
-        let plain = Plain {
+        cx.push(Plain {
             id: Id::new("file", path),
             file,
-        };
-        match sshd::reads(path) {
-            true => cx.push(sshd::Config(plain)),
-            false => cx.push(plain),
-        }
+        });
         Ok(())
     }
 
@@ -123,6 +118,14 @@ impl Resource for Plain {
 
     fn version(&self) -> Option<String> {
         Some(self.file.content.sha256.clone())
+    }
+
+    fn content(&self, path: &str) -> Option<&[u8]> {
+        (self.file.path == path).then_some(&*self.file.content.bytes)
+    }
+
+    fn paths(&self) -> Vec<&str> {
+        vec![&self.file.path]
     }
 
     fn ask(&self, questions: &mut Questions) {

@@ -75,8 +75,7 @@ impl Declaration for Rotation {
             .as_ref()
             .map_or("logrotate.conf.hbs", |path| &path.0);
         let content = cx.template(template, values)?;
-        let mut file = ManagedFile::new(format!("/etc/logrotate.d/{name}"), content);
-        file.validate = Some("logrotate -d {}".into());
+        let file = ManagedFile::new(format!("/etc/logrotate.d/{name}"), content);
         let id = Id::new("logrotate", name);
         cx.needs_package("logrotate", id.as_str());
         cx.push(Plain { id, file });

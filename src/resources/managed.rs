@@ -1,7 +1,7 @@
 //! A file that a kind puts in place: the same facts, difference and action for all of them.
 
-use super::sshd;
 use crate::change::{Action, Change, Content, Detail, Verb};
+use crate::daemons;
 use crate::desired::{Context, Ref, parent};
 use crate::facts::Questions;
 
@@ -13,6 +13,8 @@ pub(super) struct ManagedFile {
     pub mode: String,
     pub owner: String,
     pub validate: Option<String>,
+    /// What it holds on a host of another sort, so that a difference from that can be shown.
+    pub elsewhere: Option<Content>,
 }
 
 impl ManagedFile {
@@ -20,13 +22,13 @@ impl ManagedFile {
     pub fn new(path: impl Into<String>, content: Content) -> Self {
         // Nobody but root reads a secret unless the playbook says so.
         let mode = if content.secret { "0600" } else { "0644" };
-        let path = path.into();
         Self {
-            validate: validation(&path).map(str::to_owned),
-            path,
+            validate: None,
+            path: path.into(),
             content,
             mode: mode.into(),
             owner: "root:root".into(),
+            elsewhere: None,
         }
     }
 
@@ -40,11 +42,14 @@ impl ManagedFile {
         let (user, group) = self.owner.split_once(':').unwrap_or((&self.owner, ""));
         let mut needs = vec![Ref::User(user.into()), Ref::Group(group.into())];
         needs.extend(parent(&self.path).map(|parent| Ref::Path(parent.to_owned())));
+        needs.extend(daemons::packages(&self.path).map(|package| Ref::Package(package.into())));
         needs
     }
 
     pub fn ask(&self, questions: &mut Questions) {
-        questions.content(&self.path, &self.content.sha256, !self.content.secret);
+        for content in self.elsewhere.iter().chain([&self.content]) {
+            questions.content(&self.path, &content.sha256, !content.secret);
+        }
         if let Some(parent) = parent(&self.path) {
             questions.path(parent);
         }
@@ -109,7 +114,14 @@ impl ManagedFile {
         if cx.facts.path(&self.path).is_some_and(|fact| closed(&fact.mode)) && !closed(&self.mode) {
             return hidden("other contents; the old ones were for their owner alone and are not shown");
         }
-        match (exists, cx.facts.content(&self.path).map(std::str::from_utf8)) {
+        let is_there = |content: &&Content| cx.facts.has_content(&self.path, &content.sha256);
+        let known = self
+            .elsewhere
+            .as_ref()
+            .filter(is_there)
+            .map(|content| &*content.bytes);
+        let old = known.or_else(|| cx.facts.content(&self.path));
+        match (exists, old.map(std::str::from_utf8)) {
             (false, _) => Detail::Diff {
                 path,
                 old: String::new(),
@@ -143,18 +155,6 @@ impl ManagedFile {
             (Verb::Create, "write")
         };
         Change::new(id, verb, format!("{word} {}", self.path))
-    }
-}
-
-/// How a file is validated that locks people out when it is wrong: with a mistake in any of its files sudo lets
-/// nobody become root, and sshd does not start.
-fn validation(path: &str) -> Option<&'static str> {
-    if path == "/etc/sudoers" || path.starts_with("/etc/sudoers.d/") {
-        Some("! command -v visudo >/dev/null || visudo -cf {}")
-    } else if sshd::reads(path) {
-        Some("mkdir -p /run/sshd && /usr/sbin/sshd -t -f {}")
-    } else {
-        None
     }
 }
 

@@ -14,7 +14,6 @@ mod managed;
 pub mod nginx;
 mod renewal;
 mod renewal_conf;
-mod sshd;
 pub mod supervisor;
 pub mod systemd;
 mod tree;

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Named, sshd};
+use super::Named;
 use crate::change::{Action, Change, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
@@ -63,6 +63,11 @@ impl Declaration for Unit {
     fn after(&self) -> &[Line] {
         &self.after
     }
+}
+
+/// Whether systemd's `unit` is how people get in.
+fn lets_in(unit: &str) -> bool {
+    matches!(unit, "ssh.service" | "sshd.service" | "ssh.socket")
 }
 
 #[derive(Debug)]
@@ -173,7 +178,7 @@ impl Resource for Service {
             "case $(systemctl show -p LoadState,NeedDaemonReload -- {unit}) in *=not-found* | *=yes*) systemctl daemon-reload ;; esac"
         );
         let mut change = change.shell(reload).shell(commands.join("\n"));
-        if sshd::runs_as(&self.unit) && (words.contains(&"stop") || words.contains(&"restart")) {
+        if lets_in(&self.unit) && (words.contains(&"stop") || words.contains(&"restart")) {
             let path = shell::quote(&self.path());
             change = change.if_access_stays();
             change.recover = Some(format!(

@@ -3,6 +3,7 @@
 use super::directory::Place;
 use super::managed::ManagedFile;
 use crate::change::{Action, Change, Detail, Id, Verb, sha256};
+use crate::daemons;
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 use crate::playbook::tree::Exclude;
@@ -155,7 +156,10 @@ impl Resource for Tree {
     }
 
     fn needs(&self) -> Vec<Ref> {
-        self.top.needs()
+        let mut needs = self.top.needs();
+        let packages = self.items.iter().flat_map(|item| daemons::packages(item.path()));
+        needs.extend(packages.map(|package| Ref::Package(package.into())));
+        needs
     }
 
     fn version(&self) -> Option<String> {
@@ -165,6 +169,21 @@ impl Resource for Tree {
             Item::Link { path, target } => format!("{path} {target}\n"),
         });
         Some(sha256(lines.collect::<String>().as_bytes()))
+    }
+
+    fn content(&self, path: &str) -> Option<&[u8]> {
+        self.items.iter().find_map(|item| match item {
+            Item::File(file) if file.path == path => Some(&*file.content.bytes),
+            _ => None,
+        })
+    }
+
+    fn paths(&self) -> Vec<&str> {
+        let loaded = self
+            .items
+            .iter()
+            .filter(|item| !matches!(item, Item::Directory(_)));
+        loaded.map(Item::path).collect()
     }
 
     fn ask(&self, questions: &mut Questions) {

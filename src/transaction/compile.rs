@@ -65,7 +65,7 @@ fn action(action: &Action) -> String {
         Action::Link { path, target } => shell::words(["link", path, target]),
         Action::Remove { path } => shell::words(["remove", path]),
         Action::Delete { path } => shell::words(["rm", "-rf", "--", path]),
-        Action::Shell(text) => text.clone(),
+        Action::Shell(text) | Action::Load(text) => text.clone(),
         Action::Loaded { name, value } => shell::words(["loaded", name, value]),
         Action::Unloaded { name } => shell::words(["unloaded", name]),
         Action::ConfirmAccess { seconds } => format!("confirm_access {seconds}"),

@@ -61,7 +61,7 @@ put_back() {
 }
 
 put_one_back() {
-  beside=${path%/*}/.${path##*/}.hostwright-new
+  beside=${path%/*}/.${path##*/}.hostwright-new~
   rm -f -- "$beside"
   for old in "$keeping/$n.old" "$keeping/$n.secret"; do
     if [ -e "$old" ] || [ -L "$old" ]; then
@@ -95,7 +95,7 @@ put() {
   from=$base/store/$1 suffix=old
   if [ -e "$run/files/$1" ]; then from=$run/files/$1 suffix=secret; fi
   keep "$2" "$suffix"
-  new=${2%/*}/.${2##*/}.hostwright-new
+  new=${2%/*}/.${2##*/}.hostwright-new~
   # It takes away what stands there, and gives the mode last: nobody reads the file before it is theirs. By its
   # name in a process list, which is its hash, a secret could be guessed.
   install -T -o "${4%:*}" -g "${4#*:}" -m "$3" -- /dev/stdin "$new" <"$from"
@@ -125,7 +125,7 @@ directory() {
 link() {
   parents "$1"
   keep "$1"
-  new=${1%/*}/.${1##*/}.hostwright-new
+  new=${1%/*}/.${1##*/}.hostwright-new~
   rm -f -- "$new"
   ln -s -- "$2" "$new"
   mv -fT -- "$new" "$1"
@@ -139,7 +139,32 @@ remove() {
 }
 
 loaded() { printf '%s\n' "$2" >"$base/loaded/.new" && mv -f "$base/loaded/.new" "$base/loaded/$1"; }
-unloaded() { rm -f -- "$base/loaded/$1"; }
+# unloaded NAME: from here until `loaded` it is not known what the daemon runs with.
+unloaded() {
+  if [ -e "$base/loaded/$1" ]; then cp -f -- "$base/loaded/$1" "$keeping/$1.loaded"; fi
+  loaded "$1" -
+}
+
+# loaded_again NAME COMMAND…: lets the daemon NAME load what was put back, and remembers what was remembered before.
+loaded_again() {
+  daemon=$1
+  shift
+  (
+    set -e
+    "$@"
+  ) >"$keeping/again" 2>&1
+  # shellcheck disable=SC2181 # `if` would take `set -e` away.
+  if [ $? -ne 0 ]; then
+    echo "$daemon does not run with what was put back; it says:"
+    cat "$keeping/again"
+    return
+  fi
+  for name in "$base/loaded/$daemon@"*; do
+    name=${name##*/}
+    [ "$(cat "$base/loaded/$name" 2>/dev/null)" = - ] || continue
+    if [ -e "$keeping/$name.loaded" ]; then mv -f -- "$keeping/$name.loaded" "$base/loaded/$name"; else rm -f -- "$base/loaded/$name"; fi
+  done
+}
 
 # take_back PATH: puts back what earlier steps of this run replaced at PATH or above it (`current` above
 # a program), for a daemon that cannot start from what is new.
@@ -148,7 +173,7 @@ take_back() {
     [ -e "$old" ] || [ -L "$old" ] || continue
     path=$(cat "${old%.*}.path")
     case $1/ in "$path"/*) ;; *) continue ;; esac
-    beside=${path%/*}/.${path##*/}.hostwright-new
+    beside=${path%/*}/.${path##*/}.hostwright-new~
     rm -f -- "$beside"
     if cp -a -- "$old" "$beside" && mv -fT -- "$beside" "$path"; then
       echo "put back: $path (of an earlier step)"

@@ -25,11 +25,51 @@ fn sshd_runs_with_the_file_that_stands_there() {
     host.converge(&options("MaxSessions 7"));
     assert_ne!(main("MainPID"), first, "it was not started anew");
     // As after a run that died between the file and the restart.
-    host.sh("rm /var/lib/hostwright/loaded/sshd.90-own.conf");
+    host.sh("rm /var/lib/hostwright/loaded/sshd@*90-own.conf");
     let plan = host.plan(&options("MaxSessions 7"));
     assert!(plan.stdout.contains("restart sshd"), "{}", plan.stdout);
     host.converge(&options("MaxSessions 7"));
     assert_eq!(host.sh("sshd -T | grep -i maxsessions"), "maxsessions 7");
+    // A run that died after it had taken the file away, whether the playbook still says so or not.
+    let gone = "name: ssh\nabsent: [/etc/ssh/sshd_config.d/90-own.conf]\n";
+    let unknown = "cd /var/lib/hostwright/loaded && echo - >sshd@absent._etc_ssh_sshd_config.d_90-own.conf";
+    host.converge(gone);
+    for playbook in [gone, "name: other\n"] {
+        host.sh(unknown);
+        let before = main("MainPID");
+        let run = host.converge(playbook);
+        assert!(run.stdout.contains("restart sshd"), "{}", run.stdout);
+        assert_ne!(main("MainPID"), before, "it was not started anew");
+    }
+}
+
+#[test]
+fn sshd_runs_with_what_any_kind_puts_there_or_takes_away() {
+    let Some(host) = Host::boot() else { return };
+    let sessions = || host.sh("sshd -T | grep -i maxsessions");
+    let main = || host.sh("systemctl show -p MainPID --value ssh");
+    let steps = |playbook: &str, told: &str| {
+        let before = main();
+        host.converge(playbook);
+        assert_ne!(main(), before, "{playbook}: it was not started anew");
+        assert_eq!(sessions(), told, "{playbook}");
+    };
+    host.file("options/90-tree.conf", "MaxSessions 8\n");
+    let tree = "name: ssh\ndirectories: { /etc/ssh/sshd_config.d: { source: options, delete: true } }\n";
+    steps(tree, "maxsessions 8");
+    host.sh("mkdir /srv/ssh && echo MaxSessions 9 >/srv/ssh/nine && echo MaxSesions 9 >/srv/ssh/wrong");
+    let link = |to: &str| {
+        format!(
+            "name: ssh\nabsent: [/etc/ssh/sshd_config.d/90-tree.conf]\nlinks: {{ /etc/ssh/sshd_config.d/95.conf: {{ to: {to} }} }}\n"
+        )
+    };
+    steps(&link("/srv/ssh/nine"), "maxsessions 9");
+    says(&host, &link("../../../srv/ssh/wrong"), "Bad configuration option");
+    assert_eq!(
+        host.sh("readlink /etc/ssh/sshd_config.d/95.conf"),
+        "/srv/ssh/nine"
+    );
+    steps("name: ssh\nabsent: [/etc/ssh/sshd_config.d]\n", "maxsessions 10");
 }
 
 #[test]
@@ -142,6 +182,19 @@ fn rules_that_sudo_does_not_take_do_not_go_live() {
     let tree = "name: ssh\ndirectories: { /etc/sudoers.d: { source: rules, mode: 0750 } }\n";
     says(&host, tree, "syntax error");
     assert_eq!(host.sh("ls /etc/sudoers.d"), "README\nown");
+
+    // In order by itself, and not with what is there already.
+    host.converge(&file(path, "User_Alias OPS = root"));
+    says(
+        &host,
+        &file("/etc/sudoers.d/a", "User_Alias OPS = daemon"),
+        "Alias \"OPS\" already defined",
+    );
+    assert_eq!(host.sh("ls /etc/sudoers.d"), "README\nown");
+    // What others did wrong before does not stop us.
+    host.sh("echo nonsense >/etc/sudoers.d/theirs");
+    let run = host.converge(&file(path, "User_Alias OPS = root, daemon"));
+    assert!(run.stdout.contains("theirs"), "{}", run.stdout);
 }
 
 /// systemd listens for sshd, as Debian's unit has it.

@@ -1,0 +1,237 @@
+//! Daemons that read what stands in a directory by themselves, whoever puts it there. One line in the list and a
+//! file of sh each. `plan/daemons.rs` lets them check and load what a change touches, whichever kind made it.
+//!
+//! The sh of a daemon NAME defines `NAME_load PATH…`: it looks at the whole configuration, lets the daemon load it
+//! and fails, with the daemon's words, when it does not take it or passes over one of the PATHs, which were just
+//! put in place. It does nothing on a host without the daemon. Where `checks` is set it also defines
+//! `NAME_check NEW PATH`: it fails when the daemon would not take the file NEW at PATH.
+
+/// A daemon and what it reads.
+#[derive(Debug)]
+pub struct Daemon {
+    /// Its name, for people and in its sh.
+    pub name: &'static str,
+    /// The package that brings it.
+    pub package: &'static str,
+    /// Files that it reads.
+    files: &'static [&'static str],
+    /// Directories in which it reads.
+    folders: &'static [&'static str],
+    /// Which files it reads there, by their paths below the folder.
+    names: fn(&str) -> bool,
+    /// Why it passes over the others, where they can be nothing but a mistake.
+    rule: &'static str,
+    /// What letting it load is called: `reload nginx`.
+    pub verb: &'static str,
+    /// What it does, in a plan.
+    pub note: &'static str,
+    /// Its sh.
+    pub sh: &'static str,
+    /// Whether it can check a file before it is live.
+    pub checks: bool,
+    /// Whether nobody might get in any more.
+    pub lets_in: bool,
+}
+
+/// logrotate.conf(5), `tabooext`.
+const TABOO: [&str; 17] = [
+    "~",
+    ",v",
+    ".bak",
+    ".cfsaved",
+    ".disabled",
+    ".dpkg-bak",
+    ".dpkg-del",
+    ".dpkg-dist",
+    ".dpkg-new",
+    ".dpkg-old",
+    ".dpkg-tmp",
+    ".rpmnew",
+    ".rpmorig",
+    ".rpmsave",
+    ".swp",
+    ".ucf-dist",
+    ".ucf-old",
+];
+
+/// All of them.
+pub const ALL: [Daemon; 5] = [
+    Daemon {
+        name: "sshd",
+        package: "openssh-server",
+        files: &["/etc/ssh/sshd_config"],
+        folders: &["/etc/ssh/sshd_config.d"],
+        names: |name| name.ends_with(".conf"),
+        rule: "",
+        verb: "restart sshd",
+        note: "sshd -t, then restart; open sessions stay",
+        sh: include_str!("sshd.sh"),
+        checks: true,
+        lets_in: true,
+    },
+    Daemon {
+        name: "sudo",
+        package: "sudo",
+        files: &["/etc/sudoers"],
+        folders: &["/etc/sudoers.d"],
+        names: |name| !name.contains('.') && !name.ends_with('~'),
+        rule: "sudo passes over names that hold a `.` or end with `~`",
+        verb: "check sudo's rules",
+        note: "visudo -c, for all of sudo's rules",
+        sh: include_str!("sudo.sh"),
+        checks: true,
+        lets_in: false,
+    },
+    Daemon {
+        name: "nginx",
+        package: "nginx",
+        files: &[],
+        folders: &["/etc/nginx"],
+        names: |_| true,
+        rule: "",
+        verb: "reload nginx",
+        note: "nginx -t, then reload",
+        sh: include_str!("nginx.sh"),
+        checks: false,
+        lets_in: false,
+    },
+    Daemon {
+        name: "logrotate",
+        package: "logrotate",
+        files: &["/etc/logrotate.conf"],
+        folders: &["/etc/logrotate.d"],
+        names: |name| !TABOO.iter().any(|end| name.ends_with(end)),
+        rule: "logrotate passes over names that end like this one",
+        verb: "check logrotate's files",
+        note: "logrotate -d, for all of its files",
+        sh: include_str!("logrotate.sh"),
+        checks: true,
+        lets_in: false,
+    },
+    Daemon {
+        name: "cron",
+        package: "cron",
+        files: &["/etc/crontab"],
+        folders: &["/etc/cron.d"],
+        names: |name| {
+            name.chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+        },
+        rule: "cron passes over names with other characters than letters, digits, `-` and `_`",
+        verb: "restart cron",
+        note: "restarts cron, which leaves running jobs alone",
+        sh: include_str!("cron.sh"),
+        checks: false,
+        lets_in: false,
+    },
+];
+
+impl Daemon {
+    /// Whether it reads the file at `path`.
+    pub fn reads(&self, path: &str) -> bool {
+        let below = |folder: &&str| path.strip_prefix(*folder)?.strip_prefix('/');
+        self.files.contains(&path) || self.folders.iter().filter_map(below).any(self.names)
+    }
+
+    /// Why it passes over the file at `path`, where that can be nothing but a mistake.
+    pub fn passes_over(&self, path: &str) -> Option<&'static str> {
+        let name = self
+            .folders
+            .iter()
+            .find_map(|folder| path.strip_prefix(folder)?.strip_prefix('/'))?;
+        let wrong = !name.starts_with(['.', '/']) && !name.starts_with("README") && !(self.names)(name);
+        (wrong && !self.rule.is_empty()).then_some(self.rule)
+    }
+
+    /// Whether what it reads stands at `path` or below it.
+    pub fn reads_below(&self, path: &str) -> bool {
+        let below = |root: &&str| {
+            let rest = root.strip_prefix(path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.reads(path) || self.files.iter().chain(self.folders).any(below)
+    }
+}
+
+/// The packages that bring the daemons that read `path`.
+pub fn packages(path: &str) -> impl Iterator<Item = &'static str> {
+    ALL.iter()
+        .filter(|daemon| daemon.reads(path))
+        .map(|daemon| daemon.package)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn readers(path: &str) -> Vec<&'static str> {
+        let readers = ALL.iter().filter(|daemon| daemon.reads(path));
+        readers.map(|daemon| daemon.name).collect()
+    }
+
+    #[test]
+    fn who_reads_what() {
+        for (path, reader) in [
+            ("/etc/ssh/sshd_config", "sshd"),
+            ("/etc/ssh/sshd_config.d/10-keys.conf", "sshd"),
+            ("/etc/sudoers", "sudo"),
+            ("/etc/sudoers.d/app", "sudo"),
+            ("/etc/nginx/snippets/tls.conf", "nginx"),
+            ("/etc/logrotate.d/app", "logrotate"),
+            ("/etc/cron.d/app-daily", "cron"),
+            ("/etc/crontab", "cron"),
+        ] {
+            assert_eq!(readers(path), [reader], "{path}");
+        }
+        for path in [
+            "/etc/ssh/ssh_config",
+            "/etc/ssh/sshd_config.d/README",
+            "/etc/ssh/sshd_config.bak",
+            "/etc/sudoers.d/app.old",
+            "/etc/sudoers.d",
+            "/srv/etc/sudoers",
+            "/etc/logrotate.d/app.dpkg-old",
+            "/etc/cron.d/app.daily",
+            "/etc/cron.daily/app",
+        ] {
+            assert_eq!(readers(path), [""; 0], "{path}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_passed_over() {
+        let why = |path: &str| ALL.iter().find_map(|daemon| daemon.passes_over(path));
+        for path in [
+            "/etc/cron.d/app.daily",
+            "/etc/sudoers.d/app.conf",
+            "/etc/logrotate.d/app~",
+        ] {
+            assert!(why(path).is_some(), "{path}");
+        }
+        for path in [
+            "/etc/cron.d/app",
+            "/etc/cron.d/.placeholder",
+            "/etc/sudoers.d/README.txt",
+            "/etc/nginx/x~",
+        ] {
+            assert_eq!(why(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn who_reads_below_a_directory() {
+        let [sshd, sudo] = &ALL[..2] else { panic!("two") };
+        for path in [
+            "/etc/ssh",
+            "/etc",
+            "/etc/ssh/sshd_config.d",
+            "/etc/ssh/sshd_config",
+        ] {
+            assert!(sshd.reads_below(path), "{path}");
+        }
+        for path in ["/etc/ss", "/etc/ssh/other", "/etc/sudoers.d"] {
+            assert!(!sshd.reads_below(path), "{path}");
+        }
+        assert!(sudo.reads_below("/etc/sudoers.d"));
+    }
+}
