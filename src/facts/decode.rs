@@ -32,6 +32,7 @@ pub fn decode(questions: &Questions, bytes: &[u8]) -> Result<Facts, DecodeError>
             "system" => facts.system = system(&text()),
             "loaded" => facts.loaded = pairs(&text()),
             "paths" => paths(&text(), &mut facts),
+            "mounts" => facts.mounts = text().lines().filter_map(mount).collect(),
             "sums" => sums(questions, &text(), &mut facts),
             "content" => {
                 facts.contents.insert(frame.name.to_owned(), frame.body.to_vec());
@@ -113,27 +114,53 @@ fn system(text: &str) -> System {
 }
 
 fn paths(text: &str, facts: &mut Facts) {
+    let paths = &mut facts.paths;
     for line in text.lines() {
-        let Some((path, fact)) = path_line(line) else {
-            continue;
-        };
-        facts.paths.insert(path, fact);
+        if let Some(line) = line.strip_prefix('>') {
+            // What leads nowhere is a link to the end.
+            if let Some((path, fact)) = path_line(line).filter(|(_, fact)| fact.kind != 'l')
+                && let Some(link) = paths.get_mut(&path)
+            {
+                link.behind = Some(Box::new(fact));
+            }
+        } else if let Some((flags, path)) = line.strip_prefix('=').and_then(|line| line.split_once(' ')) {
+            if let Some(fact) = paths.get_mut(path) {
+                fact.fixed = flags.chars().find(|flag| matches!(flag, 'i' | 'a'));
+            }
+        } else if let Some(path) = line.strip_prefix("+ ") {
+            if let Some(fact) = paths.get_mut(path) {
+                fact.acl = true;
+            }
+        } else if let Some((path, fact)) = path_line(line) {
+            paths.insert(path, fact);
+        }
     }
 }
 
+fn mount(line: &str) -> Option<((String, String), String)> {
+    let (how, rest) = line.split_once(' ')?;
+    let (path, mount) = rest.split_once('\t')?;
+    Some(((how.to_owned(), path.to_owned()), mount.to_owned()))
+}
+
 fn path_line(line: &str) -> Option<(String, PathFact)> {
-    let mut fields = line.splitn(5, ' ');
+    let mut fields = line.splitn(6, ' ');
     let kind = fields.next()?.chars().next()?;
     let mode = fields.next()?;
     let size = fields.next()?.parse().ok()?;
     let owner = fields.next()?.to_owned();
+    let names = fields.next()?.parse().ok()?;
     let (path, target) = fields.next()?.split_once('\t')?;
     let fact = PathFact {
         kind,
         mode: format!("{mode:0>4}"),
         owner,
         size,
+        names,
         target: target.to_owned(),
+        behind: None,
+        fixed: None,
+        acl: false,
     };
     Some((path.to_owned(), fact))
 }
@@ -240,7 +267,8 @@ mod tests {
         questions.content("/etc/a b", "ef", true);
         let answer = [
             say("system", "", "machine=x86_64\nrelease=Debian 12\nuid=0\nssh=10.0.0.1 4 10.0.0.2 22\nbusy=\nlacks= tar"),
-            say("paths", "", "f 644 12 root:root /etc/a b\t\nl 777 3 root:root /etc/l\tsome/where"),
+            say("paths", "", "f 644 12 root:root 2 /etc/a b\t\nl 777 3 root:root 1 /etc/l\tsome/where\n>d 750 9 app:app 2 /etc/l\t\nl 777 3 root:root 1 /etc/n\tnowhere\n>l 777 3 root:root 1 /etc/n\tnowhere\n=----i---------e------- /etc/a b\n+ /etc/a b"),
+            say("mounts", "", "at /etc/a b\t/etc/a b\nro /usr/x\t/usr\nbelow /srv\t/srv/deep"),
             say("sums", "", "/etc/a b: OK\n/etc/a b: FAILED"),
             say("tree", "/opt/site", "d a\nf a/b c\n"),
             say("content", "/etc/a b", "x\n@end 0\n\ny"),
@@ -253,7 +281,15 @@ mod tests {
         let facts = decode(&questions, answer.as_bytes()).expect("decodes");
         assert_eq!(facts.system.lacks, ["tar"]);
         assert_eq!(facts.path("/etc/a b").expect("there").mode, "0644");
-        assert_eq!(facts.path("/etc/l").expect("there").target, "some/where");
+        let file = facts.path("/etc/a b").expect("there");
+        assert_eq!((file.names, file.fixed, file.acl), (2, Some('i'), true));
+        let link = facts.path("/etc/l").expect("there");
+        assert_eq!(link.target, "some/where");
+        assert_eq!(link.directory().map(|fact| fact.mode.as_str()), Some("0750"));
+        assert_eq!(facts.path("/etc/n").expect("there").behind, None);
+        assert!(facts.is_mount_point("/etc/a b") && !facts.is_mount_point("/usr/x"));
+        assert_eq!(facts.read_only("/usr/x"), Some("/usr"));
+        assert_eq!(facts.mounted_below("/srv"), Some("/srv/deep"));
         assert!(facts.has_content("/etc/a b", "abcd"));
         assert!(!facts.has_content("/etc/a b", "ef"));
         assert_eq!(
@@ -324,7 +360,7 @@ mod tests {
 
         #[test]
         fn cut_answers_are_errors(cut in 0_usize..60) {
-            let answer = [say("paths", "", "f 644 12 root:root /etc/a\t"), say("end", "", "")].concat();
+            let answer = [say("paths", "", "f 644 12 root:root 1 /etc/a\t"), say("end", "", "")].concat();
             prop_assume!(cut < answer.len());
             prop_assert!(decode(&Questions::default(), &answer.as_bytes()[..cut]).is_err());
         }

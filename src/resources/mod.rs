@@ -13,6 +13,7 @@ pub mod logrotate;
 mod managed;
 pub mod nginx;
 mod sshd;
+mod standing;
 pub mod supervisor;
 pub mod systemd;
 mod tree;

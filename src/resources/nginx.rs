@@ -217,7 +217,7 @@ impl Resource for Served {
             return Ok(Vec::new());
         }
         let mut change = self.file.change(cx, &self.id);
-        let written = self.file.diff_into(cx, &mut change);
+        let written = self.file.diff_into(cx, &mut change)?;
         let link = self.link();
         let target = format!("../sites-available/{}", self.name);
         let absolute = self.file.path.as_str();
