@@ -324,6 +324,14 @@ mod tests {
         questions.content("/none", &crate::change::sha256(b"same"), true);
         std::fs::create_dir_all(dir.path().join("cache/in it")).expect("made");
         questions.tree(dir.path().to_str().expect("text"), &["cache".into()]);
+        // Nobody waits for what never ends.
+        let pipe = dir.path().join("a pipe").display().to_string();
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo runs").success());
+        questions.content(&pipe, &crate::change::sha256(b""), true);
+        let link = dir.path().join("a link").display().to_string();
+        std::os::unix::fs::symlink("cache", &link).expect("linked");
+        questions.path(&link);
         questions.user("root");
         questions.script("slow", "echo one; echo two >&2");
         questions.script("other", "printf 'a\\nb'");
@@ -339,12 +347,20 @@ mod tests {
         assert!(facts.has_content(&same, &crate::change::sha256(b"same")));
         assert!(!facts.has_content("/none", &crate::change::sha256(b"same")));
         assert_eq!(facts.content(&same), None, "what is equal does not travel");
+        assert_eq!(facts.path(&pipe).map(|fact| fact.kind), Some('p'));
+        assert_eq!(facts.content(&pipe), None);
+        let link = facts.path(&link).expect("there");
+        assert_eq!((link.kind, link.target.as_str()), ('l', "cache"));
+        assert_eq!(link.directory().map(|fact| fact.kind), Some('d'));
+        assert!(facts.is_mount_point("/"), "the root is above all");
         let mut tree = facts.tree(dir.path().to_str().expect("text")).to_vec();
         tree.sort();
         let wanted = [
             ('d', "cache".into()),
             ('f', "it's \"a\" $file".into()),
             ('f', "same".into()),
+            ('l', "a link".into()),
+            ('p', "a pipe".into()),
         ];
         assert_eq!(tree, wanted);
         assert_eq!(facts.user("root").map(|user| user.home.as_str()), Some("/root"));

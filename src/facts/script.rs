@@ -83,7 +83,7 @@ contents() {
 tree() {
   tree=$1
   shift
-  say tree "$tree" "$(find "$tree" -mindepth 1 -printf '%y %P\n' "$@" 2>/dev/null)"
+  say tree "$tree" "$(find -H "$tree" -mindepth 1 -printf '%y %P\n' "$@" 2>/dev/null)"
 }
 listing() { say listing "$1" "$(find "$1" -mindepth 1 -maxdepth 1 -printf '%T@ %f\n' 2>/dev/null)"; }
 packages() {

@@ -157,7 +157,9 @@ impl Place {
             if user(fact) != "root" && user(fact) != user(directory) {
                 let (his, theirs) = (user(fact), user(directory));
                 return Err(refusal(
-                    format!("{path} is a link to {target} that {his} made, and what it leads to is {theirs}'s"),
+                    format!(
+                        "{path} is a link to {target} that {his} made, and what it leads to is {theirs}'s"
+                    ),
                     format!("see whether {target} is meant; name it in place of {path}, or remove the link"),
                 ));
             }

@@ -49,9 +49,7 @@ impl ManagedFile {
 
     /// Whether the host has the file as it should be.
     pub fn is_there(&self, cx: &Context<'_>) -> bool {
-        let right = |fact: &PathFact| {
-            fact.kind == 'f' && fact.mode == self.mode && fact.owner == self.owner
-        };
+        let right = |fact: &PathFact| fact.kind == 'f' && fact.mode == self.mode && fact.owner == self.owner;
         cx.facts.path(&self.path).is_some_and(right) && cx.facts.has_content(&self.path, &self.content.sha256)
     }
 
@@ -89,7 +87,9 @@ impl ManagedFile {
         }
         let linked = fact.filter(|fact| fact.kind == 'l');
         if let Some(fact) = linked {
-            let Self { path, mode, owner, .. } = self;
+            let Self {
+                path, mode, owner, ..
+            } = self;
             let was = standing::link(fact);
             let text = format!("{path} is {was}: it becomes a file of its own, {mode} {owner}");
             change.details.push(Detail::Note(text));
@@ -97,7 +97,9 @@ impl ManagedFile {
         // Whoever reads through a link sees the same as before where only the link goes.
         if differs || linked.is_none() {
             let leads = linked.is_none_or(|fact| fact.behind.is_some());
-            change.details.push(self.content_detail(cx, fact.is_some() && leads));
+            change
+                .details
+                .push(self.content_detail(cx, fact.is_some() && leads));
         }
         if let Some(fact) = fact.filter(|fact| fact.kind == 'f') {
             change.details.extend(attributes(fact, &self.mode, &self.owner));
@@ -110,7 +112,11 @@ impl ManagedFile {
     fn in_the_way(&self, fact: &PathFact, id: &crate::change::Id) -> Refusal {
         Refusal {
             id: id.clone(),
-            cause: format!("{} is {}, and a file shall stand there", self.path, standing::what(fact)),
+            cause: format!(
+                "{} is {}, and a file shall stand there",
+                self.path,
+                standing::what(fact)
+            ),
             mend: "move it away first".into(),
         }
     }
@@ -139,7 +145,10 @@ impl ManagedFile {
             return hidden("the contents hold a secret and are not shown");
         }
         let Ok(new) = std::str::from_utf8(&self.content.bytes) else {
-            return hidden(&format!("{}, not text", counted(self.content.bytes.len(), "byte")));
+            return hidden(&format!(
+                "{}, not text",
+                counted(self.content.bytes.len(), "byte")
+            ));
         };
         // What only its owner could read until now may hold a secret that the playbook no longer knows.
         let closed = |mode: &str| mode.ends_with("00");

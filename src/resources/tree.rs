@@ -138,7 +138,10 @@ impl Tree {
                 }
                 let text = match fact {
                     Some(fact) if fact.kind == 'l' => format!("{path} → {target}, not {}", fact.target),
-                    Some(fact) => format!("{path} is {}: it becomes a link to {target}", standing::what(fact)),
+                    Some(fact) => format!(
+                        "{path} is {}: it becomes a link to {target}",
+                        standing::what(fact)
+                    ),
                     None => format!("{path} → {target}"),
                 };
                 change.details.push(Detail::Note(text));

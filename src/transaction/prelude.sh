@@ -61,7 +61,7 @@ put_one_back() {
   rm -f -- "$beside"
   for old in "$keeping/$n.old" "$keeping/$n.secret"; do
     if [ -e "$old" ] || [ -L "$old" ]; then
-      cp -a -- "$old" "$beside" && mv -fT -- "$beside" "$path" && return
+      cp -aT -- "$old" "$beside" && mv -fT -- "$beside" "$path" && return
       rm -f -- "$beside"
       return 1
     fi
@@ -132,7 +132,7 @@ link() {
   keep "$1"
   new=${1%/*}/.${1##*/}.hostwright-new
   rm -f -- "$new"
-  ln -s -- "$2" "$new"
+  ln -sT -- "$2" "$new"
   mv -fT -- "$new" "$1"
 }
 
@@ -155,7 +155,7 @@ take_back() {
     case $1/ in "$path"/*) ;; *) continue ;; esac
     beside=${path%/*}/.${path##*/}.hostwright-new
     rm -f -- "$beside"
-    if cp -a -- "$old" "$beside" && mv -fT -- "$beside" "$path"; then echo "put back: $path"; fi
+    if cp -aT -- "$old" "$beside" && mv -fT -- "$beside" "$path"; then echo "put back: $path"; fi
   done
 }
 
