@@ -32,7 +32,6 @@ pub fn decode(questions: &Questions, bytes: &[u8]) -> Result<Facts, DecodeError>
             "system" => facts.system = system(&text()),
             "loaded" => facts.loaded = pairs(&text()),
             "paths" => paths(&text(), &mut facts),
-            "mounts" => facts.mounts = text().lines().filter_map(mount).collect(),
             "sums" => sums(questions, &text(), &mut facts),
             "content" => {
                 facts.contents.insert(frame.name.to_owned(), frame.body.to_vec());
@@ -116,53 +115,47 @@ fn system(text: &str) -> System {
 fn paths(text: &str, facts: &mut Facts) {
     let paths = &mut facts.paths;
     for line in text.lines() {
-        if let Some(line) = line.strip_prefix('>') {
+        let mut fields = line.splitn(3, '\t');
+        let (Some(first), Some(path)) = (fields.next(), fields.next()) else {
+            continue;
+        };
+        let rest = fields.next().unwrap_or_default();
+        let mut known = |change: &dyn Fn(&mut PathFact)| paths.get_mut(path).map(change);
+        if let Some(how) = first.strip_prefix('@') {
+            let key = (how.to_owned(), path.to_owned());
+            facts.mounts.insert(key, rest.to_owned());
+        } else if let Some(behind) = first.strip_prefix('>') {
             // What leads nowhere is a link to the end.
-            if let Some((path, fact)) = path_line(line).filter(|(_, fact)| fact.kind != 'l')
-                && let Some(link) = paths.get_mut(&path)
-            {
-                link.behind = Some(Box::new(fact));
+            if let Some(fact) = path_fact(behind, rest).filter(|fact| fact.kind != 'l') {
+                known(&|link| link.behind = Some(Box::new(fact.clone())));
             }
-        } else if let Some((flags, path)) = line.strip_prefix('=').and_then(|line| line.split_once(' ')) {
-            if let Some(fact) = paths.get_mut(path) {
-                fact.fixed = flags.chars().find(|flag| matches!(flag, 'i' | 'a'));
-            }
-        } else if let Some(path) = line.strip_prefix("+ ") {
-            if let Some(fact) = paths.get_mut(path) {
-                fact.acl = true;
-            }
-        } else if let Some((path, fact)) = path_line(line) {
-            paths.insert(path, fact);
+        } else if let Some(flags) = first.strip_prefix('=') {
+            known(&|fact| fact.fixed = flags.chars().find(|flag| matches!(flag, 'i' | 'a')));
+        } else if first == "+" {
+            known(&|fact| fact.acl = true);
+        } else if let Some(fact) = path_fact(first, rest) {
+            paths.insert(path.to_owned(), fact);
         }
     }
 }
 
-fn mount(line: &str) -> Option<((String, String), String)> {
-    let (how, rest) = line.split_once(' ')?;
-    let (path, mount) = rest.split_once('\t')?;
-    Some(((how.to_owned(), path.to_owned()), mount.to_owned()))
-}
-
-fn path_line(line: &str) -> Option<(String, PathFact)> {
-    let mut fields = line.splitn(6, ' ');
+fn path_fact(line: &str, target: &str) -> Option<PathFact> {
+    let mut fields = line.splitn(5, ' ');
     let kind = fields.next()?.chars().next()?;
     let mode = fields.next()?;
     let size = fields.next()?.parse().ok()?;
     let owner = fields.next()?.to_owned();
-    let names = fields.next()?.parse().ok()?;
-    let (path, target) = fields.next()?.split_once('\t')?;
-    let fact = PathFact {
+    Some(PathFact {
         kind,
         mode: format!("{mode:0>4}"),
         owner,
         size,
-        names,
+        names: fields.next()?.parse().ok()?,
         target: target.to_owned(),
         behind: None,
         fixed: None,
         acl: false,
-    };
-    Some((path.to_owned(), fact))
+    })
 }
 
 /// sha256sum answers a line a question, in their order.
@@ -267,8 +260,7 @@ mod tests {
         questions.content("/etc/a b", "ef", true);
         let answer = [
             say("system", "", "machine=x86_64\nrelease=Debian 12\nuid=0\nssh=10.0.0.1 4 10.0.0.2 22\nbusy=\nlacks= tar"),
-            say("paths", "", "f 644 12 root:root 2 /etc/a b\t\nl 777 3 root:root 1 /etc/l\tsome/where\n>d 750 9 app:app 2 /etc/l\t\nl 777 3 root:root 1 /etc/n\tnowhere\n>l 777 3 root:root 1 /etc/n\tnowhere\n=----i---------e------- /etc/a b\n+ /etc/a b"),
-            say("mounts", "", "at /etc/a b\t/etc/a b\nro /usr/x\t/usr\nbelow /srv\t/srv/deep"),
+            say("paths", "", "f 644 12 root:root 2\t/etc/a b\t\nl 777 3 root:root 1\t/etc/l\tsome/where\n>d 750 9 app:app 2\t/etc/l\t\nl 777 3 root:root 1\t/etc/n\tnowhere\n>l 777 3 root:root 1\t/etc/n\tnowhere\n=----i---------e-------\t/etc/a b\n+\t/etc/a b\nd 755 9 root:root 2\t/usr\t\n@at\t/etc/a b\t/etc/a b\n@ro\t/usr\t/usr\n@below\t/srv\t/srv/deep"),
             say("sums", "", "/etc/a b: OK\n/etc/a b: FAILED"),
             say("tree", "/opt/site", "d a\nf a/b c\n"),
             say("content", "/etc/a b", "x\n@end 0\n\ny"),
@@ -376,7 +368,7 @@ mod tests {
 
         #[test]
         fn cut_answers_are_errors(cut in 0_usize..60) {
-            let answer = [say("paths", "", "f 644 12 root:root 1 /etc/a\t"), say("end", "", "")].concat();
+            let answer = [say("paths", "", "f 644 12 root:root 1\t/etc/a\t"), say("end", "", "")].concat();
             prop_assume!(cut < answer.len());
             prop_assert!(decode(&Questions::default(), &answer.as_bytes()[..cut]).is_err());
         }

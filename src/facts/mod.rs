@@ -184,9 +184,13 @@ impl Facts {
         self.mount("at", path).is_some()
     }
 
-    /// The read-only mount on which `path` stands.
+    /// The read-only mount on which `path` stands, or would stand.
     pub fn read_only(&self, path: &str) -> Option<&str> {
-        self.mount("ro", path)
+        let above = path.rmatch_indices('/').map(|(at, _)| &path[..at.max(1)]);
+        let there = std::iter::once(path)
+            .chain(above)
+            .find(|path| self.paths.contains_key(*path))?;
+        self.mount("ro", there)
     }
 
     /// Something that is mounted below `path`.

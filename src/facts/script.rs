@@ -34,45 +34,53 @@ lacks=$lacks"
   done
   say loaded "" "$loaded"
 }
-# One path a line on stdin: there may be more than a command line holds. A line for what stands there begins with
-# `>` where it tells what a link leads to, with `=` where chattr(1) set what stops us, with `+` for an access list.
-export line='%y %m %s %u:%g %n %p\t%l\n' behind='exec find -L "$@" -maxdepth 0 -printf ">$line"'
+# One path a line on stdin: there may be more than a command line holds. What stands there is a line for find; after
+# it come `>` (what a link leads to), `=` (what chattr(1) set that stops us), `+` (an access list) and `@` (mounts).
+export line='%y %m %s %u:%g %n\t%p\t%l\n' behind='exec find -L "$@" -maxdepth 0 -printf ">$line"'
 paths() {
-  asked=$(cat)
-  standing=$(printf '%s\n' "$asked" | xargs -d '\n' -r sh -c 'find "$@" -maxdepth 0 -printf "$line" -type l -exec sh -c "$behind" find {} +
-    { lsattr -d -- "$@"; ls -ldgo --time-style=+ -- "$@"; } |
-      sed -n "s|^\([^ /]*[ia][^ /]*\) */|=\1 /|p; s|^[^ ]*+ *[0-9]* *[0-9]* */|+ /|p"' find 2>/dev/null)
-  say paths "" "$standing"
-  say mounts "" "$(printf '%s\n' "$asked" | awk '
+  standing=$(xargs -d '\n' -r sh -c '
+    find "$@" -maxdepth 0 -printf "$line" -type l -exec sh -c "$behind" find {} +
+    lsattr -d -- "$@"
+    exec ls -ldgo --time-style=+ -- "$@"' find 2>/dev/null | awk -F '\t' '
     function up(path) { sub(/\/[^\/]*$/, "", path); return path }
     NR == FNR {
-      at = $5
+      n = split($0, field, " ")
+      at = field[5]
       gsub(/\\040/, " ", at)
-      how[at] = ($6 "," $NF) ~ /(^|,)ro(,|$)/ ? "ro" : "rw"
+      how[at] = (field[6] "," field[n]) ~ /(^|,)ro(,|$)/ ? "ro" : "rw"
       next
     }
-    {
-      asked[$0]
-      if ($0 in how) print "at " $0 "\t" $0
-      for (at = $0; at != "" && !(at in how); at = up(at)) continue
+    $2 != "" { print }
+    /^[a-zA-Z] / && $2 != "" {
+      there[$2]
+      if ($2 in how) print "@at\t" $2 "\t" $2
+      for (at = $2; at != "" && !(at in how); at = up(at)) continue
       if (at == "") at = "/"
-      if (how[at] == "ro") print "ro " $0 "\t" at
+      if (how[at] == "ro") print "@ro\t" $2 "\t" at
     }
+    $2 == "" && /^[^ ]*[ia][^ ]* / { print "=" substr($0, 1, index($0, " ") - 1) "\t" substr($0, index($0, "/")) }
+    $2 == "" && /^[^ ]*\+ / { print "+\t" substr($0, index($0, "/")) }
     END {
       for (at in how)
         for (above = up(at); above != ""; above = up(above))
-          if (above in asked && !told[above]++) print "below " above "\t" at
-    }' /proc/self/mountinfo - 2>/dev/null)"
+          if (above in there && !told[above]++) print "@below\t" above "\t" at
+    }' /proc/self/mountinfo - 2>/dev/null)
+  say paths "" "$standing"
 }
 # `SHOW SHA256  PATH` a line on stdin, SHOW being y where a file that differs may be shown.
 contents() {
   wanted=$(cat)
   # Whoever reads a pipe or a device may wait for ever: it is asked for under a path that cannot be.
-  odd=$(printf '%s\n' "$standing" | sed -n 's/^>\{0,1\}[pscb] [^ ]* [^ ]* [^ ]* [^ ]* \(.*\)\t.*/\1/p')
-  if [ -n "$odd" ]; then
+  case "
+$standing" in
+  *'
+'[pscb]' '* | *'
+>'[pscb]' '*)
+    odd=$(printf '%s\n' "$standing" | sed -n 's/^>\{0,1\}[pscb] [^\t]*\t\([^\t]*\)\t.*/\1/p')
     wanted=$(printf '%s\n\n%s\n' "$odd" "$wanted" | awk '!body { if ($0 == "") body = 1; else odd[$0]; next }
       { path = substr($0, 69); if (path in odd) print "n " substr($0, 3, 66) "/dev/null" path; else print }')
-  fi
+    ;;
+  esac
   sums=$(printf '%s\n' "$wanted" | cut -c 3- | sha256sum -c - 2>/dev/null)
   say sums "" "$sums"
   printf '%s\n\n%s\n' "$sums" "$wanted" |
