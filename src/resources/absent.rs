@@ -29,14 +29,16 @@ impl Section for Absent {
             let path = &placed.value.0;
             if NEVER.contains(&path.as_str()) {
                 let problem = Problem::new(format!("{path} cannot be taken away"), "name what is in it");
-                return Err(cx.locate(problem, placed));
+                cx.wrong(problem, placed);
+                continue;
             }
             if self.0[..index]
                 .iter()
                 .any(|earlier| earlier.value == placed.value)
             {
                 let problem = Problem::new(format!("{path} stands here twice"), "remove one of the two");
-                return Err(cx.locate(problem, placed));
+                cx.wrong(problem, placed);
+                continue;
             }
             cx.push(Gone {
                 id: Id::new("absent", path),

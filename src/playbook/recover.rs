@@ -1,0 +1,503 @@
+//! Reading on after an error: serde stops at the first one, so the text is read again without the entry in which it
+//! stood, until nothing is wrong any more.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, IgnoredAny, IntoDeserializer,
+    MapAccess, SeqAccess, Visitor,
+};
+use serde_saphyr::{DuplicateKeyPolicy, Error, Options, with_deserializer_from_str_with_options};
+
+use super::scalar;
+
+/// More errors than this are not looked for: each is one more reading.
+const MOST: usize = 100;
+
+/// What a key says that stands for the second time.
+pub(super) const TWICE: &str = "stands twice in one mapping";
+
+/// What could be read, and what could not.
+#[derive(Debug)]
+pub(super) struct Read<T> {
+    /// The value without the entries that are wrong; none where it cannot be without them.
+    pub value: Option<T>,
+    /// What is wrong, each but once.
+    pub errors: Vec<Error>,
+    /// The keys that lead to each entry that was left out.
+    pub left_out: Vec<Vec<String>>,
+}
+
+/// Reads as much of a YAML text as can be read.
+pub(super) fn read<T: DeserializeOwned>(text: &str) -> Read<T> {
+    let mut options = Options::default();
+    options.with_snippet = false;
+    options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
+    let mut pass = Pass::default();
+    let mut errors = Vec::new();
+    let mut left_out: Vec<Vec<String>> = Vec::new();
+    loop {
+        let cell = RefCell::new(pass);
+        let result = with_deserializer_from_str_with_options(text, options.clone(), |inner| {
+            T::deserialize(At::new(inner, &cell))
+        });
+        let error = match result {
+            Ok(value) => {
+                let value = Some(value);
+                return Read {
+                    value,
+                    errors,
+                    left_out,
+                };
+            }
+            Err(error) => error,
+        };
+        pass = cell.into_inner();
+        let failed = pass.failed.take();
+        let keys = std::mem::take(&mut pass.keys);
+        if !follows(&error, &keys, failed.is_some(), &left_out) {
+            errors.push(error);
+        }
+        // The outermost mapping cannot be left out, nor can what no entry holds (a mistake of YAML).
+        let Some(place) = failed.filter(|_| errors.len() < MOST) else {
+            let value = None;
+            return Read {
+                value,
+                errors,
+                left_out,
+            };
+        };
+        left_out.push(keys);
+        pass.left_out.insert(place);
+        pass.place.clear();
+    }
+}
+
+/// Whether an error is there only because something that belongs to the entry at `keys` was left out.
+fn follows(error: &Error, keys: &[String], inside: bool, left_out: &[Vec<String>]) -> bool {
+    let keys = if inside { keys } else { &[] };
+    let mut below = left_out
+        .iter()
+        .filter(|path| path.len() > keys.len() && path.starts_with(keys));
+    match error.without_snippet() {
+        Error::SerdeMissingField { field, .. } => {
+            below.any(|path| path.len() == keys.len() + 1 && path.last().is_some_and(|key| key == field))
+        }
+        _ => below.next().is_some(),
+    }
+}
+
+/// Where a reading is, and where it failed. A place is the numbers of the entries that lead to it.
+#[derive(Debug, Default)]
+struct Pass {
+    place: Vec<usize>,
+    keys: Vec<String>,
+    failed: Option<Vec<usize>>,
+    left_out: HashSet<Vec<usize>>,
+}
+
+impl Pass {
+    fn enter(&mut self, number: usize, key: String) {
+        self.place.push(number);
+        self.keys.push(key);
+    }
+
+    fn leave(&mut self) {
+        self.place.pop();
+        self.keys.pop();
+    }
+
+    fn is_left_out(&self) -> bool {
+        self.left_out.contains(&self.place)
+    }
+
+    /// The innermost entry says it first.
+    fn fail(&mut self) {
+        if self.failed.is_none() {
+            self.failed = Some(self.place.clone());
+        }
+    }
+}
+
+/// Something of serde's, watched: a deserializer, a visitor, a seed, an access to a mapping or a list.
+struct At<'p, I> {
+    inner: I,
+    pass: &'p RefCell<Pass>,
+    /// A mapping that only says where a value stands, and has no entries of its own.
+    spans: bool,
+    next: usize,
+    key: String,
+    seen: HashSet<String>,
+}
+
+impl<'p, I> At<'p, I> {
+    fn new(inner: I, pass: &'p RefCell<Pass>) -> Self {
+        Self {
+            inner,
+            pass,
+            spans: false,
+            next: 0,
+            key: String::new(),
+            seen: HashSet::new(),
+        }
+    }
+
+    fn spanning(mut self, spans: bool) -> Self {
+        self.spans = spans;
+        self
+    }
+
+    /// Enters the next entry; says whether it is to be read.
+    fn enter(&mut self) -> bool {
+        let mut pass = self.pass.borrow_mut();
+        pass.enter(self.next, String::new());
+        self.next += 1;
+        !pass.is_left_out()
+    }
+
+    fn leave(&self) {
+        self.pass.borrow_mut().leave();
+    }
+
+    fn fails<T, E>(&self, result: Result<T, E>) -> Result<T, E> {
+        if result.is_err() {
+            self.pass.borrow_mut().fail();
+        }
+        result
+    }
+}
+
+/// Methods that a deserializer hands on as they are.
+macro_rules! pass_on {
+    ($($name:ident)*) => {
+        $(fn $name<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> { self.inner.$name(visitor) })*
+    };
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for At<'_, D> {
+    type Error = D::Error;
+
+    pass_on! {
+        deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_f32
+        deserialize_f64 deserialize_char deserialize_str deserialize_string deserialize_bytes
+        deserialize_byte_buf deserialize_unit deserialize_identifier deserialize_ignored_any
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        let Self {
+            inner, pass, spans, ..
+        } = self;
+        inner.deserialize_any(At::new(visitor, pass).spanning(spans))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_option(At::new(visitor, self.pass))
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_unit_struct(name, visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        // The name by which `Spanned` asks its deserializer for a place.
+        let visitor = At::new(visitor, self.pass).spanning(name == "__yaml_spanned");
+        self.inner.deserialize_newtype_struct(name, visitor)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_seq(At::new(visitor, self.pass))
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_tuple(len, visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_tuple_struct(name, len, visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        let Self {
+            inner, pass, spans, ..
+        } = self;
+        inner.deserialize_map(At::new(visitor, pass).spanning(spans))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        let Self {
+            inner, pass, spans, ..
+        } = self;
+        inner.deserialize_struct(name, fields, At::new(visitor, pass).spanning(spans))
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_enum(name, variants, visitor)
+    }
+}
+
+/// Values that a visitor hands on as they are.
+macro_rules! visit_on {
+    ($($name:ident($type:ty))*) => {
+        $(fn $name<E: serde::de::Error>(self, value: $type) -> Result<V::Value, E> { self.inner.$name(value) })*
+    };
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for At<'_, V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.expecting(f)
+    }
+
+    visit_on! {
+        visit_bool(bool) visit_i8(i8) visit_i16(i16) visit_i32(i32) visit_i64(i64) visit_i128(i128)
+        visit_u8(u8) visit_u16(u16) visit_u32(u32) visit_u64(u64) visit_u128(u128) visit_f32(f32)
+        visit_f64(f64) visit_char(char) visit_str(&str) visit_borrowed_str(&'de str) visit_string(String)
+        visit_bytes(&[u8]) visit_borrowed_bytes(&'de [u8]) visit_byte_buf(Vec<u8>)
+    }
+
+    fn visit_none<E: serde::de::Error>(self) -> Result<V::Value, E> {
+        self.inner.visit_none()
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<V::Value, E> {
+        self.inner.visit_unit()
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
+        self.inner.visit_some(At::new(inner, self.pass))
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
+        let Self {
+            inner: visitor,
+            pass,
+            spans,
+            ..
+        } = self;
+        visitor.visit_newtype_struct(At::new(inner, pass).spanning(spans))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
+        self.inner.visit_seq(At::new(inner, self.pass))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
+        let Self {
+            inner: visitor,
+            pass,
+            spans,
+            ..
+        } = self;
+        visitor.visit_map(At::new(inner, pass).spanning(spans))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
+        self.inner.visit_enum(inner)
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for At<'_, S> {
+    type Value = S::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
+        self.inner.deserialize(At::new(inner, self.pass))
+    }
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for At<'_, A> {
+    type Error = A::Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
+        while !self.enter() {
+            self.leave();
+            if self.inner.next_element::<IgnoredAny>()?.is_none() {
+                return Ok(None);
+            }
+        }
+        let element = self.inner.next_element_seed(At::new(seed, self.pass));
+        let element = self.fails(element)?;
+        self.leave();
+        Ok(element)
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for At<'_, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
+        while !self.spans && !self.enter() {
+            self.leave();
+            if self.inner.next_entry::<IgnoredAny, IgnoredAny>()?.is_none() {
+                return Ok(None);
+            }
+        }
+        let Self { key, seen, .. } = self;
+        let text = &mut *key;
+        let key = self.inner.next_key_seed(Key { seed, text, seen });
+        if self.spans {
+            return key;
+        }
+        if let Some(name) = self.pass.borrow_mut().keys.last_mut() {
+            name.clone_from(&self.key);
+        }
+        let key = self.fails(key)?;
+        if key.is_none() {
+            self.leave();
+        }
+        Ok(key)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        if self.spans && self.key != "value" {
+            return self.inner.next_value_seed(seed);
+        }
+        let value = self.inner.next_value_seed(At::new(seed, self.pass));
+        if self.spans {
+            return value;
+        }
+        let value = self.fails(value)?;
+        self.leave();
+        Ok(value)
+    }
+}
+
+/// A key: its text is noted, and must be another than those before it.
+struct Key<'k, S> {
+    seed: S,
+    text: &'k mut String,
+    seen: &'k mut HashSet<String>,
+}
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Key<'_, S> {
+    type Value = S::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
+        let text = scalar::raw(inner)?;
+        self.text.clone_from(&text);
+        if !self.seen.insert(text.clone()) {
+            return Err(D::Error::custom(format!("`{text}` {TWICE}")));
+        }
+        self.seed.deserialize(text.into_deserializer())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::playbook::parse::Placed;
+    use crate::playbook::scalar::{Count, Name, optional};
+    use indexmap::IndexMap;
+    use proptest::prelude::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Thing {
+        size: Count,
+        #[serde(default, deserialize_with = "optional")]
+        left: Option<Count>,
+        #[serde(default)]
+        list: Vec<Placed<Count>>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Whole {
+        #[serde(default)]
+        things: IndexMap<Name, Placed<Thing>>,
+    }
+
+    fn said(text: &str) -> (Vec<String>, Vec<String>) {
+        let read = read::<Whole>(text);
+        let errors = read.errors.iter().map(|error| {
+            let place = error.location().expect("a place");
+            let message = error.without_snippet().to_string();
+            let message = message.lines().next().unwrap_or_default().to_owned();
+            let message = message.split(" at line").next().unwrap_or_default().to_owned();
+            format!("{}:{} {message}", place.line(), place.column())
+        });
+        let errors = errors.collect();
+        let names = read
+            .value
+            .map(|whole| whole.things.into_keys().map(|name| name.0));
+        (errors, names.map_or(vec!["(nothing)".into()], Iterator::collect))
+    }
+
+    #[test]
+    fn every_entry_that_is_wrong_is_told_and_the_others_are_read() {
+        let text = "things:
+  a: { size: x, left: y }
+  b: { size: 1, left: y, list: [1, z, 3, w] }
+  c: { size: 2 }
+  d: { left: 2 }
+  e: [1]
+  c: { size: 3 }
+  -: { size: 3 }
+  f: { size: 2, sizes: 2, lefts: 3, left: 1, left: 2 }
+";
+        let (errors, names) = said(text);
+        assert_eq!(
+            errors,
+            [
+                "2:14 `x` is not a whole number",
+                "2:23 `y` is not a whole number",
+                "3:23 `y` is not a whole number",
+                "3:36 `z` is not a whole number",
+                "3:42 `w` is not a whole number",
+                "5:8 missing field `size`",
+                "6:6 expected mapping start",
+                "7:3 `c` stands twice in one mapping",
+                "8:3 `-` is not a name: letters, digits, `_`, `.` and `-`, the first no `.` or `-`",
+                "9:17 unknown field `sizes`, expected one of size, left, list",
+                "9:27 unknown field `lefts`, expected one of size, left, list",
+                "9:46 `left` stands twice in one mapping",
+            ]
+        );
+        assert_eq!(names, ["b", "c", "f"]);
+    }
+
+    #[test]
+    fn a_mistake_of_yaml_ends_the_reading_after_what_stands_before_it() {
+        let (errors, names) = said("things:\n  a: { size: x }\n  b: {\n");
+        assert_eq!(errors[0], "2:14 `x` is not a whole number");
+        assert_eq!((errors.len(), names), (2, vec!["(nothing)".to_owned()]));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_to_an_end(text in "(things:\n)?(  [ab]: ?[-\\[{}x1,: &*<]{0,9}\n){0,6}") {
+            let _ = said_any(&text);
+        }
+    }
+
+    fn said_any(text: &str) -> usize {
+        read::<Whole>(text).errors.len()
+    }
+}
