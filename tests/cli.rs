@@ -176,7 +176,7 @@ fn all_errors_are_told_at_once_and_none_that_follows_from_another() {
         told.contains("file./etc/none") && told.contains("user.x"),
         "{told}"
     );
-    assert!(told.ends_with("\nerror: 2 errors\n[1]\n"), "{told}");
+    assert!(told.ends_with("\nerror: 2 errors in p.yml\n[1]\n"), "{told}");
 }
 
 #[test]

@@ -37,7 +37,9 @@ pub struct Loaded {
     pub secrets: Secrets,
     /// Where each var is declared, for warnings.
     pub var_lines: Vec<(String, usize)>,
-    /// What was left out because it is wrong; rendering fails with it.
+    /// The keys that lead to what was left out because it is wrong.
+    pub left_out: Vec<Vec<String>>,
+    /// What is wrong with that; rendering fails with it.
     pub errors: Vec<PlaybookError>,
     /// Remarks, each with its place.
     pub warnings: Vec<String>,
@@ -132,6 +134,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, PlaybookErrors
         scope,
         secrets,
         var_lines,
+        left_out: parsed.left_out,
         errors,
         warnings,
     })
@@ -203,7 +206,7 @@ fn secret(source: &parse::SecretSource, directory: &Path) -> Result<String, (Str
                 )
             })?;
             let value = text.strip_suffix('\n').unwrap_or(&text).to_owned();
-            (path.display().to_string(), value)
+            (format!("the file {}", path.display()), value)
         }
         _ => {
             return Err((
@@ -263,7 +266,7 @@ fn remarks(value: &str, text: &str) -> Vec<&'static str> {
     }
     if !value.is_empty() && (text.contains(value) || template::shipped_hold(value)) {
         remarks
-            .push("is a text that stands elsewhere too: wherever it does, files are secret and words hidden");
+            .push("stands in the playbook or a template as plain text: whatever holds it counts as secret");
     }
     remarks
 }

@@ -82,8 +82,11 @@ impl PlaybookError {
 
 /// All that is wrong with a playbook, in the order in which it stands there.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", counted(self.0.len(), "error"))]
-pub struct PlaybookErrors(Vec<PlaybookError>);
+#[error("{} in {file}", counted(errors.len(), "error"))]
+pub struct PlaybookErrors {
+    file: String,
+    errors: Vec<PlaybookError>,
+}
 
 impl PlaybookErrors {
     /// Puts `errors` of the playbook `file` in order. What stands in other files comes after what stands in it.
@@ -100,9 +103,12 @@ impl PlaybookErrors {
             (rank, name, place.map(|place| place.span.offset()))
         };
         all.sort_by_key(order);
-        // Vars are read before the rest and with it.
+        // Vars and secrets are read before the rest and with it.
         all.dedup_by(|one, other| one.message == other.message && order(one) == order(other));
-        Self(all)
+        Self {
+            file: file.to_owned(),
+            errors: all,
+        }
     }
 }
 
@@ -114,7 +120,7 @@ impl From<PlaybookError> for PlaybookErrors {
 
 impl Diagnostic for PlaybookErrors {
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
-        Some(Box::new(self.0.iter().map(|error| error as &dyn Diagnostic)))
+        Some(Box::new(self.errors.iter().map(|error| error as &dyn Diagnostic)))
     }
 }
 

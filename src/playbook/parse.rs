@@ -55,7 +55,13 @@ pub struct Var(pub Option<String>);
 
 impl<'de> Deserialize<'de> for Var {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        scalar::optional::<D, scalar::Text>(deserializer).map(|text| Self(text.map(|text| text.0)))
+        struct Raw(String);
+        impl<'de> Deserialize<'de> for Raw {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                scalar::raw(deserializer).map(Self)
+            }
+        }
+        Option::<Raw>::deserialize(deserializer).map(|text| Self(text.map(|text| text.0)))
     }
 }
 

@@ -2,8 +2,9 @@
 //! stood, until nothing is wrong any more.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, IgnoredAny, IntoDeserializer,
@@ -12,6 +13,7 @@ use serde::de::{
 use serde_saphyr::{DuplicateKeyPolicy, Error, Options, with_deserializer_from_str_with_options};
 
 use super::scalar;
+use super::scope::nearest;
 
 /// More errors than this are not looked for: each is one more reading.
 const MOST: usize = 100;
@@ -37,54 +39,47 @@ pub(super) fn read<T: DeserializeOwned>(text: &str) -> Read<T> {
     options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
     let mut pass = Pass::default();
     let mut errors = Vec::new();
-    let mut left_out: Vec<Vec<String>> = Vec::new();
-    loop {
+    let value = loop {
         let cell = RefCell::new(pass);
         let result = with_deserializer_from_str_with_options(text, options.clone(), |inner| {
             T::deserialize(At::new(inner, &cell))
         });
+        pass = cell.into_inner();
         let error = match result {
-            Ok(value) => {
-                let value = Some(value);
-                return Read {
-                    value,
-                    errors,
-                    left_out,
-                };
-            }
+            Ok(value) => break Some(value),
             Err(error) => error,
         };
-        pass = cell.into_inner();
         let failed = pass.failed.take();
         let keys = std::mem::take(&mut pass.keys);
-        if !follows(&error, &keys, failed.is_some(), &left_out) {
+        if !follows(&error, failed.as_deref().unwrap_or_default(), &pass.left_out) {
             errors.push(error);
         }
         // The outermost mapping cannot be left out, nor can what no entry holds (a mistake of YAML).
         let Some(place) = failed.filter(|_| errors.len() < MOST) else {
-            let value = None;
-            return Read {
-                value,
-                errors,
-                left_out,
-            };
+            break None;
         };
-        left_out.push(keys);
-        pass.left_out.insert(place);
+        pass.left_out.insert(place, keys);
         pass.place.clear();
+    };
+    Read {
+        value,
+        errors,
+        left_out: pass.left_out.into_values().collect(),
     }
 }
 
-/// Whether an error is there only because something that belongs to the entry at `keys` was left out.
-fn follows(error: &Error, keys: &[String], inside: bool, left_out: &[Vec<String>]) -> bool {
-    let keys = if inside { keys } else { &[] };
+/// Whether an error of the entry at `place` is there only because something in it was left out.
+fn follows(error: &Error, place: &[usize], left_out: &BTreeMap<Vec<usize>, Vec<String>>) -> bool {
     let mut below = left_out
         .iter()
-        .filter(|path| path.len() > keys.len() && path.starts_with(keys));
+        .filter(|(inner, _)| inner.len() > place.len() && inner.starts_with(place));
+    // A field is missing if it was left out, or a key left out that was meant to be it.
+    let missing = |field: &str, (inner, keys): (&Vec<usize>, &Vec<String>)| {
+        let key = keys.last().map_or("", String::as_str);
+        inner.len() == place.len() + 1 && !nearest(field, [key]).is_empty()
+    };
     match error.without_snippet() {
-        Error::SerdeMissingField { field, .. } => {
-            below.any(|path| path.len() == keys.len() + 1 && path.last().is_some_and(|key| key == field))
-        }
+        Error::SerdeMissingField { field, .. } => below.any(|entry| missing(field, entry)),
         _ => below.next().is_some(),
     }
 }
@@ -95,7 +90,8 @@ struct Pass {
     place: Vec<usize>,
     keys: Vec<String>,
     failed: Option<Vec<usize>>,
-    left_out: HashSet<Vec<usize>>,
+    /// With the keys that lead there.
+    left_out: BTreeMap<Vec<usize>, Vec<String>>,
 }
 
 impl Pass {
@@ -110,7 +106,7 @@ impl Pass {
     }
 
     fn is_left_out(&self) -> bool {
-        self.left_out.contains(&self.place)
+        self.left_out.contains_key(&self.place)
     }
 
     /// The innermost entry says it first.
@@ -354,13 +350,25 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for At<'_, A> {
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
         while !self.spans && !self.enter() {
             self.leave();
-            if self.inner.next_entry::<IgnoredAny, IgnoredAny>()?.is_none() {
+            let (text, seen) = (&mut self.key, &mut self.seen);
+            let key = Key {
+                seed: PhantomData::<IgnoredAny>,
+                text,
+                seen,
+                may_be_twice: true,
+            };
+            if self.inner.next_key_seed(key)?.is_none() {
                 return Ok(None);
             }
+            self.inner.next_value::<IgnoredAny>()?;
         }
         let Self { key, seen, .. } = self;
-        let text = &mut *key;
-        let key = self.inner.next_key_seed(Key { seed, text, seen });
+        let key = self.inner.next_key_seed(Key {
+            seed,
+            text: key,
+            seen,
+            may_be_twice: false,
+        });
         if self.spans {
             return key;
         }
@@ -393,6 +401,8 @@ struct Key<'k, S> {
     seed: S,
     text: &'k mut String,
     seen: &'k mut HashSet<String>,
+    /// Whether it is left out, and so no longer looked at.
+    may_be_twice: bool,
 }
 
 impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Key<'_, S> {
@@ -401,7 +411,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Key<'_, S> {
     fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
         let text = scalar::raw(inner)?;
         self.text.clone_from(&text);
-        if !self.seen.insert(text.clone()) {
+        if !self.seen.insert(text.clone()) && !self.may_be_twice {
             return Err(D::Error::custom(format!("`{text}` {TWICE}")));
         }
         self.seed.deserialize(text.into_deserializer())
@@ -461,6 +471,8 @@ mod tests {
   c: { size: 3 }
   -: { size: 3 }
   f: { size: 2, sizes: 2, lefts: 3, left: 1, left: 2 }
+  g: { siez: 2, left: u }
+  g: { left: v }
 ";
         let (errors, names) = said(text);
         assert_eq!(
@@ -478,6 +490,9 @@ mod tests {
                 "9:17 unknown field `sizes`, expected one of size, left, list",
                 "9:27 unknown field `lefts`, expected one of size, left, list",
                 "9:46 `left` stands twice in one mapping",
+                "10:8 unknown field `siez`, expected one of size, left, list",
+                "10:23 `u` is not a whole number",
+                "11:3 `g` stands twice in one mapping",
             ]
         );
         assert_eq!(names, ["b", "c", "f"]);

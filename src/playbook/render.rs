@@ -82,8 +82,11 @@ impl<K: std::fmt::Display, T: Declaration> Section for indexmap::IndexMap<K, Pla
     fn render(&self, cx: &mut Render<'_>) -> Result<(), PlaybookError> {
         for (name, placed) in self {
             cx.after = placed.value.after().iter().map(|id| Id::parse(&id.0)).collect();
-            if let Err(problem) = placed.value.render(&name.to_string(), cx) {
-                cx.wrong(problem, placed);
+            let name = name.to_string();
+            match placed.value.render(&name, cx) {
+                // Without what was left out of it, it may only seem to be wrong.
+                Err(problem) if !cx.lacks(&name, &problem) => cx.wrong(problem, placed),
+                _ => {}
             }
             cx.await_after(placed);
         }
@@ -105,6 +108,7 @@ pub struct Render<'a> {
     pub units: BTreeMap<String, String>,
     /// The place of the kind that is being rendered.
     pub kind: usize,
+    section: &'static str,
     after: Vec<Id>,
     awaited: Vec<(Id, usize, usize)>,
     entries: Vec<Entry>,
@@ -236,6 +240,19 @@ impl<'a> Render<'a> {
         }
     }
 
+    /// Whether a problem of the declaration `name` may come from what was left out of it. A template that is wrong
+    /// is wrong, unless its own values were.
+    fn lacks(&self, name: &str, problem: &Problem) -> bool {
+        let own = self
+            .loaded
+            .left_out
+            .iter()
+            .filter(|path| path.starts_with(&[self.section.to_owned(), name.to_owned()]));
+        let elsewhere = matches!(problem, Problem::There(_));
+        own.into_iter()
+            .any(|path| !elsewhere || path.get(2).is_some_and(|key| key == "with"))
+    }
+
     fn at(&self, line: usize, column: usize, message: String) -> PlaybookError {
         PlaybookError::at(&self.loaded.file, &self.loaded.text, line, column, message)
     }
@@ -248,9 +265,13 @@ impl<'a> Render<'a> {
 
     fn finish(mut self) -> Result<Desired, PlaybookErrors> {
         let loaded = self.loaded;
-        for placed in loaded.playbook.checks.values() {
+        self.section = "checks";
+        for (name, placed) in &loaded.playbook.checks {
             if let Some((message, help)) = checks::problem(&placed.value) {
-                self.wrong(Problem::new(message, help), placed);
+                let problem = Problem::new(message, help);
+                if !self.lacks(&name.0, &problem) {
+                    self.wrong(problem, placed);
+                }
             }
         }
         let ids: Vec<&str> = self
@@ -313,14 +334,15 @@ pub fn render(loaded: &Loaded, artifacts: Option<&Artifacts>) -> Result<Desired,
         packages: BTreeMap::new(),
         units: BTreeMap::new(),
         kind: 0,
+        section: "",
         after: Vec::new(),
         awaited: Vec::new(),
         entries: Vec::new(),
         errors: Vec::new(),
         missing: Vec::new(),
     };
-    for (kind, section) in loaded.playbook.sections().into_iter().enumerate().rev() {
-        cx.kind = kind;
+    for (kind, (name, section)) in loaded.playbook.sections().into_iter().enumerate().rev() {
+        (cx.kind, cx.section) = (kind, name);
         if let Err(error) = section.render(&mut cx) {
             cx.errors.push(error);
         }
