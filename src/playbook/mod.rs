@@ -14,6 +14,7 @@ mod schedule;
 pub mod scope;
 pub mod template;
 pub mod tree;
+mod watch;
 
 /// What is wrong with a playbook (or a file it names), and where.
 #[derive(Clone, Debug, thiserror::Error)]

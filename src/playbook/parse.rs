@@ -7,9 +7,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde_saphyr::{Error, Spanned};
 
-use super::recover::{self, TWICE};
+use super::recover;
 use super::scalar::{self, Name};
 use super::scope::{Scope, TOLD, nearest, within};
+use super::watch::TWICE;
 use super::{PlaybookError, scope};
 use crate::resources::Playbook;
 

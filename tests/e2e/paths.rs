@@ -16,7 +16,7 @@ directories:
   /opt/app: { mode: 0750 }
   /srv/linked/sub: {}
 files:
-  /etc/app.conf: { content: "nameserver 2\n" }
+  /etc/resolv.conf: { content: "nameserver 2\n" }
   /etc/same.conf: { content: "nameserver 1\n" }
   /etc/closed.conf: { content: "mine\n" }
   /etc/dangling.conf: { content: "mine\n" }
@@ -35,7 +35,7 @@ fn what_others_put_at_a_path_is_told_and_nothing_behind_a_link_is_lost() {
     let Some(host) = Host::boot() else { return };
     host.sh(
         "mkdir -p /run/stub /srv/release /srv/deep; echo nameserver 1 >/run/stub/resolv.conf
-        ln -s /run/stub/resolv.conf /etc/app.conf; ln -s ../run/stub/resolv.conf /etc/same.conf
+        ln -sf /run/stub/resolv.conf /etc/resolv.conf; ln -s ../run/stub/resolv.conf /etc/same.conf
         echo password >/run/stub/closed; chmod 600 /run/stub/closed; ln -s /run/stub/closed /etc/closed.conf
         ln -s nowhere /etc/dangling.conf; echo by hand >/etc/hand.conf
         echo shared >/etc/one; ln /etc/one /etc/two
@@ -48,7 +48,7 @@ fn what_others_put_at_a_path_is_told_and_nothing_behind_a_link_is_lost() {
     says(
         said,
         &[
-            "~ file./etc/app.conf  update /etc/app.conf\n      /etc/app.conf is a link to /run/stub/resolv.conf: it becomes a file of its own, 0644 root:root\n",
+            "~ file./etc/resolv.conf  update /etc/resolv.conf\n      /etc/resolv.conf is a link to /run/stub/resolv.conf: it becomes a file of its own, 0644 root:root\n",
             "        - nameserver 1\n        + nameserver 2\n",
             "/etc/same.conf is a link to ../run/stub/resolv.conf: it becomes a file of its own",
             "other contents; the old ones were for their owner alone",
@@ -67,7 +67,7 @@ fn what_others_put_at_a_path_is_told_and_nothing_behind_a_link_is_lost() {
     }
     host.converge(OTHERS);
     assert_eq!(
-        host.sh("stat -c '%F %a' /etc/app.conf /etc/same.conf /etc/dangling.conf /opt/app /srv/release /srv/linked"),
+        host.sh("stat -c '%F %a' /etc/resolv.conf /etc/same.conf /etc/dangling.conf /opt/app /srv/release /srv/linked"),
         "regular file 644\nregular file 644\nregular file 644\nsymbolic link 777\ndirectory 750\nsymbolic link 777"
     );
     assert_eq!(
