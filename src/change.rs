@@ -73,6 +73,12 @@ pub fn sha256(bytes: &[u8]) -> String {
         })
 }
 
+/// A number and what it counts, whose plural ends with `s`: `1 file`, `2 files`.
+pub fn counted(count: usize, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
+}
+
 /// What happens to a resource, as a plan's sign says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

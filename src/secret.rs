@@ -10,7 +10,7 @@ pub struct Secrets {
 pub const HIDDEN: &str = "(secret)";
 
 /// A value shorter than this is not searched for in output: it would hide half of every line.
-const SHORTEST: usize = 4;
+pub const SHORTEST: usize = 4;
 
 impl Secrets {
     /// Remembers a value. Empty ones are nobody's secret.

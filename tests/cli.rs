@@ -122,6 +122,92 @@ fn what_does_not_fit_together_is_said() {
     ]));
 }
 
+/// Everything that can be wrong, at once.
+const ALL_WRONG: &str = r#"
+vars: { port: 80, bad: [1], derived: "${bad}", gone: "${nope}" }
+secrets:
+  unset: { env: NOT_SET }
+  unset_too: { env: NOT_SET_EITHER }
+  empty: { env: EMPTY }
+  allowed: { env: EMPTY, empty: true }
+  two: { env: A, file: b }
+apt: { packages: [nginx], pakages: [curl] }
+users:
+  a: { system: maybe, shel: /bin/sh }
+  a: { system: true }
+directories:
+  /srv/x: { mode: 0955, owner: "-", source: none }
+  /srv/y: { mode: "${prot}", exclude: [x] }
+files:
+  /etc/a: { content: "${unset} ${derived}", after: [file./etc/none, user.a] }
+  /etc/b: { template: t.hbs }
+  /etc/c: { template: two.hbs, mode: 9 }
+  /etc/d: { content: a, source: b }
+  etc/e: { content: a }
+ufw: { allow: [ssh] }
+absent: [/etc, /usr, /srv/old]
+nginx:
+  site: { proxy: "127.0.0.1:99999", certificate: main }
+certificates:
+  main: { domain: nodots }
+  other: { domain: example.com }
+commands:
+  x: { run: "true" }
+checks:
+  x: { expect: { status: fine } }
+"#;
+
+#[test]
+fn all_errors_are_told_at_once_and_none_that_follows_from_another() {
+    let folder = TempDir::new().expect("a folder");
+    let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    file("p.yml", &format!("name: x{ALL_WRONG}"));
+    file("t.hbs", "first\n{{#if debgu}}x{{/if}} {{unset}}\n");
+    file("two.hbs", "{{playbok}} {{prt}}\n");
+    let mut command = hostwright(folder.path());
+    let told = said(command.args(["check", "p.yml"]).env("EMPTY", ""));
+    insta::assert_snapshot!(told);
+
+    // What names the things above is looked at when those are right.
+    let playbook = "name: x\nfiles:\n  /etc/a: { content: a, after: [file./etc/none] }\n  /etc/b: { content: b, after: [user.x] }\n";
+    file("p.yml", playbook);
+    let told = said(hostwright(folder.path()).args(["check", "p.yml"]));
+    assert!(
+        told.contains("file./etc/none") && told.contains("user.x"),
+        "{told}"
+    );
+    assert!(told.ends_with("\nerror: 2 errors in p.yml\n[1]\n"), "{told}");
+}
+
+#[test]
+fn a_secret_that_cannot_be_meant_is_refused() {
+    let folder = TempDir::new().expect("a folder");
+    let mut all = String::new();
+    for (what, value) in [
+        ("empty", ""),
+        ("newline only", "\n"),
+        ("blanks", " \t\n"),
+        ("byte order mark", "\u{feff}hunter22\n"),
+        ("carriage return", "hunter22\r\n"),
+        ("newline too many", "hunter22\n\n"),
+        ("short", "abc\n"),
+        ("blank at the end", "hunter22 \n"),
+        ("a word of the playbook", "content\n"),
+        ("a key", "BEGIN\nabcdef\nEND!\n"),
+        ("right", "hunter22\n"),
+    ] {
+        let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+        file("secret", value);
+        file(
+            "p.yml",
+            "name: x\nsecrets: { s: { file: secret } }\nfiles:\n  /etc/x: { content: \"${s}\" }\n",
+        );
+        let told = said(hostwright(folder.path()).args(["check", "p.yml"]));
+        let _ = writeln!(all, "### {what}\n{told}");
+    }
+    insta::assert_snapshot!(all);
+}
+
 #[test]
 fn the_command_line_is_explained() {
     let folder = TempDir::new().expect("a folder");

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::Exit;
 use super::common::{PlaybookArgs, boxed};
+use crate::change::counted;
 use crate::playbook::render::render;
 
 #[derive(Debug, clap::Args)]
@@ -21,10 +22,10 @@ pub(super) fn run(args: &Args) -> Exit {
         }
     }
     anstream::println!(
-        "{} is valid: {} resources, {} checks.",
+        "{} is valid: {}, {}.",
         loaded.file,
-        desired.entries.len(),
-        desired.checks.len()
+        counted(desired.entries.len(), "resource"),
+        counted(desired.checks.len(), "check")
     );
     Ok(ExitCode::SUCCESS)
 }

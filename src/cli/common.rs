@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::Failure;
 use crate::artifact;
-use crate::change::Change;
+use crate::change::{Change, counted};
 use crate::checks::shortened;
 use crate::desired::Desired;
 use crate::host::ssh::Options;
@@ -184,7 +184,7 @@ pub(super) enum ApplyError {
     ))]
     Left { host: String, left: String },
     /// A check did not come right.
-    #[error("{count} of {total} checks failed on {host}")]
+    #[error("{count} of {} failed on {host}", counted(*.total, "check"))]
     #[diagnostic(help("the host is as the playbook says; what it runs does not answer as it should"))]
     Checks {
         host: String,
@@ -231,10 +231,7 @@ pub(super) async fn run_and_verify(
         }));
     }
     let time = start.elapsed().as_secs_f64();
-    let changes = match plan.changes.len() {
-        1 => "1 change".to_owned(),
-        count => format!("{count} changes"),
-    };
+    let changes = counted(plan.changes.len(), "change");
     anstream::println!("\nApplied {changes} in {time:.1} s; nothing is left to change.");
     Ok(())
 }
@@ -267,6 +264,7 @@ pub(super) async fn run_checks(session: &Session, desired: &Desired) -> Result<(
         }));
     }
     let time = start.elapsed().as_secs_f64();
-    anstream::println!("{} checks passed in {time:.1} s.", outcomes.len());
+    let checks = counted(outcomes.len(), "check");
+    anstream::println!("{checks} passed in {time:.1} s.");
     Ok(())
 }

@@ -113,29 +113,49 @@ fn system(text: &str) -> System {
 }
 
 fn paths(text: &str, facts: &mut Facts) {
+    let paths = &mut facts.paths;
     for line in text.lines() {
-        let Some((path, fact)) = path_line(line) else {
+        let mut fields = line.splitn(3, '\t');
+        let (Some(first), Some(path)) = (fields.next(), fields.next()) else {
             continue;
         };
-        facts.paths.insert(path, fact);
+        let rest = fields.next().unwrap_or_default();
+        let mut known = |change: &dyn Fn(&mut PathFact)| paths.get_mut(path).map(change);
+        if let Some(how) = first.strip_prefix('@') {
+            let key = (how.to_owned(), path.to_owned());
+            facts.mounts.insert(key, rest.to_owned());
+        } else if let Some(behind) = first.strip_prefix('>') {
+            // What leads nowhere is a link to the end.
+            if let Some(fact) = path_fact(behind, rest).filter(|fact| fact.kind != 'l') {
+                known(&|link| link.behind = Some(Box::new(fact.clone())));
+            }
+        } else if let Some(flags) = first.strip_prefix('=') {
+            known(&|fact| fact.fixed = flags.chars().find(|flag| matches!(flag, 'i' | 'a')));
+        } else if first == "+" {
+            known(&|fact| fact.acl = true);
+        } else if let Some(fact) = path_fact(first, rest) {
+            paths.insert(path.to_owned(), fact);
+        }
     }
 }
 
-fn path_line(line: &str) -> Option<(String, PathFact)> {
+fn path_fact(line: &str, target: &str) -> Option<PathFact> {
     let mut fields = line.splitn(5, ' ');
     let kind = fields.next()?.chars().next()?;
     let mode = fields.next()?;
     let size = fields.next()?.parse().ok()?;
     let owner = fields.next()?.to_owned();
-    let (path, target) = fields.next()?.split_once('\t')?;
-    let fact = PathFact {
+    Some(PathFact {
         kind,
         mode: format!("{mode:0>4}"),
         owner,
         size,
+        names: fields.next()?.parse().ok()?,
         target: target.to_owned(),
-    };
-    Some((path.to_owned(), fact))
+        behind: None,
+        fixed: None,
+        acl: false,
+    })
 }
 
 /// sha256sum answers a line a question, in their order.
@@ -240,7 +260,7 @@ mod tests {
         questions.content("/etc/a b", "ef", true);
         let answer = [
             say("system", "", "machine=x86_64\nrelease=Debian 12\nuid=0\nssh=10.0.0.1 4 10.0.0.2 22\nbusy=\nlacks= tar"),
-            say("paths", "", "f 644 12 root:root /etc/a b\t\nl 777 3 root:root /etc/l\tsome/where"),
+            say("paths", "", "f 644 12 root:root 2\t/etc/a b\t\nl 777 3 root:root 1\t/etc/l\tsome/where\n>d 750 9 app:app 2\t/etc/l\t\nl 777 3 root:root 1\t/etc/n\tnowhere\n>l 777 3 root:root 1\t/etc/n\tnowhere\n=----i---------e-------\t/etc/a b\n+\t/etc/a b\nd 755 9 root:root 2\t/usr\t\n@at\t/etc/a b\t/etc/a b\n@ro\t/usr\t/usr\n@below\t/srv\t/srv/deep"),
             say("sums", "", "/etc/a b: OK\n/etc/a b: FAILED"),
             say("tree", "/opt/site", "d a\nf a/b c\n"),
             say("content", "/etc/a b", "x\n@end 0\n\ny"),
@@ -253,7 +273,15 @@ mod tests {
         let facts = decode(&questions, answer.as_bytes()).expect("decodes");
         assert_eq!(facts.system.lacks, ["tar"]);
         assert_eq!(facts.path("/etc/a b").expect("there").mode, "0644");
-        assert_eq!(facts.path("/etc/l").expect("there").target, "some/where");
+        let file = facts.path("/etc/a b").expect("there");
+        assert_eq!((file.names, file.fixed, file.acl), (2, Some('i'), true));
+        let link = facts.path("/etc/l").expect("there");
+        assert_eq!(link.target, "some/where");
+        assert_eq!(link.directory().map(|fact| fact.mode.as_str()), Some("0750"));
+        assert_eq!(facts.path("/etc/n").expect("there").behind, None);
+        assert!(facts.is_mount_point("/etc/a b") && !facts.is_mount_point("/usr/x"));
+        assert_eq!(facts.read_only("/usr/x"), Some("/usr"));
+        assert_eq!(facts.mounted_below("/srv"), Some("/srv/deep"));
         assert!(facts.has_content("/etc/a b", "abcd"));
         assert!(!facts.has_content("/etc/a b", "ef"));
         assert_eq!(
@@ -288,6 +316,14 @@ mod tests {
         questions.content("/none", &crate::change::sha256(b"same"), true);
         std::fs::create_dir_all(dir.path().join("cache/in it")).expect("made");
         questions.tree(dir.path().to_str().expect("text"), &["cache".into()]);
+        // Nobody waits for what never ends.
+        let pipe = dir.path().join("a pipe").display().to_string();
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo runs").success());
+        questions.content(&pipe, &crate::change::sha256(b""), true);
+        let link = dir.path().join("a link").display().to_string();
+        std::os::unix::fs::symlink("cache", &link).expect("linked");
+        questions.path(&link);
         questions.user("root");
         questions.script("slow", "echo one; echo two >&2");
         questions.script("other", "printf 'a\\nb'");
@@ -303,12 +339,20 @@ mod tests {
         assert!(facts.has_content(&same, &crate::change::sha256(b"same")));
         assert!(!facts.has_content("/none", &crate::change::sha256(b"same")));
         assert_eq!(facts.content(&same), None, "what is equal does not travel");
+        assert_eq!(facts.path(&pipe).map(|fact| fact.kind), Some('p'));
+        assert_eq!(facts.content(&pipe), None);
+        let link = facts.path(&link).expect("there");
+        assert_eq!((link.kind, link.target.as_str()), ('l', "cache"));
+        assert_eq!(link.directory().map(|fact| fact.kind), Some('d'));
+        assert!(facts.is_mount_point("/"), "the root is above all");
         let mut tree = facts.tree(dir.path().to_str().expect("text")).to_vec();
         tree.sort();
         let wanted = [
             ('d', "cache".into()),
             ('f', "it's \"a\" $file".into()),
             ('f', "same".into()),
+            ('l', "a link".into()),
+            ('p', "a pipe".into()),
         ];
         assert_eq!(tree, wanted);
         assert_eq!(facts.user("root").map(|user| user.home.as_str()), Some("/root"));
@@ -324,7 +368,7 @@ mod tests {
 
         #[test]
         fn cut_answers_are_errors(cut in 0_usize..60) {
-            let answer = [say("paths", "", "f 644 12 root:root /etc/a\t"), say("end", "", "")].concat();
+            let answer = [say("paths", "", "f 644 12 root:root 1\t/etc/a\t"), say("end", "", "")].concat();
             prop_assume!(cut < answer.len());
             prop_assert!(decode(&Questions::default(), &answer.as_bytes()[..cut]).is_err());
         }

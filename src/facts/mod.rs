@@ -23,15 +23,23 @@ pub struct Questions {
 }
 
 impl Questions {
-    /// What stands at `path`: its type, owner, mode and, for a link, its target.
+    /// What stands at `path`: its type, owner, mode and, for a link, its target and what it leads to.
     pub fn path(&mut self, path: &str) {
         self.paths.insert(path.to_owned());
+    }
+
+    /// What stands at `path`, and what above it decides whether something may be put there.
+    pub fn place(&mut self, path: &str) {
+        self.path(path);
+        for (at, _) in path.rmatch_indices('/') {
+            self.path(&path[..at.max(1)]);
+        }
     }
 
     /// Whether the file at `path` has this SHA-256, and, if `reveal` is set and it is a small file that
     /// differs, what it holds.
     pub fn content(&mut self, path: &str, sha256: &str, reveal: bool) {
-        self.path(path);
+        self.place(path);
         let key = (path.to_owned(), sha256.to_owned());
         let shown = self.contents.entry(key).or_insert(reveal);
         *shown &= reveal;
@@ -89,8 +97,24 @@ pub struct PathFact {
     pub owner: String,
     /// Size in bytes.
     pub size: u64,
+    /// How many names it has (hard links).
+    pub names: u32,
     /// Where a link points.
     pub target: String,
+    /// What a link leads to in the end; none where it leads nowhere.
+    pub behind: Option<Box<PathFact>>,
+    /// `i` (immutable) or `a` (append-only) where chattr(1) set it.
+    pub fixed: Option<char>,
+    /// Whether it has an access list beside its mode.
+    pub acl: bool,
+}
+
+impl PathFact {
+    /// The directory that this is or, as a link, leads to.
+    pub fn directory(&self) -> Option<&PathFact> {
+        let end = self.behind.as_deref().unwrap_or(self);
+        (end.kind == 'd').then_some(end)
+    }
 }
 
 /// A user as the host knows him.
@@ -136,6 +160,7 @@ pub struct Facts {
     /// The host as a whole.
     pub system: System,
     paths: HashMap<String, PathFact>,
+    mounts: HashMap<(String, String), String>,
     matches: HashSet<(String, String)>,
     contents: HashMap<String, Vec<u8>>,
     listings: HashMap<String, Vec<String>>,
@@ -152,6 +177,30 @@ impl Facts {
     /// What stands at `path`, if anything.
     pub fn path(&self, path: &str) -> Option<&PathFact> {
         self.paths.get(path)
+    }
+
+    /// Whether something is mounted at `path` itself.
+    pub fn is_mount_point(&self, path: &str) -> bool {
+        self.mount("at", path).is_some()
+    }
+
+    /// The read-only mount on which `path` stands, or would stand.
+    pub fn read_only(&self, path: &str) -> Option<&str> {
+        let above = path.rmatch_indices('/').map(|(at, _)| &path[..at.max(1)]);
+        let there = std::iter::once(path)
+            .chain(above)
+            .find(|path| self.paths.contains_key(*path))?;
+        self.mount("ro", there)
+    }
+
+    /// Something that is mounted below `path`.
+    pub fn mounted_below(&self, path: &str) -> Option<&str> {
+        self.mount("below", path)
+    }
+
+    fn mount(&self, how: &str, path: &str) -> Option<&str> {
+        let key = (how.to_owned(), path.to_owned());
+        self.mounts.get(&key).map(String::as_str)
     }
 
     /// Whether the file at `path` has this SHA-256.

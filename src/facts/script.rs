@@ -38,13 +38,53 @@ lacks=$lacks"
   done
   say loaded "" "$loaded"
 }
-# One path a line on stdin: there may be more than a command line holds.
+# One path a line on stdin: there may be more than a command line holds. What stands there is a line for find; after
+# it come `>` (what a link leads to), `=` (what chattr(1) set that stops us), `+` (an access list) and `@` (mounts).
+export line='%y %m %s %u:%g %n\t%p\t%l\n' behind='exec find -L "$@" -maxdepth 0 -printf ">$line"'
 paths() {
-  say paths "" "$(tr '\n' '\0' | xargs -0 -r sh -c 'find "$@" -maxdepth 0 -printf "%y %m %s %u:%g %p\t%l\n"' find 2>/dev/null)"
+  standing=$(xargs -d '\n' -r sh -c '
+    find "$@" -maxdepth 0 -printf "$line" -type l -exec sh -c "$behind" find {} +
+    lsattr -d -- "$@"
+    exec ls -ldgo --time-style=+ -- "$@"' find 2>/dev/null | awk -F '\t' '
+    function up(path) { sub(/\/[^\/]*$/, "", path); return path }
+    NR == FNR {
+      n = split($0, field, " ")
+      at = field[5]
+      gsub(/\\040/, " ", at)
+      how[at] = (field[6] "," field[n]) ~ /(^|,)ro(,|$)/ ? "ro" : "rw"
+      next
+    }
+    $2 != "" { print }
+    /^[a-zA-Z] / && $2 != "" {
+      there[$2]
+      if ($2 in how) print "@at\t" $2 "\t" $2
+      for (at = $2; at != "" && !(at in how); at = up(at)) continue
+      if (at == "") at = "/"
+      if (how[at] == "ro") print "@ro\t" $2 "\t" at
+    }
+    $2 == "" && /^[^ ]*[ia][^ ]* / { print "=" substr($0, 1, index($0, " ") - 1) "\t" substr($0, index($0, "/")) }
+    $2 == "" && /^[^ ]*\+ / { print "+\t" substr($0, index($0, "/")) }
+    END {
+      for (at in how)
+        for (above = up(at); above != ""; above = up(above))
+          if (above in there && !told[above]++) print "@below\t" above "\t" at
+    }' /proc/self/mountinfo - 2>/dev/null)
+  say paths "" "$standing"
 }
 # `SHOW SHA256  PATH` a line on stdin, SHOW being y where a file that differs may be shown.
 contents() {
   wanted=$(cat)
+  # Whoever reads a pipe or a device may wait for ever: it is asked for under a path that cannot be.
+  case "
+$standing" in
+  *'
+'[pscb]' '* | *'
+>'[pscb]' '*)
+    odd=$(printf '%s\n' "$standing" | sed -n 's/^>\{0,1\}[pscb] [^\t]*\t\([^\t]*\)\t.*/\1/p')
+    wanted=$(printf '%s\n\n%s\n' "$odd" "$wanted" | awk '!body { if ($0 == "") body = 1; else odd[$0]; next }
+      { path = substr($0, 69); if (path in odd) print "n " substr($0, 3, 66) "/dev/null" path; else print }')
+    ;;
+  esac
   sums=$(printf '%s\n' "$wanted" | cut -c 3- | sha256sum -c - 2>/dev/null)
   say sums "" "$sums"
   printf '%s\n\n%s\n' "$sums" "$wanted" |
@@ -55,7 +95,7 @@ contents() {
 tree() {
   tree=$1
   shift
-  say tree "$tree" "$(find "$tree" -mindepth 1 -printf '%y %P\n' "$@" 2>/dev/null)"
+  say tree "$tree" "$(find -H "$tree" -mindepth 1 -printf '%y %P\n' "$@" 2>/dev/null)"
 }
 listing() { say listing "$1" "$(find "$1" -mindepth 1 -maxdepth 1 -printf '%T@ %f\n' 2>/dev/null)"; }
 packages() {

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::scalar::Name;
-use super::scope::{Scope, nearest};
-use super::{PlaybookError, parse};
+use super::scope::{Scope, TOLD, nearest};
+use super::{PlaybookError, PlaybookErrors, parse, template};
 use crate::resources::Playbook;
-use crate::secret::Secrets;
+use crate::secret::{SHORTEST, Secrets};
 
 /// What the command line says about vars.
 #[derive(Clone, Debug, Default)]
@@ -37,74 +37,90 @@ pub struct Loaded {
     pub secrets: Secrets,
     /// Where each var is declared, for warnings.
     pub var_lines: Vec<(String, usize)>,
+    /// The keys that lead to what was left out because it is wrong.
+    pub left_out: Vec<Vec<String>>,
+    /// What is wrong with that; rendering fails with it.
+    pub errors: Vec<PlaybookError>,
+    /// Remarks, each with its place.
+    pub warnings: Vec<String>,
 }
 
-/// Reads the playbook at `path`.
+/// Reads the playbook at `path`, as far as it is right.
 ///
 /// # Errors
-/// What is wrong and where, before any host is contacted.
-pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, PlaybookError> {
+/// What is wrong and where, before any host is contacted, when nothing of it can be read.
+pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, PlaybookErrors> {
     let file = path.display().to_string();
     let text = read(path)?;
     let directory = path.parent().unwrap_or(Path::new(".")).to_path_buf();
-    let head = parse::head(&file, &text)?;
+    let parsed = parse::head(&file, &text);
+    let Some(head) = parsed.value else {
+        return Err(PlaybookErrors::new(&file, parsed.errors));
+    };
     let mut scope = Scope::default();
-    let mut secrets = Secrets::default();
-    let mut given: Vec<(String, parse::Var)> = Vec::new();
-    if overrides.rehearsal {
-        given.extend(
-            head.rehearsal
-                .vars
-                .iter()
-                .map(|(name, value)| (name.0.clone(), value.clone())),
-        );
-    }
-    if let Some(vars) = &overrides.vars {
-        let values = parse::vars(&vars.display().to_string(), &read(vars)?)?;
-        given.extend(values.into_iter().map(|(name, value)| (name.0, value)));
-    }
-    given.extend(
-        overrides
-            .set
-            .iter()
-            .map(|(name, value)| (name.clone(), parse::Var(Some(value.clone())))),
-    );
-    for (name, _) in &given {
-        if !head.vars.contains_key(&Name(name.clone())) {
-            let known = nearest(name, head.vars.keys().map(|name| name.0.as_str()));
-            return Err(PlaybookError::plain(
-                format!("`{name}` is not a var of {file}{known}"),
-                "--set, --vars and `rehearsal` give values to what the playbook declares under `vars`",
-            ));
+    // Names that are declared, and whose declaration is wrong.
+    let mut wrong: Vec<&str> = Vec::new();
+    for path in &parsed.left_out {
+        match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["vars" | "secrets", name, ..] => wrong.push(name),
+            // Without any of them nothing else can be read rightly.
+            ["vars" | "secrets"] => return Err(PlaybookErrors::new(&file, parsed.errors)),
+            _ => {}
         }
     }
-    for (name, placed) in &head.vars {
+    for name in &wrong {
+        scope.set_unknown(name);
+    }
+    let (given, mut errors) = given(&head, &wrong, &file, overrides)?;
+    let right = |name: &Name| !wrong.contains(&name.0.as_str());
+    for (name, placed) in head.vars.iter().filter(|(name, _)| right(name)) {
         let value = given
             .iter()
             .rev()
             .find(|(key, _)| *key == name.0)
             .map_or(&placed.value, |(_, value)| value);
-        let value = parse::expand_var(&scope, value)
-            .map_err(|cause| PlaybookError::at(&file, &text, placed.line, placed.column, cause))?;
-        scope.set(&name.0, value);
-    }
-    for (name, placed) in &head.secrets {
-        let at = |message: String, help: &str| {
-            PlaybookError::at(&file, &text, placed.line, placed.column, message)
-                .with_help(Some(help.to_owned()))
-        };
-        if head.vars.contains_key(name) {
-            return Err(at(
-                format!("`{name}` is a var as well as a secret"),
-                "rename one of the two",
-            ));
+        match parse::expand_var(&scope, value) {
+            Ok(value) => scope.set(&name.0, value),
+            Err(cause) => {
+                scope.set_unknown(&name.0);
+                if cause != TOLD {
+                    errors.push(PlaybookError::at(&file, &text, placed.line, placed.column, cause));
+                }
+            }
         }
-        let value = secret(&placed.value, &directory).map_err(|(message, help)| at(message, help))?;
-        secrets.add(&value);
-        scope.set(&name.0, Some(value));
+    }
+    let mut secrets = Secrets::default();
+    let mut warnings = Vec::new();
+    for (name, placed) in head.secrets.iter().filter(|(name, _)| right(name)) {
+        let value = match head.vars.contains_key(name) {
+            true => Err((
+                format!("`{name}` is a var as well as a secret"),
+                "rename one of the two".to_owned(),
+            )),
+            false => secret(&placed.value, &directory),
+        };
+        match value {
+            Ok(value) => {
+                let remarks = remarks(&value, &text).into_iter();
+                warnings.extend(
+                    remarks.map(|remark| format!("{file}:{}: the secret `{name}` {remark}", placed.line)),
+                );
+                secrets.add(&value);
+                scope.set(&name.0, Some(value));
+            }
+            Err((message, help)) => {
+                scope.set_unknown(&name.0);
+                let error = PlaybookError::at(&file, &text, placed.line, placed.column, message);
+                errors.push(error.with_help(Some(help)));
+            }
+        }
     }
     let scope = Rc::new(scope);
-    let playbook = parse::playbook(&file, &text, &scope)?;
+    let parsed = parse::playbook(&file, &text, &scope);
+    errors.extend(parsed.errors);
+    let Some(playbook) = parsed.value else {
+        return Err(PlaybookErrors::new(&file, errors));
+    };
     let var_lines = head
         .vars
         .iter()
@@ -118,7 +134,43 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, PlaybookError>
         scope,
         secrets,
         var_lines,
+        left_out: parsed.left_out,
+        errors,
+        warnings,
     })
+}
+
+/// Values that vars are given in place of their own, the last one first in rank, and what is wrong with them.
+fn given(
+    head: &parse::Head,
+    wrong: &[&str],
+    file: &str,
+    overrides: &Overrides,
+) -> Result<(Vec<(String, parse::Var)>, Vec<PlaybookError>), PlaybookError> {
+    let mut given: Vec<(String, parse::Var)> = Vec::new();
+    let mut errors = Vec::new();
+    if overrides.rehearsal {
+        let vars = head.rehearsal.vars.iter();
+        given.extend(vars.map(|(name, value)| (name.0.clone(), value.clone())));
+    }
+    if let Some(vars) = &overrides.vars {
+        let parsed = parse::vars(&vars.display().to_string(), &read(vars)?);
+        errors.extend(parsed.errors);
+        let values = parsed.value.unwrap_or_default().into_iter();
+        given.extend(values.map(|(name, value)| (name.0, value)));
+    }
+    let set = overrides.set.iter();
+    given.extend(set.map(|(name, value)| (name.clone(), parse::Var(Some(value.clone())))));
+    for (name, _) in &given {
+        if !head.vars.contains_key(&Name(name.clone())) && !wrong.contains(&name.as_str()) {
+            let known = nearest(name, head.vars.keys().map(|name| name.0.as_str()));
+            errors.push(PlaybookError::plain(
+                format!("`{name}` is not a var of {file}{known}"),
+                "--set, --vars and `rehearsal` give values to what the playbook declares under `vars`",
+            ));
+        }
+    }
+    Ok((given, errors))
 }
 
 fn read(path: &Path) -> Result<String, PlaybookError> {
@@ -130,27 +182,91 @@ fn read(path: &Path) -> Result<String, PlaybookError> {
     })
 }
 
-fn secret(source: &parse::SecretSource, directory: &Path) -> Result<String, (String, &'static str)> {
-    match (&source.env, &source.file) {
-        (Some(name), None) => std::env::var(&name.0).map_err(|_| {
-            (
-                format!("the environment variable `{name}` is not set"),
-                "set it, and run again",
-            )
-        }),
+/// A secret's value, or what is wrong with it and what to do.
+fn secret(source: &parse::SecretSource, directory: &Path) -> Result<String, (String, String)> {
+    let (what, value) = match (&source.env, &source.file) {
+        (Some(name), None) => {
+            let what = format!("the environment variable `{name}`");
+            match std::env::var(&name.0) {
+                Ok(value) => (what, value),
+                Err(std::env::VarError::NotPresent) => {
+                    return Err((format!("{what} is not set"), "set it, and run again".into()));
+                }
+                Err(std::env::VarError::NotUnicode(_)) => {
+                    return Err((format!("{what} is not text in UTF-8"), "set it to text".into()));
+                }
+            }
+        }
         (None, Some(file)) => {
             let path = directory.join(&file.0);
             let text = std::fs::read_to_string(&path).map_err(|error| {
                 (
                     format!("{} cannot be read: {error}", path.display()),
-                    "make the file, readable for you alone",
+                    "make the file, readable for you alone".to_owned(),
                 )
             })?;
-            Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+            let value = text.strip_suffix('\n').unwrap_or(&text).to_owned();
+            (format!("the file {}", path.display()), value)
         }
-        _ => Err((
-            "a secret has one source".into(),
-            "write `{ env: NAME }` or `{ file: PATH }`",
-        )),
+        _ => {
+            return Err((
+                "a secret has one source".into(),
+                "write `{ env: NAME }` or `{ file: PATH }`".into(),
+            ));
+        }
+    };
+    let may_be_empty = source.empty.as_ref().is_some_and(|flag| flag.0);
+    match mistake(&value) {
+        None => Ok(value),
+        Some(_) if may_be_empty && value.is_empty() => Ok(value),
+        Some((mistake, help)) => Err((format!("{what} {mistake}"), help)),
     }
+}
+
+/// What makes a value useless as a secret, and what to do.
+fn mistake(value: &str) -> Option<(&'static str, String)> {
+    let several_lines = value.trim_end_matches('\n').contains('\n');
+    let (mistake, help) = if value.is_empty() {
+        (
+            "is empty",
+            "give it a value, or say `empty: true` where it may be empty".into(),
+        )
+    } else if value.trim().is_empty() {
+        ("holds nothing but blanks", "give it a value".into())
+    } else if value.starts_with('\u{feff}') {
+        (
+            "begins with a byte order mark",
+            "save it as UTF-8 without one".into(),
+        )
+    } else if value.ends_with('\r') || value.contains("\r\n") {
+        (
+            "has a carriage return at a line's end, as Windows writes it",
+            "take it out: `tr -d '\\r'`".into(),
+        )
+    } else if value.ends_with('\n') && !several_lines {
+        ("ends with a newline too many", "take it out".into())
+    } else if value.contains('\0') {
+        ("holds a zero byte", "give it as text".into())
+    } else if value.len() < SHORTEST {
+        (
+            "is too short to be hidden in what is shown",
+            format!("a secret has at least {SHORTEST} characters; what is none belongs under `vars`"),
+        )
+    } else {
+        return None;
+    };
+    Some((mistake, help))
+}
+
+/// What is likely to be a mistake in a secret, and may be meant.
+fn remarks(value: &str, text: &str) -> Vec<&'static str> {
+    let mut remarks = Vec::new();
+    if value.trim_matches([' ', '\t']) != value {
+        remarks.push("begins or ends with a blank");
+    }
+    if !value.is_empty() && (text.contains(value) || template::shipped_hold(value)) {
+        remarks
+            .push("stands in the playbook or a template as plain text: whatever holds it counts as secret");
+    }
+    remarks
 }

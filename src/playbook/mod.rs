@@ -2,19 +2,22 @@
 
 use std::fmt::Display;
 
+use crate::change::counted;
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 
 pub mod load;
 pub mod parse;
+mod recover;
 pub mod render;
 pub mod scalar;
 mod schedule;
 pub mod scope;
 pub mod template;
 pub mod tree;
+mod watch;
 
 /// What is wrong with a playbook (or a file it names), and where.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct PlaybookError {
     /// What is wrong, in one line.
@@ -22,10 +25,11 @@ pub struct PlaybookError {
     /// What to do about it.
     pub help: Option<String>,
     place: Option<Box<Place>>,
+    others: Vec<PlaybookError>,
 }
 
 /// A place in a file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Place {
     source: NamedSource<String>,
     span: SourceSpan,
@@ -38,6 +42,7 @@ impl PlaybookError {
             message: message.into(),
             help: Some(help.into()),
             place: None,
+            others: Vec::new(),
         }
     }
 
@@ -52,6 +57,7 @@ impl PlaybookError {
             message: message.into(),
             help: None,
             place: Some(Box::new(place)),
+            others: Vec::new(),
         }
     }
 
@@ -61,9 +67,61 @@ impl PlaybookError {
         self
     }
 
+    /// All of `errors`, handed on as the first of them; none where there is none.
+    pub fn all(mut errors: Vec<Self>) -> Option<Self> {
+        let others = errors.split_off(errors.len().min(1));
+        let mut first = errors.pop()?;
+        first.others.extend(others);
+        Some(first)
+    }
+
     /// The place in its file, in bytes.
     pub fn span(&self) -> Option<SourceSpan> {
         self.place.as_ref().map(|place| place.span)
+    }
+}
+
+/// All that is wrong with a playbook, in the order in which it stands there.
+#[derive(Debug, thiserror::Error)]
+#[error("{} in {file}", counted(errors.len(), "error"))]
+pub struct PlaybookErrors {
+    file: String,
+    errors: Vec<PlaybookError>,
+}
+
+impl PlaybookErrors {
+    /// Puts `errors` of the playbook `file` in order. What stands in other files comes after what stands in it.
+    pub fn new(file: &str, errors: Vec<PlaybookError>) -> Self {
+        let mut all = Vec::new();
+        for mut error in errors {
+            let others = std::mem::take(&mut error.others);
+            all.extend(std::iter::once(error).chain(others));
+        }
+        let order = |error: &PlaybookError| {
+            let place = error.place.as_ref();
+            let name = place.map(|place| place.source.name().to_owned());
+            let rank = name.as_ref().map_or(2, |name| u8::from(name != file));
+            (rank, name, place.map(|place| place.span.offset()))
+        };
+        all.sort_by_key(order);
+        // Vars and secrets are read before the rest and with it.
+        all.dedup_by(|one, other| one.message == other.message && order(one) == order(other));
+        Self {
+            file: file.to_owned(),
+            errors: all,
+        }
+    }
+}
+
+impl From<PlaybookError> for PlaybookErrors {
+    fn from(error: PlaybookError) -> Self {
+        Self::new("", vec![error])
+    }
+}
+
+impl Diagnostic for PlaybookErrors {
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        Some(Box::new(self.errors.iter().map(|error| error as &dyn Diagnostic)))
     }
 }
 

@@ -5,10 +5,12 @@ use std::rc::Rc;
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
-use serde_saphyr::{Error, Options, Spanned};
+use serde_saphyr::{Error, Spanned};
 
+use super::recover;
 use super::scalar::{self, Name};
-use super::scope::{Scope, nearest, within};
+use super::scope::{Scope, TOLD, nearest, within};
+use super::watch::TWICE;
 use super::{PlaybookError, scope};
 use crate::resources::Playbook;
 
@@ -54,7 +56,13 @@ pub struct Var(pub Option<String>);
 
 impl<'de> Deserialize<'de> for Var {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        scalar::optional::<D, scalar::Text>(deserializer).map(|text| Self(text.map(|text| text.0)))
+        struct Raw(String);
+        impl<'de> Deserialize<'de> for Raw {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                scalar::raw(deserializer).map(Self)
+            }
+        }
+        Option::<Raw>::deserialize(deserializer).map(|text| Self(text.map(|text| text.0)))
     }
 }
 
@@ -77,6 +85,9 @@ pub struct SecretSource {
     /// A file on this machine, relative to the playbook; a newline at its end is not part of the secret.
     #[serde(default)]
     pub file: Option<scalar::LocalPath>,
+    /// Whether it may be empty: else that is an error, as it is that it is not set at all.
+    #[serde(default, deserialize_with = "scalar::optional")]
+    pub empty: Option<scalar::Flag>,
 }
 
 /// What a rehearsal does otherwise than a deployment.
@@ -102,40 +113,48 @@ pub struct Head {
     pub rehearsal: RehearsalOptions,
 }
 
+/// What could be read of a text.
+#[derive(Debug)]
+pub struct Parsed<T> {
+    /// The value without what is wrong; none where nothing is left of it.
+    pub value: Option<T>,
+    /// What is wrong, with its place in the text.
+    pub errors: Vec<PlaybookError>,
+    /// The keys that lead to what was left out.
+    pub left_out: Vec<Vec<String>>,
+}
+
 /// Reads the vars and secrets of a playbook.
-///
-/// # Errors
-/// With the place in the text.
-pub fn head(file: &str, text: &str) -> Result<Head, PlaybookError> {
+pub fn head(file: &str, text: &str) -> Parsed<Head> {
     from_str(file, text)
 }
 
 /// Reads a whole playbook with its variables put in.
-///
-/// # Errors
-/// With the place in the text.
-pub fn playbook(file: &str, text: &str, scope: &Rc<Scope>) -> Result<Playbook, PlaybookError> {
+pub fn playbook(file: &str, text: &str, scope: &Rc<Scope>) -> Parsed<Playbook> {
     within(scope, || from_str(file, text))
 }
 
 /// Reads a file of vars: one mapping of names to values.
-///
-/// # Errors
-/// With the place in the text.
-pub fn vars(file: &str, text: &str) -> Result<IndexMap<Name, Var>, PlaybookError> {
+pub fn vars(file: &str, text: &str) -> Parsed<IndexMap<Name, Var>> {
     from_str(file, text)
 }
 
-fn from_str<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, PlaybookError> {
+fn from_str<T: DeserializeOwned>(file: &str, text: &str) -> Parsed<T> {
     if let Some((line, column)) = leading_tab(text) {
-        return Err(
-            PlaybookError::at(file, text, line, column, "a tab stands where YAML wants blanks")
-                .with_help(Some("indent with blanks".into())),
-        );
+        let tab = PlaybookError::at(file, text, line, column, "a tab stands where YAML wants blanks");
+        return Parsed {
+            value: None,
+            errors: vec![tab.with_help(Some("indent with blanks".into()))],
+            left_out: Vec::new(),
+        };
     }
-    let mut options = Options::default();
-    options.with_snippet = false;
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| explain(file, text, &error))
+    let read = recover::read(text);
+    let errors = read.errors.iter().map(|error| explain(file, text, error));
+    Parsed {
+        value: read.value,
+        errors: errors.filter(|error| error.message != TOLD).collect(),
+        left_out: read.left_out,
+    }
 }
 
 fn leading_tab(text: &str) -> Option<(usize, usize)> {
@@ -168,14 +187,12 @@ fn explain(file: &str, text: &str, error: &Error) -> PlaybookError {
             Some(format!("known values: {}", expected.join(", "))),
         ),
         Error::SerdeMissingField { field, .. } => (format!("`{field}` is missing here"), None),
-        Error::DuplicateMappingKey { key, .. } => (
-            format!(
-                "`{}` stands twice in one mapping",
-                key.as_deref().unwrap_or("this key")
-            ),
-            Some("names are identities: remove one of the two, or rename it".into()),
-        ),
-        other => (plainly(&first_line(&other.to_string())).to_owned(), None),
+        other => {
+            let message = plainly(&first_line(&other.to_string())).to_owned();
+            let twice = message.ends_with(TWICE);
+            let help = twice.then(|| "names are identities: remove one of the two, or rename it".into());
+            (message, help)
+        }
     };
     let place = error.location();
     let number = |number: u64| usize::try_from(number).unwrap_or(1);

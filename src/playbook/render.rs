@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::load::Loaded;
 use super::parse::Placed;
 use super::template;
-use super::{PlaybookError, scope};
+use super::{PlaybookError, PlaybookErrors, scope};
 use crate::change::{Content, Id};
 use crate::checks;
 use crate::desired::{Desired, Entry, Resource};
@@ -28,6 +28,13 @@ pub enum Problem {
     },
     /// Wrong elsewhere: in a template, say.
     There(Box<PlaybookError>),
+    /// Something is named that is not there. It may only have an error of its own, which is then told instead.
+    Missing {
+        /// What.
+        message: String,
+        /// What to do.
+        help: String,
+    },
 }
 
 impl From<PlaybookError> for Problem {
@@ -37,6 +44,14 @@ impl From<PlaybookError> for Problem {
 }
 
 impl Problem {
+    /// A name at the declaration that nothing here has, with what to do.
+    pub fn missing(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Missing {
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+
     /// A problem at the declaration with its remedy.
     pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Here {
@@ -67,8 +82,12 @@ impl<K: std::fmt::Display, T: Declaration> Section for indexmap::IndexMap<K, Pla
     fn render(&self, cx: &mut Render<'_>) -> Result<(), PlaybookError> {
         for (name, placed) in self {
             cx.after = placed.value.after().iter().map(|id| Id::parse(&id.0)).collect();
-            let rendered = placed.value.render(&name.to_string(), cx);
-            rendered.map_err(|problem| cx.locate(problem, placed))?;
+            let name = name.to_string();
+            match placed.value.render(&name, cx) {
+                // Without what was left out of it, it may only seem to be wrong.
+                Err(problem) if !cx.lacks(&name, &problem) => cx.wrong(problem, placed),
+                _ => {}
+            }
             cx.await_after(placed);
         }
         Ok(())
@@ -91,9 +110,12 @@ pub struct Render<'a> {
     pub mends: BTreeMap<String, String>,
     /// The place of the kind that is being rendered.
     pub kind: usize,
+    section: &'static str,
     after: Vec<Id>,
     awaited: Vec<(Id, usize, usize)>,
     entries: Vec<Entry>,
+    errors: Vec<PlaybookError>,
+    missing: Vec<PlaybookError>,
 }
 
 impl<'a> Render<'a> {
@@ -203,11 +225,38 @@ impl<'a> Render<'a> {
     pub fn locate<T>(&self, problem: Problem, placed: &Placed<T>) -> PlaybookError {
         match problem {
             Problem::There(error) => *error,
-            Problem::Here { message, help } => {
-                let Loaded { file, text, .. } = self.loaded;
-                PlaybookError::at(file, text, placed.line, placed.column, message).with_help(help)
+            Problem::Here { message, help } => self.at(placed.line, placed.column, message).with_help(help),
+            Problem::Missing { message, help } => {
+                self.at(placed.line, placed.column, message).with_help(Some(help))
             }
         }
+    }
+
+    /// Notes a problem; the rest is rendered all the same, so that all problems are told at once.
+    pub fn wrong<T>(&mut self, problem: Problem, placed: &Placed<T>) {
+        let missing = matches!(problem, Problem::Missing { .. });
+        let error = self.locate(problem, placed);
+        match missing {
+            true => self.missing.push(error),
+            false => self.errors.push(error),
+        }
+    }
+
+    /// Whether a problem of the declaration `name` may come from what was left out of it. A template that is wrong
+    /// is wrong, unless its own values were.
+    fn lacks(&self, name: &str, problem: &Problem) -> bool {
+        let own = self
+            .loaded
+            .left_out
+            .iter()
+            .filter(|path| path.starts_with(&[self.section.to_owned(), name.to_owned()]));
+        let elsewhere = matches!(problem, Problem::There(_));
+        own.into_iter()
+            .any(|path| !elsewhere || path.get(2).is_some_and(|key| key == "with"))
+    }
+
+    fn at(&self, line: usize, column: usize, message: String) -> PlaybookError {
+        PlaybookError::at(&self.loaded.file, &self.loaded.text, line, column, message)
     }
 
     fn await_after<T>(&mut self, placed: &Placed<T>) {
@@ -216,37 +265,50 @@ impl<'a> Render<'a> {
         }
     }
 
-    fn finish(self) -> Result<Desired, PlaybookError> {
-        for placed in self.loaded.playbook.checks.values() {
+    fn finish(mut self) -> Result<Desired, PlaybookErrors> {
+        let loaded = self.loaded;
+        self.section = "checks";
+        for (name, placed) in &loaded.playbook.checks {
             if let Some((message, help)) = checks::problem(&placed.value) {
-                return Err(self.locate(Problem::new(message, help), placed));
+                let problem = Problem::new(message, help);
+                if !self.lacks(&name.0, &problem) {
+                    self.wrong(problem, placed);
+                }
             }
         }
-        let Loaded {
-            file,
-            text,
-            scope,
-            playbook,
-            secrets,
-            var_lines,
-            ..
-        } = self.loaded;
         let ids: Vec<&str> = self
             .entries
             .iter()
             .map(|entry| entry.resource.id().as_str())
             .collect();
-        for (id, line, column) in &self.awaited {
-            if !ids.contains(&id.as_str()) {
+        let unknown = self.awaited.iter().filter(|(id, ..)| !ids.contains(&id.as_str()));
+        let unknown: Vec<PlaybookError> = unknown
+            .map(|(id, line, column)| {
                 let near = scope::nearest(id.as_str(), ids.iter().copied());
                 let message = format!("`after` names `{id}`, and nothing here has that id{near}");
-                return Err(PlaybookError::at(file, text, *line, *column, message));
-            }
+                self.at(*line, *column, message)
+            })
+            .collect();
+        self.missing.extend(unknown);
+        let mut errors = self.errors;
+        errors.extend(loaded.errors.iter().cloned());
+        if errors.is_empty() {
+            errors = self.missing;
+        }
+        let Loaded {
+            file,
+            scope,
+            playbook,
+            secrets,
+            var_lines,
+            ..
+        } = loaded;
+        if !errors.is_empty() {
+            return Err(PlaybookErrors::new(file, errors));
         }
         let unused = var_lines.iter().filter(|(name, _)| !scope.is_used(name));
-        let warnings = unused
-            .map(|(name, line)| format!("{file}:{line}: the var `{name}` is used nowhere"))
-            .collect();
+        let unused = unused.map(|(name, line)| format!("{file}:{line}: the var `{name}` is used nowhere"));
+        let warnings = loaded.warnings.iter().cloned().chain(unused).collect();
         let checks = checks::render(playbook);
         let entries = order::order(self.entries).map_err(|cycle| {
             PlaybookError::plain(cycle, "take one `after` or one reference out of the circle")
@@ -266,8 +328,8 @@ impl<'a> Render<'a> {
 /// checking a playbook, not for a plan.
 ///
 /// # Errors
-/// What is wrong and where.
-pub fn render(loaded: &Loaded, artifacts: Option<&Artifacts>) -> Result<Desired, PlaybookError> {
+/// All that is wrong and where, with what was wrong when it was loaded.
+pub fn render(loaded: &Loaded, artifacts: Option<&Artifacts>) -> Result<Desired, PlaybookErrors> {
     let mut cx = Render {
         loaded,
         artifacts,
@@ -275,13 +337,18 @@ pub fn render(loaded: &Loaded, artifacts: Option<&Artifacts>) -> Result<Desired,
         units: BTreeMap::new(),
         mends: BTreeMap::new(),
         kind: 0,
+        section: "",
         after: Vec::new(),
         awaited: Vec::new(),
         entries: Vec::new(),
+        errors: Vec::new(),
+        missing: Vec::new(),
     };
-    for (kind, section) in loaded.playbook.sections().into_iter().enumerate().rev() {
-        cx.kind = kind;
-        section.render(&mut cx)?;
+    for (kind, (name, section)) in loaded.playbook.sections().into_iter().enumerate().rev() {
+        (cx.kind, cx.section) = (kind, name);
+        if let Err(error) = section.render(&mut cx) {
+            cx.errors.push(error);
+        }
     }
     cx.finish()
 }

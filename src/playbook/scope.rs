@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 #[derive(Debug, Default)]
 pub struct Scope {
     values: IndexMap<String, Option<String>>,
+    unknown: BTreeSet<String>,
     used: RefCell<BTreeSet<String>>,
 }
 
@@ -18,10 +19,19 @@ thread_local! {
     static CURRENT: RefCell<Option<Rc<Scope>>> = const { RefCell::new(None) };
 }
 
+/// What is said where a value is used that has an error of its own, which is told instead.
+pub(super) const TOLD: &str = "the value of this variable is not known";
+
 impl Scope {
     /// Declares a name; `None` is a var that is null.
     pub fn set(&mut self, name: &str, value: Option<String>) {
         self.values.insert(name.to_owned(), value);
+    }
+
+    /// Declares a name whose value could not be had.
+    pub fn set_unknown(&mut self, name: &str) {
+        self.set(name, Some(String::new()));
+        self.unknown.insert(name.to_owned());
     }
 
     /// All names and values, in the order of their declaration.
@@ -43,6 +53,9 @@ impl Scope {
 
     fn look_up(&self, name: &str) -> Result<Option<&str>, String> {
         self.mark(name);
+        if self.unknown.contains(name) {
+            return Err(TOLD.into());
+        }
         match self.values.get(name) {
             Some(value) => Ok(value.as_deref()),
             None => Err(format!(

@@ -40,6 +40,11 @@ pub fn shipped_names() -> impl Iterator<Item = &'static str> {
     SHIPPED.iter().map(|(name, _)| *name)
 }
 
+/// Whether a shipped template holds `text`.
+pub fn shipped_hold(text: &str) -> bool {
+    SHIPPED.iter().any(|(_, template)| template.contains(text))
+}
+
 /// The entries of a JSON object, as values for a template.
 pub fn object(value: Value) -> Map<String, Value> {
     match value {
@@ -80,19 +85,16 @@ pub fn render(file: &str, source: &str, values: &Map<String, Value>) -> Result<R
         return Err(PlaybookError::at(file, source, *line, *column, message)
             .with_help(Some("call it otherwise".into())));
     }
-    if let Some((name, line, column)) = names.found.iter().find(|(name, ..)| !values.contains_key(name)) {
+    let missing = names.found.iter().filter(|(name, ..)| !values.contains_key(name));
+    let missing = missing.map(|(name, line, column)| {
         let near = nearest(name, values.keys().map(String::as_str));
-        return Err(PlaybookError::at(
-            file,
-            source,
-            *line,
-            *column,
-            format!("there is no variable `{name}`{near}"),
-        )
-        .with_help(Some(format!(
-            "known here: {}",
-            values.keys().cloned().collect::<Vec<_>>().join(", ")
-        ))));
+        let known = values.keys().cloned().collect::<Vec<_>>().join(", ");
+        let message = format!("there is no variable `{name}`{near}");
+        PlaybookError::at(file, source, *line, *column, message)
+            .with_help(Some(format!("known here: {known}")))
+    });
+    if let Some(error) = PlaybookError::all(missing.collect()) {
+        return Err(error);
     }
     let mut engine = Handlebars::new();
     engine.set_strict_mode(true);

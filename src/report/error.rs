@@ -8,6 +8,13 @@ const CYAN: Style = AnsiColor::Cyan.on_default();
 
 /// The error as a person reads it.
 pub fn text(error: &dyn Diagnostic, colours: bool) -> String {
+    if let Some(several) = error.related() {
+        let texts: Vec<String> = several.map(|error| self::text(error, colours)).collect();
+        return match texts.len() {
+            1 => texts.concat(),
+            _ => format!("{}\n{RED}error:{RED:#} {error}\n", texts.join("\n")),
+        };
+    }
     let mut text = String::new();
     if error.source_code().is_some() {
         let theme = if colours {

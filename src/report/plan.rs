@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, TextDiff};
 
-use crate::change::{Change, Detail, Verb};
+use crate::change::{Change, Detail, Verb, counted};
 use crate::plan::Plan;
 use crate::secret::Secrets;
 
@@ -46,12 +46,8 @@ pub fn summary(plan: &Plan) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-    let word = if plan.changes.len() == 1 {
-        "change"
-    } else {
-        "changes"
-    };
-    format!("{} {word}: {}.", plan.changes.len(), parts.join(", "))
+    let changes = counted(plan.changes.len(), "change");
+    format!("{changes}: {}.", parts.join(", "))
 }
 
 /// A change's sign and its colour.
@@ -101,8 +97,8 @@ fn write_diff(text: &mut String, path: &str, old: &str, new: &str, verbose: bool
             if old.is_empty() && lines > SHOWN && !verbose {
                 let _ = writeln!(
                     text,
-                    "        {DIM}… {} more lines; -v shows them{DIM:#}",
-                    total - SHOWN
+                    "        {DIM}… {}; -v shows all{DIM:#}",
+                    counted(total - SHOWN, "more line")
                 );
                 return;
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::change::{Action, Change};
+use crate::change::{Action, Change, counted};
 use crate::secret::Secrets;
 use crate::transaction::journal::Event;
 use crate::transaction::run;
@@ -205,7 +205,8 @@ impl<'a> Progress<'a> {
             self.output.len().saturating_sub(TAIL)
         };
         if skipped > 0 {
-            text += &format!("    {DIM}… {skipped} lines before; -v shows them{DIM:#}\n");
+            let skipped = counted(skipped, "line");
+            text += &format!("    {DIM}… {skipped} before; -v shows all{DIM:#}\n");
         }
         for line in &self.output[skipped..] {
             text += &format!("    {line}\n");

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::standing;
 use crate::change::{Action, Change, Id, Verb};
 use crate::desired::{Context, Refusal, Resource};
 use crate::facts::Questions;
@@ -28,14 +29,16 @@ impl Section for Absent {
             let path = &placed.value.0;
             if NEVER.contains(&path.as_str()) {
                 let problem = Problem::new(format!("{path} cannot be taken away"), "name what is in it");
-                return Err(cx.locate(problem, placed));
+                cx.wrong(problem, placed);
+                continue;
             }
             if self.0[..index]
                 .iter()
                 .any(|earlier| earlier.value == placed.value)
             {
                 let problem = Problem::new(format!("{path} stands here twice"), "remove one of the two");
-                return Err(cx.locate(problem, placed));
+                cx.wrong(problem, placed);
+                continue;
             }
             cx.push(Gone {
                 id: Id::new("absent", path),
@@ -62,7 +65,7 @@ impl Resource for Gone {
     }
 
     fn ask(&self, questions: &mut Questions) {
-        questions.path(&self.path);
+        questions.place(&self.path);
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
@@ -72,9 +75,23 @@ impl Resource for Gone {
         let what = match fact.kind {
             'd' => "the directory",
             'l' => "the link",
-            _ => "the file",
+            'f' => "the file",
+            'p' => "the named pipe",
+            's' => "the socket",
+            _ => "the device",
         };
-        let change = Change::new(&self.id, Verb::Remove, format!("remove {what} {}", self.path));
+        standing::replaceable(cx, &self.id, &self.path)?;
+        if let Some(mount) = cx.facts.mounted_below(&self.path).filter(|_| fact.kind == 'd') {
+            return Err(Refusal {
+                id: self.id.clone(),
+                cause: format!("something is mounted at {mount}, below {}", self.path),
+                mend: format!("`umount {mount}` first"),
+            });
+        }
+        let mut change = Change::new(&self.id, Verb::Remove, format!("remove {what} {}", self.path));
+        if let ('l', Some(_)) = (fact.kind, &fact.behind) {
+            change = change.note(format!("what it leads to, {}, stays", fact.target));
+        }
         Ok(vec![change.action(Action::Remove {
             path: self.path.clone(),
         })])

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Playbook;
-use crate::change::{Action, Change, Content, Detail, Id, Verb};
+use super::{Playbook, standing};
+use crate::change::{Action, Change, Content, Detail, Id, Verb, counted};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 use crate::playbook::render::{Declaration, Problem, Render};
@@ -166,7 +166,7 @@ impl Resource for Release {
 
     fn ask(&self, questions: &mut Questions) {
         questions.content(&self.file(), &self.content.sha256, false);
-        questions.path(&self.current());
+        questions.place(&self.current());
         questions.listing(&self.releases());
     }
 
@@ -194,13 +194,14 @@ impl Resource for Release {
         if there {
             change.summary = format!("go to release {release}, which is there");
         } else {
+            standing::replaceable(cx, &self.id, &file)?;
             if cx.facts.path(&file).is_some() {
                 change.verb = Verb::Update;
                 change.summary = format!("repair release {release}: it is not as it was installed");
             }
-            let size = self.content.bytes.len();
+            let size = counted(self.content.bytes.len(), "byte");
             change = change
-                .note(format!("{file} 0755 root:root, {size} bytes"))
+                .note(format!("{file} 0755 root:root, {size}"))
                 .action(Action::Write {
                     path: file,
                     content: self.content.clone(),
@@ -212,7 +213,19 @@ impl Resource for Release {
         }
         let current = cx.facts.path(&self.current());
         if !current.is_some_and(|fact| fact.kind == 'l' && fact.target == target) {
+            standing::replaceable(cx, &self.id, &self.current())?;
             if let Some(fact) = current {
+                if fact.kind != 'l' {
+                    return Err(Refusal {
+                        id: self.id.clone(),
+                        cause: format!(
+                            "{} is {}, and a link to the release shall stand there",
+                            self.current(),
+                            standing::what(fact)
+                        ),
+                        mend: "move it away first".into(),
+                    });
+                }
                 change.verb = Verb::Update;
                 change = change.detail(Detail::Field {
                     name: "current",

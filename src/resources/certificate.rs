@@ -90,7 +90,7 @@ impl Issued {
 pub(super) fn issued(name: &Name, playbook: &Playbook) -> Result<Option<Issued>, Problem> {
     let Some(placed) = playbook.certificates.get(name) else {
         let near = nearest(&name.0, playbook.certificates.keys().map(|name| name.0.as_str()));
-        return Err(Problem::new(
+        return Err(Problem::missing(
             format!("there is no certificate `{name}`{near}"),
             "declare it under `certificates`",
         ));
@@ -121,7 +121,7 @@ impl Declaration for Certificate {
         };
         // A site that names a certificate that is not there is told of that itself.
         if challenges.is_empty() && !playbook.nginx.values().any(|placed| misspelt(&placed.value)) {
-            return Err(Problem::new(
+            return Err(Problem::missing(
                 format!("no nginx site answers the challenge for `{name}`"),
                 format!("give a site `certificate: {name}`"),
             ));

@@ -167,7 +167,7 @@ impl Resource for Scheduled {
         let mut differs = false;
         // The script before the entry that runs it.
         for file in self.script.iter().chain([&self.entry]) {
-            differs |= file.diff_into(cx, &mut change);
+            differs |= file.diff_into(cx, &mut change)?;
         }
         Ok(if differs { vec![change] } else { Vec::new() })
     }

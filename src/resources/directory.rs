@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::absent::NEVER;
 use super::managed::{ManagedFile, attributes, owner};
+use super::standing;
 use super::tree::{Item, Tree};
 use crate::change::{Action, Change, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource, parent};
@@ -129,17 +130,42 @@ impl Place {
     }
 
     /// Adds to `change` what mending the one that is there looks like and does; says whether anything is to do.
-    pub fn mend(&self, fact: &PathFact, change: &mut Change) -> Result<bool, Refusal> {
-        if fact.kind != 'd' {
-            return Err(Refusal {
-                id: self.id.clone(),
-                cause: format!("{} is there and is not a directory", self.path),
-                mend: "move it away, or list it under `absent` in a run before".into(),
-            });
-        }
-        let details = attributes(fact, &self.mode, &self.owner);
+    pub fn mend(&self, cx: &Context<'_>, fact: &PathFact, change: &mut Change) -> Result<bool, Refusal> {
+        let refusal = |cause: String, mend: String| Refusal {
+            id: self.id.clone(),
+            cause,
+            mend,
+        };
+        let path = &self.path;
+        // A link to a directory is that directory.
+        let Some(directory) = fact.directory() else {
+            let what = standing::what(fact);
+            return Err(refusal(
+                format!("{path} is {what}, and a directory shall stand there"),
+                "move it away, or list it under `absent` in a run before".into(),
+            ));
+        };
+        let details = attributes(directory, &self.mode, &self.owner);
         if details.is_empty() {
             return Ok(false);
+        }
+        standing::changeable(cx, &self.id, path)?;
+        if fact.kind == 'l' {
+            let target = &fact.target;
+            let user = |fact: &PathFact| fact.owner.split(':').next().unwrap_or_default().to_owned();
+            // Else whoever made the link could have any directory of the host given to him.
+            if user(fact) != "root" && user(fact) != user(directory) {
+                let (his, theirs) = (user(fact), user(directory));
+                return Err(refusal(
+                    format!(
+                        "{path} is a link to {target} that {his} made, and what it leads to is {theirs}'s"
+                    ),
+                    format!("see whether {target} is meant; name it in place of {path}, or remove the link"),
+                ));
+            }
+            change.details.push(crate::change::Detail::Note(format!(
+                "{path} is a link: the directory that it leads to, {target}, is meant"
+            )));
         }
         change.details.extend(details);
         change.actions.push(Action::Attributes {
@@ -168,18 +194,19 @@ impl Resource for Place {
     }
 
     fn ask(&self, questions: &mut Questions) {
-        questions.path(&self.path);
+        questions.place(&self.path);
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
         let path = &self.path;
         let Some(fact) = cx.facts.path(path) else {
+            standing::replaceable(cx, &self.id, path)?;
             let change = Change::new(&self.id, Verb::Create, format!("make directory {path}"));
             let change = change.note(format!("{} {}", self.mode, self.owner));
             return Ok(vec![change.action(self.make())]);
         };
         let mut change = Change::new(&self.id, Verb::Update, format!("set owner and mode of {path}"));
-        Ok(match self.mend(fact, &mut change)? {
+        Ok(match self.mend(cx, fact, &mut change)? {
             true => vec![change],
             false => Vec::new(),
         })

@@ -133,18 +133,7 @@ impl Resource for Plain {
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        if cx
-            .facts
-            .path(&self.file.path)
-            .is_some_and(|fact| fact.kind == 'd')
-        {
-            return Err(Refusal {
-                id: self.id.clone(),
-                cause: format!("{} is a directory, and a file shall stand there", self.file.path),
-                mend: "move the directory away first".into(),
-            });
-        }
-        let mut changes = self.file.diff(cx, &self.id);
+        let mut changes = self.file.diff(cx, &self.id)?;
         if let (Some(change), Some(above)) = (changes.first_mut(), parent(&self.file.path))
             && cx.facts.path(above).is_none()
             && !cx.provided(above)

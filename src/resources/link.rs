@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::standing;
 use crate::change::{Action, Change, Detail, Id, Verb, sha256};
 use crate::daemons;
 use crate::desired::{Context, Ref, Refusal, Resource, parent, resolve};
@@ -75,34 +76,40 @@ impl Resource for Symlink {
     }
 
     fn ask(&self, questions: &mut Questions) {
-        questions.path(&self.path);
+        questions.place(&self.path);
+        questions.path(&resolve(&self.path, &self.target));
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
         let Self { id, path, target } = self;
-        let action = Action::Link {
-            path: path.clone(),
-            target: target.clone(),
-        };
+        let mut change = Change::new(id, Verb::Create, format!("link {path} → {target}"));
         match cx.facts.path(path) {
-            None => Ok(vec![
-                Change::new(id, Verb::Create, format!("link {path} → {target}")).action(action),
-            ]),
-            Some(fact) if fact.kind != 'l' => Err(Refusal {
-                id: id.clone(),
-                cause: format!("{path} is there and is not a link"),
-                mend: "move it away, or list it under `absent` in a run before".into(),
-            }),
-            Some(fact) if fact.target != *target => {
-                let detail = Detail::Field {
+            None => {}
+            Some(fact) if fact.kind != 'l' => {
+                return Err(Refusal {
+                    id: id.clone(),
+                    cause: format!("{path} is {}, and a link shall stand there", standing::what(fact)),
+                    mend: "move it away, or list it under `absent` in a run before".into(),
+                });
+            }
+            Some(fact) if standing::same_target(&fact.target, target) => return Ok(Vec::new()),
+            Some(fact) => {
+                change.verb = Verb::Update;
+                change = change.detail(Detail::Field {
                     name: "target",
                     from: fact.target.clone(),
                     to: target.clone(),
-                };
-                let change = Change::new(id, Verb::Update, format!("link {path} → {target}"));
-                Ok(vec![change.detail(detail).action(action)])
+                });
             }
-            Some(_) => Ok(Vec::new()),
         }
+        standing::replaceable(cx, id, path)?;
+        let end = resolve(path, target);
+        if cx.facts.path(&end).is_none() && !cx.provided(&end) {
+            change = change.note(format!("nothing stands at {end} yet, unless a package brings it"));
+        }
+        Ok(vec![change.action(Action::Link {
+            path: path.clone(),
+            target: target.clone(),
+        })])
     }
 }

@@ -1,9 +1,10 @@
 //! A file that a kind puts in place: the same facts, difference and action for all of them.
 
-use crate::change::{Action, Change, Content, Detail, Verb};
+use super::standing;
+use crate::change::{Action, Change, Content, Detail, Verb, counted};
 use crate::daemons;
-use crate::desired::{Context, Ref, parent};
-use crate::facts::Questions;
+use crate::desired::{Context, Ref, Refusal, parent};
+use crate::facts::{PathFact, Questions};
 
 /// A file as it should be.
 #[derive(Clone, Debug)]
@@ -50,16 +51,11 @@ impl ManagedFile {
         for content in self.elsewhere.iter().chain([&self.content]) {
             questions.content(&self.path, &content.sha256, !content.secret);
         }
-        if let Some(parent) = parent(&self.path) {
-            questions.path(parent);
-        }
     }
 
     /// Whether the host has the file as it should be.
     pub fn is_there(&self, cx: &Context<'_>) -> bool {
-        let right = |fact: &crate::facts::PathFact| {
-            fact.kind == 'f' && fact.mode == self.mode && fact.owner == self.owner
-        };
+        let right = |fact: &PathFact| fact.kind == 'f' && fact.mode == self.mode && fact.owner == self.owner;
         cx.facts.path(&self.path).is_some_and(right) && cx.facts.has_content(&self.path, &self.content.sha256)
     }
 
@@ -75,26 +71,74 @@ impl ManagedFile {
     }
 
     /// Adds to `change` what putting the file in place looks like and does; says whether anything is to do.
-    pub fn diff_into(&self, cx: &Context<'_>, change: &mut Change) -> bool {
+    pub fn diff_into(&self, cx: &Context<'_>, change: &mut Change) -> Result<bool, Refusal> {
         if self.is_there(cx) {
-            return false;
+            return Ok(false);
         }
         let fact = cx.facts.path(&self.path);
         let differs = !cx.facts.has_content(&self.path, &self.content.sha256);
-        if differs || fact.is_some_and(|fact| fact.kind != 'f') {
-            change.details.push(self.content_detail(cx, fact.is_some()));
-            change.actions.push(self.write());
-        } else {
-            change.actions.push(Action::Attributes {
-                path: self.path.clone(),
-                mode: self.mode.clone(),
-                owner: self.owner.clone(),
-            });
+        match fact {
+            Some(fact) if fact.kind == 'f' && !differs => {
+                standing::changeable(cx, &change.id, &self.path)?;
+                change.details.extend(attributes(fact, &self.mode, &self.owner));
+                change.actions.push(Action::Attributes {
+                    path: self.path.clone(),
+                    mode: self.mode.clone(),
+                    owner: self.owner.clone(),
+                });
+                return Ok(true);
+            }
+            Some(fact) if !matches!(fact.kind, 'f' | 'l') => return Err(self.in_the_way(fact, &change.id)),
+            _ => standing::replaceable(cx, &change.id, &self.path)?,
         }
-        if let Some(fact) = fact {
+        let linked = fact.filter(|fact| fact.kind == 'l');
+        if let Some(fact) = linked {
+            let Self {
+                path, mode, owner, ..
+            } = self;
+            let was = standing::link(fact);
+            let text = format!("{path} is {was}: it becomes a file of its own, {mode} {owner}");
+            change.details.push(Detail::Note(text));
+        }
+        // Whoever reads through a link sees the same as before where only the link goes.
+        if differs || linked.is_none() {
+            let leads = linked.is_none_or(|fact| fact.behind.is_some());
+            change
+                .details
+                .push(self.content_detail(cx, fact.is_some() && leads));
+        }
+        if let Some(fact) = fact.filter(|fact| fact.kind == 'f') {
             change.details.extend(attributes(fact, &self.mode, &self.owner));
+            change.details.extend(self.lost(fact));
         }
-        true
+        change.actions.push(self.write());
+        Ok(true)
+    }
+
+    fn in_the_way(&self, fact: &PathFact, id: &crate::change::Id) -> Refusal {
+        Refusal {
+            id: id.clone(),
+            cause: format!(
+                "{} is {}, and a file shall stand there",
+                self.path,
+                standing::what(fact)
+            ),
+            mend: "move it away first".into(),
+        }
+    }
+
+    /// What a file loses when another takes its place.
+    fn lost(&self, fact: &PathFact) -> Option<Detail> {
+        let path = &self.path;
+        let text = if fact.names > 1 {
+            let others = counted(fact.names as usize - 1, "other name");
+            format!("{path} has {others} (hard links): what stands under them stays as it is")
+        } else if fact.acl && fact.mode != self.mode {
+            format!("{path} loses its access list (getfacl shows it), which went with the old mode")
+        } else {
+            return None;
+        };
+        Some(Detail::Note(text))
     }
 
     fn content_detail(&self, cx: &Context<'_>, exists: bool) -> Detail {
@@ -107,11 +151,16 @@ impl ManagedFile {
             return hidden("the contents hold a secret and are not shown");
         }
         let Ok(new) = std::str::from_utf8(&self.content.bytes) else {
-            return hidden(&format!("{} bytes, not text", self.content.bytes.len()));
+            return hidden(&format!(
+                "{}, not text",
+                counted(self.content.bytes.len(), "byte")
+            ));
         };
         // What only its owner could read until now may hold a secret that the playbook no longer knows.
         let closed = |mode: &str| mode.ends_with("00");
-        if cx.facts.path(&self.path).is_some_and(|fact| closed(&fact.mode)) && !closed(&self.mode) {
+        let fact = cx.facts.path(&self.path);
+        let read = fact.map(|fact| fact.behind.as_deref().unwrap_or(fact));
+        if read.is_some_and(|fact| closed(&fact.mode)) && !closed(&self.mode) {
             return hidden("other contents; the old ones were for their owner alone and are not shown");
         }
         let is_there = |content: &&Content| cx.facts.has_content(&self.path, &content.sha256);
@@ -137,13 +186,12 @@ impl ManagedFile {
     }
 
     /// The whole change of a resource that is this file and nothing else.
-    pub fn diff(&self, cx: &Context<'_>, id: &crate::change::Id) -> Vec<Change> {
+    pub fn diff(&self, cx: &Context<'_>, id: &crate::change::Id) -> Result<Vec<Change>, Refusal> {
         let mut change = self.change(cx, id);
-        if self.diff_into(cx, &mut change) {
-            vec![change]
-        } else {
-            Vec::new()
-        }
+        Ok(match self.diff_into(cx, &mut change)? {
+            true => vec![change],
+            false => Vec::new(),
+        })
     }
 
     /// A change that says whether the file is made or altered.
@@ -159,7 +207,7 @@ impl ManagedFile {
 }
 
 /// What differs between a path's owner and mode and those it should have.
-pub(super) fn attributes(fact: &crate::facts::PathFact, mode: &str, owner: &str) -> Vec<Detail> {
+pub(super) fn attributes(fact: &PathFact, mode: &str, owner: &str) -> Vec<Detail> {
     let mut details = Vec::new();
     let mut field = |name, from: &str, to: &str| {
         if from != to {

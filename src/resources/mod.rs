@@ -14,6 +14,7 @@ mod managed;
 pub mod nginx;
 mod renewal;
 mod renewal_conf;
+mod standing;
 pub mod supervisor;
 pub mod systemd;
 mod tree;
@@ -59,9 +60,9 @@ macro_rules! kinds {
         }
 
         impl Playbook {
-            /// The sections, in the order of the kinds.
-            pub fn sections(&self) -> Vec<&dyn Section> {
-                vec![$(&self.$section),*]
+            /// The sections and their names, in the order of the kinds.
+            pub fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
+                vec![$((stringify!($section), &self.$section)),*]
             }
         }
     };

@@ -302,7 +302,7 @@ impl Resource for Served {
         let without_ipv6 = cx.facts.output("nginx.host").starts_with("no-ipv6");
         let file = &self.files[usize::from(without_ipv6)];
         let mut change = file.change(cx, &self.id);
-        let mut written = file.diff_into(cx, &mut change);
+        let mut written = file.diff_into(cx, &mut change)?;
         let challenge = Ref::Id(certificate::challenge_id(&self.name));
         if !written && self.certificate.is_some() && cx.changes(&challenge) {
             change = change.note("in place of the site for the challenge");

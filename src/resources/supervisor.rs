@@ -322,7 +322,7 @@ impl Resource for Supervised {
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
         self.refuse_unseen(cx)?;
         let mut change = self.file.change(cx, &self.id);
-        let configured = !self.file.diff_into(cx, &mut change);
+        let configured = !self.file.diff_into(cx, &mut change)?;
         let inputs = self.inputs(cx);
         let loaded = cx.facts.loaded(self.id.as_str()) == Some(inputs.as_str());
         let state = state(cx.facts.output("supervisor.status"), &self.name);

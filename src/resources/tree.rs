@@ -2,7 +2,8 @@
 
 use super::directory::Place;
 use super::managed::ManagedFile;
-use crate::change::{Action, Change, Detail, Id, Verb, sha256};
+use super::standing;
+use crate::change::{Action, Change, Detail, Id, Verb, counted, sha256};
 use crate::daemons;
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
@@ -91,16 +92,17 @@ impl Tree {
             return Ok(false);
         }
         if !self.delete {
-            let (there, wanted) = match is_directory {
-                true => ("no directory", "a directory"),
-                false => ("a directory", "none"),
+            let wanted = match is_directory {
+                true => "a directory",
+                false => "none",
             };
             return Err(Refusal {
                 id: self.id.clone(),
-                cause: format!("{path} is {there} on the host and {wanted} here"),
+                cause: format!("{path} is {} on the host and {wanted} here", standing::what(fact)),
                 mend: "move it away, or let `delete: true` take away what is not here".into(),
             });
         }
+        standing::replaceable(cx, &self.id, path)?;
         change
             .details
             .push(Detail::Note(format!("removes {path}, which is in the way")));
@@ -115,7 +117,7 @@ impl Tree {
         let fact = cx.facts.path(item.path()).filter(|_| !anew);
         match item {
             Item::Directory(place) => match fact {
-                Some(fact) => place.mend(fact, change),
+                Some(fact) => place.mend(cx, fact, change),
                 None => {
                     let text = format!("{}/ {} {}", place.path, place.mode, place.owner);
                     change.details.push(Detail::Note(text));
@@ -124,18 +126,26 @@ impl Tree {
                 }
             },
             Item::File(file) if anew => {
-                let size = file.content.bytes.len();
-                let text = format!("{} {} {}, {size} bytes", file.path, file.mode, file.owner);
+                let size = counted(file.content.bytes.len(), "byte");
+                let text = format!("{} {} {}, {size}", file.path, file.mode, file.owner);
                 change.details.push(Detail::Note(text));
                 change.actions.push(file.write());
                 Ok(true)
             }
-            Item::File(file) => Ok(file.diff_into(cx, change)),
+            Item::File(file) => file.diff_into(cx, change),
             Item::Link { path, target } => {
-                if fact.is_some_and(|fact| fact.kind == 'l' && fact.target == *target) {
+                if fact.is_some_and(|fact| fact.kind == 'l' && standing::same_target(&fact.target, target)) {
                     return Ok(false);
                 }
-                change.details.push(Detail::Note(format!("{path} → {target}")));
+                let text = match fact {
+                    Some(fact) if fact.kind == 'l' => format!("{path} → {target}, not {}", fact.target),
+                    Some(fact) => format!(
+                        "{path} is {}: it becomes a link to {target}",
+                        standing::what(fact)
+                    ),
+                    None => format!("{path} → {target}"),
+                };
+                change.details.push(Detail::Note(text));
                 change.actions.push(Action::Link {
                     path: path.clone(),
                     target: target.clone(),
@@ -192,7 +202,7 @@ impl Resource for Tree {
             match item {
                 Item::Directory(place) => place.ask(questions),
                 Item::File(file) => file.ask(questions),
-                Item::Link { path, .. } => questions.path(path),
+                Item::Link { path, .. } => questions.place(path),
             }
         }
         if self.delete {
@@ -206,8 +216,11 @@ impl Resource for Tree {
         let mut counts = Counts::default();
         let top = cx.facts.path(path);
         match top {
-            Some(fact) => self.top.mend(fact, &mut change)?,
-            None => self.put(cx, &Item::Directory(self.top.clone()), true, &mut change)?,
+            Some(fact) => self.top.mend(cx, fact, &mut change)?,
+            None => {
+                standing::replaceable(cx, &self.id, path)?;
+                self.put(cx, &Item::Directory(self.top.clone()), true, &mut change)?
+            }
         };
         // Below a directory that takes another's place nothing is there, whatever was found through it.
         let mut replaced: Vec<&str> = Vec::new();
@@ -223,7 +236,12 @@ impl Resource for Tree {
             }
             let anew = inherited || cleared || cx.facts.path(item.path()).is_none();
             let told = change.details.len();
-            if self.put(cx, item, anew, &mut change)? {
+            let changes = self.put(cx, item, anew, &mut change)?;
+            // What is in place is asked by its own kind.
+            if changes && !inherited && (anew || matches!(item, Item::Link { .. })) {
+                standing::replaceable(cx, &self.id, item.path())?;
+            }
+            if changes {
                 // A property alone does not say whose it is.
                 if let Some(Detail::Field { .. }) = change.details.get(told) {
                     let path = item.path().to_owned();
@@ -236,6 +254,7 @@ impl Resource for Tree {
             }
         }
         for (path, relative) in self.surplus(cx) {
+            standing::replaceable(cx, &self.id, &path)?;
             change.details.push(Detail::Note(format!("removes {relative}")));
             change.actions.push(Action::Remove { path });
             counts.removed += 1;

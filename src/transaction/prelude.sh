@@ -49,8 +49,9 @@ put_back() {
   while [ -e "$keeping/$((n + 1)).path" ]; do n=$((n + 1)); done
   while [ "$n" -gt 0 ]; do
     path=$(cat "$keeping/$n.path")
+    said='put back'
     if put_one_back; then
-      echo "put back: $path"
+      [ -z "$said" ] || echo "$said: $path"
       if [ -n "$proven" ]; then sync -f -- "${path%/*}/"; fi
     else
       echo "could not put back: $path (what stood there is kept in $keeping)"
@@ -60,12 +61,13 @@ put_back() {
   done
 }
 
+# Says `$said`, which is nothing where a step failed before anything stood there.
 put_one_back() {
   beside=${path%/*}/.${path##*/}.hostwright-new~
   rm -f -- "$beside"
   for old in "$keeping/$n.old" "$keeping/$n.secret"; do
     if [ -e "$old" ] || [ -L "$old" ]; then
-      cp -a -- "$old" "$beside" && mv -fT -- "$beside" "$path" && return
+      cp -aT -- "$old" "$beside" && mv -fT -- "$beside" "$path" && return
       rm -f -- "$beside"
       return 1
     fi
@@ -75,9 +77,13 @@ put_one_back() {
     read -r mode owner <"$keeping/$n.directory"
     chown "$owner" -- "$path" && chmod "=$mode" -- "$path"
   elif [ -d "$path" ] && [ ! -L "$path" ]; then
+    said='taken away again'
     rmdir -- "$path"
-  else
+  elif [ -e "$path" ] || [ -L "$path" ]; then
+    said='taken away again'
     rm -f -- "$path"
+  else
+    said=
   fi
 }
 
@@ -99,13 +105,18 @@ put() {
   # It takes away what stands there, and gives the mode last: nobody reads the file before it is theirs. By its
   # name in a process list, which is its hash, a secret could be guessed.
   install -T -o "${4%:*}" -g "${4#*:}" -m "$3" -- /dev/stdin "$new" <"$from"
+  # An access list and other attributes stay where the file keeps its mode: then whoever could read it still may.
+  if [ -f "$2" ] && [ ! -L "$2" ] && [ "$(stat -c %04a -- "$2")" = "$3" ]; then
+    cp --attributes-only --preserve=mode,xattr -- "$2" "$new" || echo "$2 loses attributes"
+  fi
   if [ -n "${5-}" ]; then eval "$5"; fi
   sync -- "$new"
   mv -fT -- "$new" "$2"
 }
 
-# attributes PATH MODE OWNER. A mode without `=` would leave the set-ID bits of a directory as they are.
+# attributes PATH MODE OWNER: of what a link leads to, if PATH is one. A mode without `=` would leave the set-ID bits of a directory as they are.
 attributes() {
+  if [ -L "$1" ]; then set -- "$(readlink -f -- "$1")" "$2" "$3"; fi
   keep "$1"
   chown "$3" -- "$1"
   chmod "=$2" -- "$1"
@@ -127,7 +138,7 @@ link() {
   keep "$1"
   new=${1%/*}/.${1##*/}.hostwright-new~
   rm -f -- "$new"
-  ln -s -- "$2" "$new"
+  ln -sT -- "$2" "$new"
   mv -fT -- "$new" "$1"
 }
 
@@ -175,7 +186,7 @@ take_back() {
     case $1/ in "$path"/*) ;; *) continue ;; esac
     beside=${path%/*}/.${path##*/}.hostwright-new~
     rm -f -- "$beside"
-    if cp -a -- "$old" "$beside" && mv -fT -- "$beside" "$path"; then
+    if cp -aT -- "$old" "$beside" && mv -fT -- "$beside" "$path"; then
       echo "put back: $path (of an earlier step)"
     else
       echo "could not put back: $path (of an earlier step; what stood there is kept in $old)"

@@ -159,6 +159,8 @@ fn a_failed_step_puts_everything_back() {
     fs::write(format!("{tree}/deep/9.path"), "x").expect("written");
     fs::create_dir(root.path("odd")).expect("made");
     fs::set_permissions(root.path("odd"), fs::Permissions::from_mode(0o1755)).expect("set");
+    fs::create_dir(root.path("behind")).expect("made");
+    symlink("behind", root.path("before")).expect("linked");
     let before = root.tree();
     let owner = root.owner.clone();
     let journal = root.run(
@@ -185,6 +187,11 @@ fn a_failed_step_puts_everything_back() {
                 Action::Attributes {
                     path: root.path("odd"),
                     mode: "6777".into(),
+                    owner: owner.clone(),
+                },
+                Action::Attributes {
+                    path: root.path("before"),
+                    mode: "0700".into(),
                     owner,
                 },
                 fails(),
@@ -195,6 +202,18 @@ fn a_failed_step_puts_everything_back() {
     assert_eq!(root.tree(), before, "{journal}");
     assert_eq!((mode(&file), mode(&tree)), (0o4751, 0o2710));
     assert!(journal.contains("it is broken\n"), "{journal}");
+    // What was never there is not put back.
+    for (words, path) in [
+        ("put back", &file),
+        ("put back", &root.path("behind")),
+        ("taken away again", &root.path("links/new")),
+        ("taken away again", &root.path("made")),
+    ] {
+        assert!(
+            journal.contains(&format!("\n{words}: {path}\n")),
+            "{path} in {journal}"
+        );
+    }
     assert!(journal.contains("@token failed 1 "), "{journal}");
     assert!(journal.contains("@token end failed "), "{journal}");
     assert!(

@@ -11,6 +11,7 @@ mod host;
 mod logrotate;
 mod main_job;
 mod nginx;
+mod paths;
 mod power;
 mod safety;
 mod shells;

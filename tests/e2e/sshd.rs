@@ -101,7 +101,7 @@ fn options_that_sshd_cannot_start_with_are_undone() {
     says(
         &host,
         &options("ListenAddress 203.0.113.7"),
-        "put back: /etc/ssh/sshd_config.d/90-own.conf",
+        "taken away again: /etc/ssh/sshd_config.d/90-own.conf",
     );
     assert_eq!(host.sh("systemctl is-active ssh"), "active");
     host.converge(&options("MaxSessions 7"));
