@@ -140,14 +140,17 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, PlaybookErrors
     })
 }
 
-/// Values that vars are given in place of their own, the last one first in rank, and what is wrong with them.
+/// Values for vars; the last one of a name counts.
+type Given = Vec<(String, parse::Var)>;
+
+/// Values that vars are given in place of their own, and what is wrong with them.
 fn given(
     head: &parse::Head,
     wrong: &[&str],
     file: &str,
     overrides: &Overrides,
-) -> Result<(Vec<(String, parse::Var)>, Vec<PlaybookError>), PlaybookError> {
-    let mut given: Vec<(String, parse::Var)> = Vec::new();
+) -> Result<(Given, Vec<PlaybookError>), PlaybookError> {
+    let mut given = Given::new();
     let mut errors = Vec::new();
     if overrides.rehearsal {
         let vars = head.rehearsal.vars.iter();
