@@ -13,7 +13,9 @@ pub mod logrotate;
 mod managed;
 pub mod nginx;
 pub mod supervisor;
+mod supervisor_config;
 pub mod systemd;
+mod systemd_files;
 mod tree;
 pub mod ufw;
 mod ufw_rule;
@@ -84,7 +86,7 @@ kinds! {
     /// systemd units, by name.
     systemd: systemd::Units,
     /// Programs that supervisor runs, by name.
-    supervisor: Named<supervisor::Program>,
+    supervisor: supervisor::Programs,
     /// The firewall.
     ufw: ufw::Ufw,
     /// nginx sites, by name.

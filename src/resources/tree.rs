@@ -171,6 +171,13 @@ impl Resource for Tree {
         Some(sha256(lines.collect::<String>().as_bytes()))
     }
 
+    fn version_of(&self, path: &str) -> Option<String> {
+        match self.items.iter().find(|item| item.path() == path) {
+            Some(Item::File(file)) => Some(file.content.sha256.clone()),
+            _ => self.version(),
+        }
+    }
+
     fn paths(&self) -> Vec<&str> {
         let loaded = self
             .items

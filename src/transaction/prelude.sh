@@ -161,15 +161,16 @@ loaded_again() {
 }
 
 # take_back PATH: puts back what earlier steps of this run replaced at PATH or above it (`current` above
-# a program), for a daemon that cannot start from what is new.
+# a program), for a daemon that cannot start from what is new. What was not there before goes away again.
 take_back() {
-  for old in "$run"/kept/*/*.old "$run"/kept/*/*.secret; do
-    [ -e "$old" ] || [ -L "$old" ] || continue
-    path=$(cat "${old%.*}.path")
+  for entry in "$run"/kept/*/*.path; do
+    [ -e "$entry" ] || continue
+    path=$(cat "$entry")
     case $1/ in "$path"/*) ;; *) continue ;; esac
-    beside=${path%/*}/.${path##*/}.hostwright-new
-    rm -f -- "$beside"
-    if cp -a -- "$old" "$beside" && mv -fT -- "$beside" "$path"; then echo "put back: $path"; fi
+    old=${entry%.path}
+    if [ "$path" = "$1" ] || [ -e "$old.old" ] || [ -L "$old.old" ] || [ -e "$old.secret" ]; then
+      (keeping=${entry%/*} n=${old##*/} && put_one_back) && echo "put back: $path"
+    fi
   done
 }
 
