@@ -16,6 +16,7 @@ mod safety;
 mod sshd;
 mod supervisor;
 mod supervisor_states;
+mod sysctl;
 mod systemd;
 mod transaction;
 mod transfer;
