@@ -66,6 +66,17 @@ pub trait Resource: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// What its links point to: a daemon that reads a link reads what stands there.
+    fn leads_to(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What it puts into the file at `path`, if it does.
+    fn content(&self, path: &str) -> Option<&[u8]> {
+        let _ = path;
+        None
+    }
+
     /// Says what it must know of the host.
     fn ask(&self, questions: &mut Questions);
 
@@ -150,6 +161,24 @@ pub fn parent(path: &str) -> Option<&str> {
     }
 }
 
+/// What the link at `path` with this target points to.
+pub fn resolve(path: &str, target: &str) -> String {
+    let mut parts = Vec::new();
+    let above = if target.starts_with('/') {
+        ""
+    } else {
+        parent(path).unwrap_or_default()
+    };
+    for part in above.split('/').chain(target.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
 /// What a resource may look at while it makes its difference.
 #[derive(Debug)]
 pub struct Context<'a> {
@@ -191,8 +220,33 @@ impl Context<'_> {
         }
     }
 
+    /// What this playbook puts into the file at `path`.
+    pub fn content(&self, path: &str) -> Option<&[u8]> {
+        self.entries.iter().find_map(|entry| entry.resource.content(path))
+    }
+
     /// Whether `package` is not on the host yet (and so whatever it brings is not, either).
     pub fn installs(&self, package: &str) -> bool {
         self.facts.package(package).is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resolve;
+
+    #[test]
+    fn where_a_link_leads() {
+        for (path, target, wanted) in [
+            (
+                "/etc/nginx/sites-enabled/a",
+                "../sites-available/a",
+                "/etc/nginx/sites-available/a",
+            ),
+            ("/etc/a", "/srv/./b/../c", "/srv/c"),
+            ("/a", "../../b", "/b"),
+        ] {
+            assert_eq!(resolve(path, target), wanted);
+        }
     }
 }

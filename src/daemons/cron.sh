@@ -1,16 +1,19 @@
-# cron tells its log what it does not take, once it reads: at its start, which leaves running jobs alone.
+# cron tells its log what it does not take, once it reads: at its start, which leaves running jobs alone. systemd
+# would refuse the sixth start within ten seconds (systemd.unit(5), StartLimitBurst).
 cron_load() {
   command -v cron >/dev/null || return 0
-  systemctl is-active --quiet cron || return 0
+  systemctl is-active --quiet cron || systemctl is-enabled --quiet cron || return 0
+  systemctl reset-failed cron 2>/dev/null || true
   systemctl restart cron
   run=$(systemctl show -p InvocationID --value cron)
   tries=100
-  while said=$(journalctl -q -o cat "_SYSTEMD_INVOCATION_ID=$run"); do
+  while :; do
+    said=$(journalctl -q -o cat "_SYSTEMD_INVOCATION_ID=$run")
     # The last word of its start.
     case $said in *"@reboot jobs"*) break ;; esac
     tries=$((tries - 1))
     if [ "$tries" -le 0 ]; then
-      echo "the journal does not say whether cron took its files"
+      echo "note: the journal does not say whether cron took its files"
       return
     fi
     sleep 0.05

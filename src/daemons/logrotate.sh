@@ -6,7 +6,7 @@ logrotate_check() {
   rm -rf -- "$copy"
   mkdir "$copy"
   cp -a -- /etc/logrotate.d "$copy/d"
-  rm -f -- "$copy/d/${2##*/}" "$copy/d"/.*.hostwright-new
+  rm -f -- "$copy/d/${2##*/}" "$copy/d"/.*.hostwright-new~
   logrotate_copy /etc/logrotate.conf
   logrotate_says >"$copy/before"
   if [ "$2" = /etc/logrotate.conf ]; then

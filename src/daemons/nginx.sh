@@ -61,8 +61,9 @@ nginx_reads() {
 # nginx_ignores WARNINGS PATH…: fails when nginx passes over a server of one of the files, for its name is another's.
 # The whole configuration comes on stdin, for a here-document has the program.
 nginx_ignores() {
-  perl -e 'use strict;
-    my ($warnings, %own) = (shift, map { $_ => 1 } @ARGV);
+  perl -MCwd=realpath -e 'use strict;
+    my ($warnings, @paths) = @ARGV;
+    my %own = map { realpath($_) => 1 } @paths;
     my (%names, $file);
     for (split /^# configuration file (.*):\n/m, join "", <STDIN>) {
       if (!defined $file) { $file = ""; next }
@@ -79,7 +80,7 @@ nginx_ignores() {
     while (<$in>) {
       my ($name, $on) = /conflicting server name "(.*)" on (\S+), ignored/ or next;
       my @files = sort keys %{$names{$name}};
-      next unless grep $own{$_}, @files;
+      next unless grep $own{realpath($_)}, @files;
       my $what = $name eq "" ? "a server without a name" : "the name $name";
       print "nginx takes $what on $on from one file alone: ", join(" and ", @files), "\n";
       $wrong = 1;

@@ -59,7 +59,7 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
             changed: &changed,
         };
         let own = entry.resource.diff(&context)?;
-        let own = daemons::loading(entry.resource.as_ref(), facts, own, &mut loads)?;
+        let own = daemons::loading(entry.resource.as_ref(), &context, own, &mut loads)?;
         if !own.is_empty() {
             changed.insert(entry.resource.id().clone());
         }

@@ -87,6 +87,8 @@ pub struct Render<'a> {
     pub packages: BTreeMap<String, String>,
     /// Units that some kind needs enabled and running, and the package that brings each.
     pub units: BTreeMap<String, String>,
+    /// sh that mends what may keep a package from being installed on this host.
+    pub mends: BTreeMap<String, String>,
     /// The place of the kind that is being rendered.
     pub kind: usize,
     after: Vec<Id>,
@@ -271,6 +273,7 @@ pub fn render(loaded: &Loaded, artifacts: Option<&Artifacts>) -> Result<Desired,
         artifacts,
         packages: BTreeMap::new(),
         units: BTreeMap::new(),
+        mends: BTreeMap::new(),
         kind: 0,
         after: Vec::new(),
         awaited: Vec::new(),

@@ -1,5 +1,7 @@
 //! apt packages: those the playbook names and those that other kinds need, installed in one go.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -41,9 +43,11 @@ impl Section for Apt {
                 .iter()
                 .map(|(name, why)| (name.clone(), why.clone()))
                 .collect();
+            let mends = std::mem::take(&mut cx.mends);
             cx.push(Packages {
                 id: Id::new("apt", "packages"),
                 packages,
+                mends,
             });
         }
         Ok(())
@@ -54,6 +58,8 @@ impl Section for Apt {
 struct Packages {
     id: Id,
     packages: Vec<(String, String)>,
+    /// sh that mends what may keep a package from being installed.
+    mends: BTreeMap<String, String>,
 }
 
 impl Packages {
@@ -175,10 +181,16 @@ impl Resource for Packages {
             change = change.note(format!("the package index is refreshed first{why}"));
         }
         let update = if refresh { "apt update\n" } else { "" };
-        Ok(vec![change.shell(format!(
-            "{INSTALL}{update}apt -y install {}",
-            shell::words(missing)
-        ))])
+        let mends = self
+            .mends
+            .iter()
+            .filter(|(name, _)| missing.contains(&name.as_str()));
+        let mends: String = mends.map(|(_, mend)| mend.as_str()).collect();
+        let mut install = format!("apt -y install {}", shell::words(missing));
+        if !mends.is_empty() {
+            install = format!("{install} || {{\n{mends}{install}\n}}");
+        }
+        Ok(vec![change.shell(format!("{INSTALL}{update}{install}"))])
     }
 }
 

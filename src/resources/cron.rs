@@ -36,6 +36,20 @@ pub struct Job {
     pub user: Option<Name>,
 }
 
+/// The command as cron is told: it makes a newline of a bare `%`, and takes the `\` from `\%` and `\\` (`child_process`
+/// in its do_command.c).
+fn said(command: &str) -> String {
+    let mut said = String::new();
+    let mut rest = command.chars().peekable();
+    while let Some(c) = rest.next() {
+        if c == '%' || c == '\\' && matches!(rest.peek(), Some('%' | '\\')) {
+            said.push('\\');
+        }
+        said.push(c);
+    }
+    said
+}
+
 impl Declaration for Job {
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         let playbook = cx.loaded.playbook.name.0.clone();
@@ -71,8 +85,7 @@ impl Declaration for Job {
         }
         let command = match (&script, &self.command) {
             (Some(script), _) => script.path.clone(),
-            // cron makes a newline of a bare percent sign.
-            (None, Some(command)) => command.0.replace('%', "\\%"),
+            (None, Some(command)) => said(&command.0),
             (None, None) => String::new(),
         };
         let mut entry = Map::new();
@@ -157,5 +170,38 @@ impl Resource for Scheduled {
             differs |= file.diff_into(cx, &mut change);
         }
         Ok(if differs { vec![change] } else { Vec::new() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::said;
+    use proptest::prelude::*;
+
+    /// What cron passes to the shell.
+    fn heard(said: &str) -> Option<String> {
+        let mut heard = String::new();
+        let mut escaped = false;
+        for c in said.chars() {
+            if escaped {
+                if c == '%' || c == '\\' {
+                    heard.pop();
+                }
+                escaped = false;
+            } else if c == '%' {
+                return None;
+            } else {
+                escaped = c == '\\';
+            }
+            heard.push(c);
+        }
+        Some(heard)
+    }
+
+    proptest! {
+        #[test]
+        fn the_shell_gets_what_the_playbook_says(command in r"[a%\\\\ ]{0,12}") {
+            prop_assert_eq!(heard(&said(&command)), Some(command));
+        }
     }
 }

@@ -121,6 +121,10 @@ impl Resource for Plain {
         Some(self.file.content.sha256.clone())
     }
 
+    fn content(&self, path: &str) -> Option<&[u8]> {
+        (self.file.path == path).then_some(&*self.file.content.bytes)
+    }
+
     fn paths(&self) -> Vec<&str> {
         vec![&self.file.path]
     }

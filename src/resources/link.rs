@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::change::{Action, Change, Detail, Id, Verb, sha256};
 use crate::daemons;
-use crate::desired::{Context, Ref, Refusal, Resource, parent};
+use crate::desired::{Context, Ref, Refusal, Resource, parent, resolve};
 use crate::facts::Questions;
 use crate::playbook::render::{Declaration, Problem, Render};
 use crate::playbook::scalar::Line;
@@ -57,13 +57,17 @@ impl Resource for Symlink {
         let packages = daemons::packages(&self.path).map(|package| Ref::Package(package.into()));
         above
             .into_iter()
-            .chain([Ref::Path(self.target.clone())])
+            .chain([Ref::Path(resolve(&self.path, &self.target))])
             .chain(packages)
             .collect()
     }
 
     fn version(&self) -> Option<String> {
         Some(sha256(self.target.as_bytes()))
+    }
+
+    fn leads_to(&self) -> Vec<String> {
+        vec![resolve(&self.path, &self.target)]
     }
 
     fn paths(&self) -> Vec<&str> {

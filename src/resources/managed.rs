@@ -13,6 +13,8 @@ pub(super) struct ManagedFile {
     pub mode: String,
     pub owner: String,
     pub validate: Option<String>,
+    /// What it holds on a host of another sort, so that a difference from that can be shown.
+    pub elsewhere: Option<Content>,
 }
 
 impl ManagedFile {
@@ -26,6 +28,7 @@ impl ManagedFile {
             content,
             mode: mode.into(),
             owner: "root:root".into(),
+            elsewhere: None,
         }
     }
 
@@ -44,7 +47,9 @@ impl ManagedFile {
     }
 
     pub fn ask(&self, questions: &mut Questions) {
-        questions.content(&self.path, &self.content.sha256, !self.content.secret);
+        for content in self.elsewhere.iter().chain([&self.content]) {
+            questions.content(&self.path, &content.sha256, !content.secret);
+        }
         if let Some(parent) = parent(&self.path) {
             questions.path(parent);
         }
@@ -109,7 +114,14 @@ impl ManagedFile {
         if cx.facts.path(&self.path).is_some_and(|fact| closed(&fact.mode)) && !closed(&self.mode) {
             return hidden("other contents; the old ones were for their owner alone and are not shown");
         }
-        match (exists, cx.facts.content(&self.path).map(std::str::from_utf8)) {
+        let is_there = |content: &&Content| cx.facts.has_content(&self.path, &content.sha256);
+        let known = self
+            .elsewhere
+            .as_ref()
+            .filter(is_there)
+            .map(|content| &*content.bytes);
+        let old = known.or_else(|| cx.facts.content(&self.path));
+        match (exists, old.map(std::str::from_utf8)) {
             (false, _) => Detail::Diff {
                 path,
                 old: String::new(),

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::certificate;
 use super::directory::Directory;
 use super::managed::ManagedFile;
-use crate::change::{Action, Change, Id};
+use crate::change::{Action, Change, Id, sha256};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 use crate::playbook::render::{Declaration, Problem, Render};
@@ -51,20 +51,21 @@ pub struct Site {
 }
 
 impl Site {
-    fn file(
+    /// The site for a host with IPv6, and for one without.
+    fn files(
         &self,
         name: &str,
         certificate: Option<&certificate::Issued>,
         tls: bool,
         cx: &Render<'_>,
-    ) -> Result<ManagedFile, Problem> {
+    ) -> Result<[ManagedFile; 2], Problem> {
         let mut names: Vec<&str> = self.names.iter().map(|name| name.0.as_str()).collect();
         if names.is_empty() {
             names = certificate.map_or(vec!["_"], |issued| {
                 issued.domains.iter().map(String::as_str).collect()
             });
         }
-        let values = object(json!({
+        let mut values = object(json!({
             "name": name,
             "names": names.join(" "),
             "listen": self.listen.as_ref().map_or(80, |port| port.0),
@@ -76,11 +77,18 @@ impl Site {
             "certificate": certificate.filter(|_| tls).map(certificate::Issued::directory),
         }));
         let template = self.template.as_ref().map_or("nginx.conf.hbs", |path| &path.0);
-        let content = cx.template(template, values)?;
-        Ok(ManagedFile::new(
-            format!("/etc/nginx/sites-available/{name}"),
-            content,
-        ))
+        let mut file = |ipv6: bool| -> Result<ManagedFile, Problem> {
+            values.insert("ipv6".into(), ipv6.into());
+            let content = cx.template(template, values.clone())?;
+            Ok(ManagedFile::new(
+                format!("/etc/nginx/sites-available/{name}"),
+                content,
+            ))
+        };
+        let [mut ipv6, mut ipv4] = [file(true)?, file(false)?];
+        ipv6.elsewhere = Some(ipv4.content.clone());
+        ipv4.elsewhere = Some(ipv6.content.clone());
+        Ok([ipv6, ipv4])
     }
 }
 
@@ -92,12 +100,11 @@ impl Declaration for Site {
         };
         let id = Id::new("nginx", name);
         cx.needs_unit("nginx.service", "nginx", id.as_str());
-        let link = format!("/etc/nginx/sites-enabled/{name}");
+        cx.mends.insert("nginx".into(), MEND_INSTALLATION.concat());
         let site = Served {
             id: id.clone(),
             name: name.to_owned(),
-            file: self.file(name, certificate.as_ref(), certificate.is_some(), cx)?,
-            link: link.clone(),
+            files: self.files(name, certificate.as_ref(), certificate.is_some(), cx)?,
             replaces_default: self.replaces_default.as_ref().is_some_and(|flag| flag.0),
             certificate: certificate.as_ref().map(|issued| issued.id.clone()),
             unless: None,
@@ -116,8 +123,7 @@ impl Declaration for Site {
             cx.push(Served {
                 id: certificate::challenge_id(name),
                 name: name.to_owned(),
-                file: self.file(name, certificate.as_ref(), false, cx)?,
-                link,
+                files: self.files(name, certificate.as_ref(), false, cx)?,
                 replaces_default: site.replaces_default,
                 certificate: None,
                 unless: Some(issued.full_chain()),
@@ -132,20 +138,115 @@ impl Declaration for Site {
     }
 }
 
-const DEFAULT: &str = "/etc/nginx/sites-enabled/default";
+const MAIN: &str = "/etc/nginx/nginx.conf";
+
+const HOST: &str = include_str!("nginx_host.sh");
+
+/// What the sites depend on: whether there is IPv6, and what nginx's main file includes.
+const ASK: [&str; 2] = [
+    HOST,
+    "nginx_over_ipv6 || echo no-ipv6\nsed -n 's/^[[:space:]]*include[[:space:]].*/&/p' /etc/nginx/nginx.conf",
+];
+
+/// nginx starts with its default site when it is installed, and the installation fails where that cannot listen.
+const MEND_INSTALLATION: [&str; 2] = [
+    HOST,
+    r"default=/etc/nginx/sites-available/default
+if ! nginx_over_ipv6 && [ -e $default ]; then
+  echo 'nginx cannot listen over IPv6 here: its default site shall not'
+  sed -i 's/^\([[:space:]]*\)\(listen \[::\]\)/\1# \2/' $default
+fi
+",
+];
+
+/// A directory of sites that nginx's main file includes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// Debian's: `sites-enabled/*`.
+    Sites,
+    /// nginx.org's: `conf.d/*.conf`.
+    Conf,
+}
+
+impl Layout {
+    /// That of a main file with this text; none if it includes no sites at all.
+    fn of(main: &str) -> Option<Self> {
+        let included = main.lines().filter_map(|line| {
+            let pattern = line.trim().strip_prefix("include")?.split(';').next()?.trim();
+            let pattern = pattern.trim_matches(['"', '\'']);
+            Some(pattern.strip_prefix("/etc/nginx/").unwrap_or(pattern))
+        });
+        let included: Vec<&str> = included.collect();
+        let has = |patterns: &[&str]| patterns.iter().any(|pattern| included.contains(pattern));
+        // Others may include what they like: nginx itself tells then whether it reads the site.
+        let known = |pattern: &&str| {
+            *pattern == "mime.types"
+                || pattern.starts_with("modules-enabled/")
+                || pattern.starts_with("/usr/share/")
+        };
+        if has(&["sites-enabled/*", "sites-enabled/*.*"]) {
+            Some(Self::Sites)
+        } else if has(&["conf.d/*.conf", "conf.d/*"]) {
+            Some(Self::Conf)
+        } else {
+            (!included.iter().all(known)).then_some(Self::Sites)
+        }
+    }
+
+    /// Where a site of this name is found.
+    fn link(self, name: &str) -> String {
+        match self {
+            Self::Sites => format!("/etc/nginx/sites-enabled/{name}"),
+            Self::Conf => format!("/etc/nginx/conf.d/{name}.conf"),
+        }
+    }
+
+    /// The site that nginx brings along when it is installed.
+    fn default_site(self) -> String {
+        self.link("default")
+    }
+
+    /// The other one.
+    fn other(self) -> Self {
+        match self {
+            Self::Sites => Self::Conf,
+            Self::Conf => Self::Sites,
+        }
+    }
+}
 
 #[derive(Debug)]
 struct Served {
     id: Id,
     name: String,
-    file: ManagedFile,
-    /// Where nginx finds it.
-    link: String,
+    /// For a host with IPv6, and for one without.
+    files: [ManagedFile; 2],
     replaces_default: bool,
     /// The certificate that must be there first.
     certificate: Option<Id>,
     /// A path that makes this site needless: the site for the challenge gives way to the one with TLS.
     unless: Option<String>,
+}
+
+impl Served {
+    fn path(&self) -> &str {
+        &self.files[0].path
+    }
+
+    /// Where nginx reads its sites on this host, or will when this playbook has put its main file in place.
+    fn layout(&self, cx: &Context<'_>) -> Result<Layout, Refusal> {
+        let asked = cx.facts.output("nginx.host");
+        let main = cx.content(MAIN).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let main = main.unwrap_or(asked);
+        if !main.contains("include") && cx.facts.path(MAIN).is_none() && cx.content(MAIN).is_none() {
+            return Ok(Layout::Sites);
+        }
+        Layout::of(main).ok_or_else(|| Refusal {
+            id: self.id.clone(),
+            cause: format!("nginx would not read the site: {MAIN} includes no directory of sites"),
+            mend: format!("add `include /etc/nginx/sites-enabled/*;` to `http` in {MAIN}"),
+        })
+    }
 }
 
 impl Resource for Served {
@@ -158,7 +259,7 @@ impl Resource for Served {
         if self.unless.is_some() {
             Vec::new()
         } else {
-            vec![Ref::Path(self.file.path.clone())]
+            vec![Ref::Path(self.path().to_owned())]
         }
     }
 
@@ -170,17 +271,23 @@ impl Resource for Served {
 
     /// The site for the challenge is needless most of the time.
     fn version(&self) -> Option<String> {
-        self.unless.is_none().then(|| self.file.content.sha256.clone())
+        let [ipv6, ipv4] = &self.files;
+        let both = format!("{}{}", ipv6.content.sha256, ipv4.content.sha256);
+        self.unless.is_none().then(|| sha256(both.as_bytes()))
     }
 
     fn paths(&self) -> Vec<&str> {
-        vec![&self.file.path, &self.link]
+        vec![self.path()]
     }
 
     fn ask(&self, questions: &mut Questions) {
-        self.file.ask(questions);
-        questions.path(&self.link);
-        questions.path(DEFAULT);
+        self.files[0].ask(questions);
+        for layout in [Layout::Sites, Layout::Conf] {
+            questions.path(&layout.link(&self.name));
+            questions.path(&layout.default_site());
+        }
+        questions.path(MAIN);
+        questions.script("nginx.host", ASK.concat());
         if let Some(path) = &self.unless {
             questions.path(path);
         }
@@ -194,23 +301,36 @@ impl Resource for Served {
         {
             return Ok(Vec::new());
         }
-        let mut change = self.file.change(cx, &self.id);
-        let written = self.file.diff_into(cx, &mut change);
-        let target = format!("../sites-available/{}", self.name);
-        let absolute = self.file.path.as_str();
-        let linked = cx
-            .facts
-            .path(&self.link)
-            .is_some_and(|fact| fact.target == target || fact.target == absolute);
-        if !linked {
-            change = change.note(format!("{} → {target}", self.link));
-            let path = self.link.clone();
-            change.actions.push(Action::Link { path, target });
+        let layout = self.layout(cx)?;
+        let without_ipv6 = cx.facts.output("nginx.host").starts_with("no-ipv6");
+        let file = &self.files[usize::from(without_ipv6)];
+        let mut change = file.change(cx, &self.id);
+        let written = file.diff_into(cx, &mut change);
+        if written && without_ipv6 {
+            change = change.note("over IPv4 alone: nginx has no IPv6 on this host");
         }
+        let link = layout.link(&self.name);
+        let target = format!("../sites-available/{}", self.name);
+        let linked = |path: &str| {
+            let fact = cx.facts.path(path);
+            fact.is_some_and(|fact| fact.target == target || fact.target == self.path())
+        };
+        if !linked(&link) {
+            change = change.note(format!("{link} → {target}"));
+            let target = target.clone();
+            change.actions.push(Action::Link { path: link, target });
+        }
+        let mut gone = Vec::new();
         // nginx brings its default site along when it is installed.
-        if self.replaces_default && (cx.facts.path(DEFAULT).is_some() || cx.installs("nginx")) {
-            change = change.note(format!("removes {DEFAULT}"));
-            change.actions.push(Action::Remove { path: DEFAULT.into() });
+        let default = layout.default_site();
+        if self.replaces_default && (cx.facts.path(&default).is_some() || cx.installs("nginx")) {
+            gone.push(default);
+        }
+        // From when nginx read its sites elsewhere.
+        gone.extend(Some(layout.other().link(&self.name)).filter(|path| linked(path)));
+        for path in gone {
+            change = change.note(format!("removes {path}"));
+            change.actions.push(Action::Remove { path });
         }
         if change.actions.is_empty() {
             return Ok(Vec::new());
@@ -219,5 +339,25 @@ impl Resource for Served {
             change.summary = format!("enable the site {}", self.name);
         }
         Ok(vec![change])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Layout;
+
+    #[test]
+    fn where_nginx_reads_its_sites() {
+        let debian = "  include /etc/nginx/conf.d/*.conf;\n\tinclude /etc/nginx/sites-enabled/*;\n";
+        assert_eq!(Layout::of(debian), Some(Layout::Sites));
+        for nginx_org in [
+            "include /etc/nginx/conf.d/*.conf;",
+            " include mime.types;\n include \"conf.d/*.conf\"; # all",
+        ] {
+            assert_eq!(Layout::of(nginx_org), Some(Layout::Conf), "{nginx_org}");
+        }
+        let none = "include /etc/nginx/mime.types;\n# include /etc/nginx/conf.d/*.conf;\n";
+        assert_eq!(Layout::of(none), None);
+        assert_eq!(Layout::of("include /srv/sites/*.conf;"), Some(Layout::Sites));
     }
 }

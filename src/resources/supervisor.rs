@@ -9,7 +9,7 @@ use super::directory::Directory;
 use super::managed::ManagedFile;
 use super::supervisor_config::{self, Declared, Process};
 use crate::change::{Action, Change, Content, Id, Verb, sha256};
-use crate::desired::{Context, Ref, Refusal, Resource};
+use crate::desired::{Context, Ref, Refusal, Resource, resolve};
 use crate::facts::Questions;
 use crate::playbook::PlaybookError;
 use crate::playbook::parse::Placed;
@@ -147,14 +147,12 @@ fn files(cx: &Render<'_>) -> Vec<(String, Content)> {
         let file = playbook.files.iter().find(|(own, _)| own.0 == path)?.1;
         file.value.content(cx).ok()
     };
-    let own = playbook.files.keys().map(|path| (path, path.0.as_str()));
-    let linked = playbook
-        .links
-        .iter()
-        .map(|(path, link)| (path, link.value.to.0.as_str()));
+    let own = playbook.files.keys().map(|path| (path, path.0.clone()));
+    let linked = playbook.links.iter();
+    let linked = linked.map(|(path, link)| (path, resolve(&path.0, &link.value.to.0)));
     let read = own.chain(linked).filter(|(path, _)| reads(&path.0));
     let mut files: Vec<(String, Content)> = read
-        .filter_map(|(path, from)| Some((path.0.clone(), content(from)?)))
+        .filter_map(|(path, from)| Some((path.0.clone(), content(&from)?)))
         .collect();
     for (path, directory) in &playbook.directories {
         if FOLDER.starts_with(&format!("{}/", path.0.trim_end_matches('/'))) {

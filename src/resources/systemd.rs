@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::systemd_files::{covers, glob, is_unit_file, may_hold_units, unit_of};
 use crate::change::{Action, Change, Id, Verb, sha256};
-use crate::desired::{Context, Ref, Refusal, Resource};
+use crate::desired::{Context, Ref, Refusal, Resource, resolve};
 use crate::facts::Questions;
 use crate::playbook::PlaybookError;
 use crate::playbook::parse::Placed;
@@ -124,7 +124,9 @@ impl Service {
         files.retain(|path| unit_of(path).is_some_and(|of| covers(of, &unit)));
         let links = &cx.loaded.playbook.links;
         let linked = links.iter().filter(|(path, _)| files.contains(&path.0));
-        let linked: Vec<String> = linked.map(|(_, link)| link.value.to.0.clone()).collect();
+        let linked: Vec<String> = linked
+            .map(|(path, link)| resolve(&path.0, &link.value.to.0))
+            .collect();
         files.extend(linked);
         Self {
             id: id(name),

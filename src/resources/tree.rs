@@ -178,6 +178,13 @@ impl Resource for Tree {
         }
     }
 
+    fn content(&self, path: &str) -> Option<&[u8]> {
+        self.items.iter().find_map(|item| match item {
+            Item::File(file) if file.path == path => Some(&*file.content.bytes),
+            _ => None,
+        })
+    }
+
     fn paths(&self) -> Vec<&str> {
         let loaded = self
             .items

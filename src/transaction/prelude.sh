@@ -55,7 +55,7 @@ put_back() {
 }
 
 put_one_back() {
-  beside=${path%/*}/.${path##*/}.hostwright-new
+  beside=${path%/*}/.${path##*/}.hostwright-new~
   rm -f -- "$beside"
   for old in "$keeping/$n.old" "$keeping/$n.secret"; do
     if [ -e "$old" ] || [ -L "$old" ]; then
@@ -89,7 +89,7 @@ put() {
   from=$base/store/$1 suffix=old
   if [ -e "$run/files/$1" ]; then from=$run/files/$1 suffix=secret; fi
   keep "$2" "$suffix"
-  new=${2%/*}/.${2##*/}.hostwright-new
+  new=${2%/*}/.${2##*/}.hostwright-new~
   # It takes away what stands there, and gives the mode last: nobody reads the file before it is theirs. By its
   # name in a process list, which is its hash, a secret could be guessed.
   install -T -o "${4%:*}" -g "${4#*:}" -m "$3" -- /dev/stdin "$new" <"$from"
@@ -119,7 +119,7 @@ directory() {
 link() {
   parents "$1"
   keep "$1"
-  new=${1%/*}/.${1##*/}.hostwright-new
+  new=${1%/*}/.${1##*/}.hostwright-new~
   rm -f -- "$new"
   ln -s -- "$2" "$new"
   mv -fT -- "$new" "$1"

@@ -42,6 +42,92 @@ jobs_v2-script_sh 644 root
     );
 }
 
+#[test]
+fn the_line_that_runs_is_the_line_that_was_written() {
+    let Some(host) = Host::boot() else { return };
+    let playbook = r#"
+name: lines
+cron:
+  month: { schedule: "@reboot", command: 'date +\%Y-\%m >> /tmp/month' }
+  tab: { schedule: "@reboot", command: 'printf "a\\tb" >/tmp/tab; printf %s ''a\\tb\%\\%\'' >/tmp/odd' }
+  plain: { schedule: "@reboot", command: "date +%H%% | tr -d '%' >/tmp/hour", user: nobody }
+"#;
+    host.converge(playbook);
+    // It is as if the host had just started.
+    host.sh("rm /run/crond.reboot && systemctl restart cron");
+    wait_for("the jobs have run", || host.sh("ls /tmp").contains("hour"));
+    assert_eq!(host.sh("cat /tmp/month"), host.sh("date +%Y-%m"));
+    assert_eq!(host.sh("cat /tmp/tab"), "a\tb");
+    assert_eq!(host.sh("cat /tmp/odd"), r"a\\tb\%\\%\");
+    assert_eq!(host.sh("stat -c %U /tmp/hour"), "nobody");
+}
+
+#[test]
+fn what_cron_does_not_take_is_a_failed_step() {
+    let Some(host) = Host::boot() else { return };
+    let file = |name: &str, text: &str, more: &str| {
+        format!("name: x\nfiles:\n  /etc/cron.d/{name}: {{ content: \"{text}\", {more} }}\n")
+    };
+    let right = "5 4 * * * root true\\n";
+    host.converge(&file("own", right, ""));
+    let before = host.sh("ls -A /etc/cron.d; cat /etc/cron.d/* /etc/crontab; stat -c %a /etc/cron.d/own");
+    for (playbook, words) in [
+        (
+            file("own", "5 4 * * * nosuchuser true\\n", ""),
+            "bad username; while reading /etc/cron.d/own",
+        ),
+        (
+            file("new", "99 4 * * * root true\\n", ""),
+            "bad minute; while reading /etc/cron.d/new",
+        ),
+        (
+            file("new", "5 4 * * * root true", ""),
+            "Missing newline before EOF",
+        ),
+        (file("own", right, "mode: 0666"), "INSECURE MODE"),
+        (
+            file("new", right, "owner: nobody, group: nogroup"),
+            "WRONG FILE OWNER",
+        ),
+        (
+            file("own.sh", right, ""),
+            "cron would not read /etc/cron.d/own.sh",
+        ),
+        (
+            "name: x\nlinks: { /etc/cron.d/new: { to: /srv/nothing } }\n".into(),
+            "CAN'T OPEN SYMLINK",
+        ),
+        (
+            "name: x\nfiles: { /etc/crontab: { content: \"nonsense\\n\" } }\n".into(),
+            "bad minute; while reading /etc/crontab",
+        ),
+    ] {
+        let failed = host.apply(&playbook);
+        let said = failed.stdout + &failed.stderr;
+        assert_eq!(failed.status, 1, "{playbook}\n{said}");
+        assert!(said.contains(words), "{words} in\n{said}");
+        let after = host.sh("ls -A /etc/cron.d; cat /etc/cron.d/* /etc/crontab; stat -c %a /etc/cron.d/own");
+        assert_eq!(after, before, "{playbook}");
+    }
+    host.file("jobs/tree", "5 4 * * * nosuchuser true\n");
+    let failed = host.apply("name: x\ndirectories: { /etc/cron.d: { source: jobs } }\n");
+    assert!(
+        failed
+            .stdout
+            .contains("bad username; while reading /etc/cron.d/tree"),
+        "{}",
+        failed.stdout
+    );
+    // More files than systemd would start cron for.
+    let many =
+        (1..9).map(|hour| format!("  h{hour}: {{ schedule: \"0 {hour} * * *\", command: \"true\" }}\n"));
+    host.converge(&format!("name: many\ncron:\n{}", many.collect::<String>()));
+    assert_eq!(host.sh("systemctl is-active cron"), "active");
+    // Others' mistakes are not ours.
+    host.sh("echo nonsense >/etc/cron.d/theirs");
+    host.converge(&file("own", "6 4 * * * root true\\n", ""));
+}
+
 /// A place that takes what is posted to it, and remembers it.
 struct Sink {
     url: String,

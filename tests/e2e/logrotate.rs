@@ -2,6 +2,20 @@
 
 use crate::host::{Host, wait_for};
 
+/// Applies what logrotate refuses, and proves that nothing of it is left.
+#[track_caller]
+fn refused(host: &Host, playbook: &str, words: &[&str]) {
+    let before = host.sh("ls -A /etc/logrotate.d; cat /etc/logrotate.d/* /etc/logrotate.conf | sha256sum");
+    let failed = host.apply(playbook);
+    let said = failed.stdout + &failed.stderr;
+    assert_eq!(failed.status, 1, "{said}");
+    for word in words {
+        assert!(said.contains(word), "{word} in\n{said}");
+    }
+    let after = host.sh("ls -A /etc/logrotate.d; cat /etc/logrotate.d/* /etc/logrotate.conf | sha256sum");
+    assert_eq!(after, before);
+}
+
 const ROTATED: &str = r#"
 name: rotated
 directories:
@@ -65,4 +79,70 @@ fn what_logrotate_does_not_take_does_not_go_live() {
     assert_eq!(failed.status, 1, "{}", failed.stdout);
     assert!(failed.stdout.contains("nosuchuser"), "{}", failed.stdout);
     assert_eq!(host.sh("ls -A /etc/logrotate.d | grep '^\\.\\?x' || true"), "");
+}
+
+#[test]
+fn a_log_that_another_file_rotates_is_refused() {
+    let Some(host) = Host::boot() else { return };
+    let both = ["/etc/logrotate.d/api", "/etc/logrotate.d/nginx"];
+    let api = "name: x\nlogrotate:\n  api: { paths: [/var/log/nginx/api.access.log] }\n";
+    // Whether the log is there yet or not.
+    refused(&host, api, &both);
+    host.sh("touch /var/log/nginx/api.access.log");
+    refused(&host, api, &both);
+    let file = |name: &str, text: &str, more: &str| {
+        format!("name: x\nfiles:\n  /etc/logrotate.d/{name}: {{ content: \"{text}\", {more} }}\n")
+    };
+    refused(
+        &host,
+        &file("api", "/var/log/ng*/api.* {\\n daily\\n}\\n", ""),
+        &both,
+    );
+    host.file(
+        "rules/api",
+        "\"/var/log/dpkg.log\" /srv/x.log {\n daily\n missingok\n}\n",
+    );
+    let tree = "name: x\ndirectories: { /etc/logrotate.d: { source: rules } }\n";
+    refused(&host, tree, &["/etc/logrotate.d/api", "/etc/logrotate.d/dpkg"]);
+    // What it would pass over.
+    let right = "/srv/*.log {\\n daily\\n missingok\\n}\\n";
+    refused(
+        &host,
+        &file("api", right, "mode: 0666"),
+        &["writable by group or others"],
+    );
+    refused(
+        &host,
+        &file("api", right, "owner: nobody, group: nogroup"),
+        &["owner is wrong"],
+    );
+    refused(
+        &host,
+        &file("api.bak", right, ""),
+        &["logrotate would not read /etc/logrotate.d/api.bak"],
+    );
+    refused(
+        &host,
+        &file("api", "/srv/*.log {\\n dialy\\n}\\n", ""),
+        &["unknown option 'dialy'"],
+    );
+    // Others' mistakes are said, and are not ours.
+    host.sh("printf '/srv/other {\\n create 0640 nosuchuser adm\\n}\\n' >/etc/logrotate.d/theirs");
+    let run = host.converge(&file("api", right, ""));
+    assert!(run.stdout.contains("nosuchuser"), "{}", run.stdout);
+    refused(
+        &host,
+        &file("api", right, "mode: 0622"),
+        &["writable by group or others"],
+    );
+    assert_eq!(host.sh("stat -c %a /etc/logrotate.d/api"), "644");
+    host.sh("rm /etc/logrotate.d/theirs && logrotate -d /etc/logrotate.conf 2>&1 | grep ^error: || true");
+    // A main file that reads none of them.
+    let main = "name: x\nfiles: { /etc/logrotate.conf: { content: \"weekly\\nrotate 4\\n\" } }\n";
+    host.converge(main);
+    refused(
+        &host,
+        &file("api", "/srv/own.log {\\n missingok\\n}\\n", ""),
+        &["logrotate does not read"],
+    );
 }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
-use crate::host::{Host, wait_for};
+use crate::host::{Host, base, wait_for};
 
 const SITE: &str = r#"
 name: web
@@ -181,11 +181,159 @@ fn a_site_that_drifted_is_put_right() {
     wait_for("the wrong site is served", || {
         get(address, 80, "/").contains("502")
     });
-    host.sh("sed -i s/9090/8080/ /etc/nginx/sites-available/web; rm /var/lib/hostwright/loaded/nginx.web");
+    host.sh(
+        "sed -i s/9090/8080/ /etc/nginx/sites-available/web; rm /var/lib/hostwright/loaded/nginx@nginx.web",
+    );
     let plan = host.plan(SITE);
     assert_eq!(plan.status, 2, "{}", plan.stderr);
-    assert!(plan.stdout.contains("reload nginx with"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("nginx.web  reload nginx"), "{}", plan.stdout);
     assert!(plan.stdout.contains("1 change: 1 to run."), "{}", plan.stdout);
     host.converge(SITE);
     assert!(get(address, 80, "/").contains("backend"));
+}
+
+#[test]
+fn a_site_goes_where_nginx_reads_its_sites() {
+    let Some(host) = boot() else { return };
+    let address = host.machine.address();
+    // As nginx.org's package has it.
+    host.sh("sed -i '/sites-enabled/d' /etc/nginx/nginx.conf && mv /etc/nginx/sites-enabled/default /etc/nginx/conf.d/default.conf && systemctl reload nginx");
+    host.converge(SITE);
+    assert!(get(address, 80, "/").contains("backend"));
+    assert_eq!(
+        host.sh("ls /etc/nginx/conf.d /etc/nginx/sites-enabled"),
+        "/etc/nginx/conf.d:\nweb.conf\n\n/etc/nginx/sites-enabled:"
+    );
+    // The playbook's own main file counts, not the one that it replaces.
+    host.sh("sed 's/conf.d/sites-enabled/; s/\\*.conf/*/' /etc/nginx/nginx.conf >/srv/nginx.conf");
+    let main = host.sh("cat /srv/nginx.conf");
+    host.file("nginx.conf", &(main + "\n"));
+    let both = format!("{SITE}files: {{ /etc/nginx/nginx.conf: {{ source: nginx.conf }} }}\n");
+    host.converge(&both);
+    assert!(get(address, 80, "/").contains("backend"));
+    assert_eq!(
+        host.sh("ls /etc/nginx/conf.d /etc/nginx/sites-enabled"),
+        "/etc/nginx/conf.d:\n\n/etc/nginx/sites-enabled:\nweb"
+    );
+
+    host.sh("sed -i '/sites-enabled/d' /etc/nginx/nginx.conf");
+    let plan = host.plan(SITE);
+    assert_eq!(plan.status, 1, "{}", plan.stdout);
+    assert!(
+        plan.stderr
+            .contains("add `include /etc/nginx/sites-enabled/*;` to `http`"),
+        "{}",
+        plan.stderr
+    );
+    let file = "name: x\nfiles: { /etc/nginx/conf.d/own.conf: { content: \"server { listen 81; }\\n\" } }\n";
+    let failed = host.apply(file);
+    assert_eq!(failed.status, 1, "{}", failed.stdout);
+    assert!(
+        failed
+            .stdout
+            .contains("nginx does not read /etc/nginx/conf.d/own.conf"),
+        "{}",
+        failed.stdout
+    );
+}
+
+#[test]
+fn a_name_that_another_site_has_is_refused() {
+    let Some(host) = boot() else { return };
+    host.sh("printf 'server { listen 80; server_name shop.example; return 204; }\\n' >/etc/nginx/sites-enabled/a-shop");
+    let site = "name: web\nnginx:\n  web: { proxy: \"127.0.0.1:8080\", names: [shop.example] }\n";
+    let failed = host.apply(site);
+    assert_eq!(failed.status, 1, "{}", failed.stdout);
+    let words = "the name shop.example on 0.0.0.0:80 from one file alone: /etc/nginx/sites-enabled/a-shop and /etc/nginx/sites-enabled/web";
+    assert!(failed.stdout.contains(words), "{}", failed.stdout);
+    assert_eq!(host.sh("ls /etc/nginx/sites-enabled"), "a-shop\ndefault");
+    // Neither a name, and the default site has none either.
+    let failed = host.apply("name: web\nnginx:\n  web: { proxy: \"127.0.0.1:8080\" }\n");
+    assert!(failed.stdout.contains("replaces_default"), "{}", failed.stdout);
+    let plain = |name: &str, text: &str| {
+        format!("name: web\nfiles: {{ /etc/nginx/conf.d/{name}.conf: {{ content: \"{text}\\n\" }} }}\n")
+    };
+    let failed = host.apply(&plain(
+        "x",
+        "server { listen 80; server_name  other.example\\n  shop.example; }",
+    ));
+    assert!(
+        failed
+            .stdout
+            .contains("/etc/nginx/conf.d/x.conf and /etc/nginx/sites-enabled/a-shop"),
+        "{}",
+        failed.stdout
+    );
+    let failed = host.apply(&plain("x", "server { listen 80 default_server; }"));
+    assert!(
+        failed.stdout.contains("a duplicate default server"),
+        "{}",
+        failed.stdout
+    );
+    // Two others that quarrel are said, and are not ours.
+    host.sh("cp /etc/nginx/sites-enabled/a-shop /etc/nginx/sites-enabled/b-shop");
+    let run = host.converge(&plain(
+        "x",
+        "server { listen 80; server_name third.example; return 205; }",
+    ));
+    assert!(run.stdout.contains("conflicting server name"), "{}", run.stdout);
+    assert_eq!(
+        host.sh("curl -so /dev/null -w '%{http_code}' -H 'Host: third.example' http://127.0.0.1/"),
+        "205"
+    );
+    // What is taken away is served no more.
+    host.converge("name: web\nabsent: [/etc/nginx/conf.d/x.conf]\n");
+    assert_eq!(
+        host.sh("curl -so /dev/null -w '%{http_code}' -H 'Host: third.example' http://127.0.0.1/"),
+        "200"
+    );
+}
+
+#[test]
+fn a_host_without_ipv6_serves_over_ipv4() {
+    let Some(base) = base() else { return };
+    let host = Host::of(&base);
+    host.sh("mkdir -p /etc/systemd/system/nginx.service.d && printf '[Service]\\nRestrictAddressFamilies=~AF_INET6\\n' >/etc/systemd/system/nginx.service.d/ipv4.conf && systemctl daemon-reload");
+    let serves = "name: web\nnginx:\n  web: { proxy: \"127.0.0.1:8080\", names: [shop.example] }\n";
+    host.converge(serves);
+    // The site, without a program behind it, and the default one.
+    assert!(get(host.machine.address(), 80, "/").contains("502"));
+    assert!(
+        host.sh("cat /etc/nginx/sites-enabled/default")
+            .contains("# listen [::]:80")
+    );
+    host.converge(SITE);
+    // As soon as there is IPv6, it is used.
+    host.sh(
+        "rm -r /etc/systemd/system/nginx.service.d && systemctl daemon-reload && systemctl restart nginx",
+    );
+    let plan = host.plan(SITE);
+    assert!(plan.stdout.contains("+     listen [::]:80"), "{}", plan.stdout);
+    host.converge(SITE);
+    host.sh("ss -tln | grep -F '[::]:80'");
+}
+
+#[test]
+fn what_stands_behind_a_link_is_loaded_too() {
+    let Some(host) = boot() else { return };
+    let site = |text: &str| {
+        format!(
+            "name: web\nfiles: {{ /srv/site.conf: {{ content: \"{text}\\n\" }} }}\nlinks: {{ /etc/nginx/conf.d/own.conf: {{ to: ../../../srv/site.conf }} }}\n"
+        )
+    };
+    let status = || host.sh("curl -so /dev/null -w '%{http_code}' http://127.0.0.1:81/");
+    host.converge(&site("server { listen 81; return 204; }"));
+    assert_eq!(status(), "204");
+    host.converge(&site("server { listen 81; return 205; }"));
+    assert_eq!(status(), "205");
+    let failed = host.apply(&site("server { listen 81; retrun 206; }"));
+    assert!(
+        failed.stdout.contains("unknown directive \"retrun\""),
+        "{}",
+        failed.stdout
+    );
+    assert!(host.sh("cat /srv/site.conf").contains("205"));
+    host.sh("nginx -t");
+    host.converge(&site("server { listen 81; return 206; }"));
+    assert_eq!(status(), "206");
 }

@@ -327,7 +327,7 @@ fn a_power_cut_leaves_whole_files_and_is_told() {
         "{said}"
     );
     assert_eq!(
-        host.sh("cat /srv/before; find / -xdev -name '*.hostwright-new'"),
+        host.sh("cat /srv/before; find / -xdev -name '*.hostwright-new*'"),
         "before"
     );
     host.sh("touch /srv/go");
