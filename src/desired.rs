@@ -56,6 +56,11 @@ pub trait Resource: Debug + Send + Sync {
         None
     }
 
+    /// The same of one path that it puts in place.
+    fn version_of(&self, _path: &str) -> Option<String> {
+        self.version()
+    }
+
     /// Where it decides what stands: daemons that read there load it.
     fn paths(&self) -> Vec<&str> {
         Vec::new()
@@ -208,9 +213,11 @@ impl Context<'_> {
 
     /// The fingerprint of what provides `wanted`.
     pub fn version(&self, wanted: &Ref) -> Option<String> {
-        self.providers
-            .find(wanted)
-            .and_then(|index| self.entries[index].resource.version())
+        let resource = &self.entries[self.providers.find(wanted)?].resource;
+        match wanted {
+            Ref::Path(path) => resource.version_of(path),
+            _ => resource.version(),
+        }
     }
 
     /// What this playbook puts into the file at `path`.

@@ -55,7 +55,7 @@ const TABOO: [&str; 17] = [
 ];
 
 /// All of them.
-pub const ALL: [Daemon; 5] = [
+pub const ALL: [Daemon; 6] = [
     Daemon {
         name: "sshd",
         package: "openssh-server",
@@ -124,6 +124,19 @@ pub const ALL: [Daemon; 5] = [
         checks: false,
         lets_in: false,
     },
+    Daemon {
+        name: "sysctl",
+        package: "procps",
+        files: &["/etc/sysctl.conf"],
+        folders: &["/etc/sysctl.d"],
+        names: |name| name.ends_with(".conf") && !name.contains('/'),
+        rule: "only names that end with `.conf` are read",
+        verb: "set the kernel's values",
+        note: "sets the kernel's values and reads them back",
+        sh: include_str!("sysctl.sh"),
+        checks: false,
+        lets_in: false,
+    },
 ];
 
 impl Daemon {
@@ -180,6 +193,7 @@ mod tests {
             ("/etc/logrotate.d/app", "logrotate"),
             ("/etc/cron.d/app-daily", "cron"),
             ("/etc/crontab", "cron"),
+            ("/etc/sysctl.d/90-app.conf", "sysctl"),
         ] {
             assert_eq!(readers(path), [reader], "{path}");
         }

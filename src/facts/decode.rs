@@ -236,6 +236,11 @@ fn units(questions: &Questions, text: &str, facts: &mut Facts) {
             load: field("LoadState"),
             active: field("ActiveState"),
             file: field("UnitFileState"),
+            sub: field("SubState"),
+            ends: field("Type") == "oneshot" && field("RemainAfterExit") == "no",
+            result: field("Result"),
+            started: !matches!(&*field("ExecMainStartTimestampMonotonic"), "" | "0"),
+            needs_reload: field("NeedDaemonReload") == "yes",
         };
         facts.units.insert(name.clone(), fact);
     }

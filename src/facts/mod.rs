@@ -135,6 +135,35 @@ pub struct UnitFact {
     pub active: String,
     /// `enabled`, `disabled`, `static`.
     pub file: String,
+    /// `running`, `exited`, `auto-restart`.
+    pub sub: String,
+    /// Whether it is a oneshot that is inactive when it is through.
+    pub ends: bool,
+    /// How it ended last: `success`.
+    pub result: String,
+    /// Whether it has been started, as far as systemd remembers.
+    pub started: bool,
+    /// Whether its files are not those that systemd has read.
+    pub needs_reload: bool,
+}
+
+impl UnitFact {
+    /// Whether it is active or about to be. One that ended and waits to be tried again is not.
+    pub fn runs(&self) -> bool {
+        self.is_busy() && !self.sub.starts_with("auto-restart")
+    }
+
+    /// Whether there is something to stop.
+    pub fn is_busy(&self) -> bool {
+        matches!(&*self.active, "active" | "activating" | "reloading")
+    }
+
+    /// Whether it is a oneshot that did its work. systemd forgets units that nothing refers to: `remembered` says
+    /// that we have started it.
+    pub fn went_through(&self, remembered: bool) -> bool {
+        let ended_well = self.active == "inactive" && self.result == "success";
+        self.ends && ended_well && (self.started || remembered)
+    }
 }
 
 /// The host as a whole.

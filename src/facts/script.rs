@@ -103,7 +103,10 @@ packages() {
 }
 users() { say users "" "$(getent passwd -- "$@")"; }
 groups() { say groups "" "$(getent group -- "$@")"; }
-units() { say units "" "$(systemctl show -p LoadState,ActiveState,UnitFileState -- "$@" 2>/dev/null)"; }
+units() {
+  what=LoadState,ActiveState,SubState,UnitFileState,Type,RemainAfterExit,Result,ExecMainStartTimestampMonotonic
+  say units "" "$(systemctl show -p "$what,NeedDaemonReload" -- "$@" 2>/dev/null)"
+}
 content() {
   [ -f "$1" ] && size=$(wc -c <"$1") && [ "$size" -le "$most" ] || return 0
   printf '@content %s %s\n' "$size" "$1"

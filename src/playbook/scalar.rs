@@ -141,6 +141,22 @@ scalar! {
     Name(String), "^[A-Za-z0-9_][A-Za-z0-9_.-]*$", name
 }
 scalar! {
+    /// The name of a systemd unit: `nginx`, `backup.timer`, `worker@1`.
+    UnitName(String), "^[A-Za-z0-9_-][A-Za-z0-9_.:@\\\\-]*$", |text| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "_.:@\\-".contains(c);
+        if text.is_empty() || text.starts_with(['.', '@']) || !text.chars().all(fits) {
+            return Err(format!("`{text}` is not the name of a systemd unit: letters, digits and `_.:@\\-`"));
+        }
+        match text.split_once('@') {
+            Some((name, "")) => Err(format!("`{text}` is a template: name the instance, `{name}@1`")),
+            Some((name, rest)) if rest.starts_with('.') => {
+                Err(format!("`{text}` is a template: name the instance, `{name}@1{rest}`"))
+            }
+            _ => Ok(text.to_owned()),
+        }
+    }
+}
+scalar! {
     /// An absolute path on the host.
     AbsPath(String), "^/", |text| {
         let text = one_line(text)?;

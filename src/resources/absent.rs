@@ -17,6 +17,13 @@ use crate::playbook::scalar::AbsPath;
 #[serde(transparent)]
 pub struct Absent(Vec<Placed<AbsPath>>);
 
+impl Absent {
+    /// The paths.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|placed| placed.value.0.as_str())
+    }
+}
+
 /// Directories without which there is no host.
 pub(super) const NEVER: [&str; 16] = [
     "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/opt", "/proc", "/root", "/run", "/sbin", "/srv",

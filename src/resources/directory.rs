@@ -43,6 +43,18 @@ pub struct Directory {
 }
 
 impl Directory {
+    /// What it puts below `path`; nothing where its source cannot be read, which its rendering says.
+    pub(super) fn nodes(&self, path: &str, cx: &Render<'_>) -> Vec<(String, Node)> {
+        let read = |source: &LocalPath| {
+            let exclude = Exclude::new(&self.exclude).ok()?;
+            tree::read(&cx.loaded.directory.join(&source.0), &exclude).ok()
+        };
+        let nodes = self.source.as_ref().and_then(read).unwrap_or_default();
+        let top = path.trim_end_matches('/');
+        let there = |(name, node)| (format!("{top}/{name}"), node);
+        nodes.into_iter().map(there).collect()
+    }
+
     fn tree(&self, source: &LocalPath, top: Place, cx: &Render<'_>) -> Result<Tree, Problem> {
         let delete = self.delete.as_ref().is_some_and(|delete| delete.0);
         if delete && NEVER.contains(&top.path.as_str()) {

@@ -54,7 +54,8 @@ pub(super) fn values(with: &IndexMap<Name, Text>) -> Map<String, Value> {
 }
 
 impl File {
-    fn content(&self, cx: &Render<'_>) -> Result<Content, Problem> {
+    /// What it holds.
+    pub(super) fn content(&self, cx: &Render<'_>) -> Result<Content, Problem> {
         match (&self.content, &self.template, &self.source) {
             (Some(text), None, None) => Ok(cx.content(text.0.clone().into_bytes())),
             (None, Some(template), None) => cx.template(&template.0, values(&self.values)),

@@ -16,7 +16,9 @@ mod renewal;
 mod renewal_conf;
 mod standing;
 pub mod supervisor;
+mod supervisor_config;
 pub mod systemd;
+mod systemd_files;
 mod tree;
 pub mod ufw;
 pub mod user;
@@ -86,7 +88,7 @@ kinds! {
     /// systemd units, by name.
     systemd: systemd::Units,
     /// Programs that supervisor runs, by name.
-    supervisor: Named<supervisor::Program>,
+    supervisor: supervisor::Programs,
     /// The firewall.
     ufw: ufw::Ufw,
     /// nginx sites, by name.

@@ -4,20 +4,20 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Named;
-use crate::change::{Action, Change, Id, Verb};
-use crate::desired::{Context, Ref, Refusal, Resource};
+use super::systemd_files::{covers, glob, is_unit_file, may_hold_units, unit_of};
+use crate::change::{Action, Change, Id, Verb, sha256};
+use crate::desired::{Context, Ref, Refusal, Resource, resolve};
 use crate::facts::Questions;
 use crate::playbook::PlaybookError;
 use crate::playbook::parse::Placed;
 use crate::playbook::render::{Declaration, Problem, Render, Section};
-use crate::playbook::scalar::{Flag, Line, Name, optional};
+use crate::playbook::scalar::{Flag, Line, UnitName, optional};
 use crate::shell;
 
 /// systemd units, by name (`.service` may be left out).
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Units(IndexMap<Name, Placed<Unit>>);
+pub struct Units(IndexMap<UnitName, Placed<Unit>>);
 
 /// A systemd unit.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -36,15 +36,22 @@ pub struct Unit {
 
 impl Section for Units {
     fn render(&self, cx: &mut Render<'_>) -> Result<(), PlaybookError> {
-        let declared: &Named<Unit> = &self.0;
-        declared.render(cx)?;
+        self.0.render(cx)?;
         for (name, package) in cx.units.clone() {
-            let short = name.trim_end_matches(".service");
-            if !self.0.keys().any(|key| key.0 == name || key.0 == short) {
+            if !cx.has(&id(&name)) {
+                let service = Service::new(&name, Some(true), Some(true), cx);
                 cx.push(Service {
                     package: Some(package),
-                    ..Service::new(&name, true, true)
+                    ..service
                 });
+            }
+        }
+        // A unit that nothing declares is loaded anew, and started anew if it runs, when its files change.
+        for file in unit_files(cx) {
+            if let Some(unit) = unit_of(&file)
+                && !cx.has(&id(unit))
+            {
+                cx.push(Service::new(unit, None, None, cx));
             }
         }
         Ok(())
@@ -53,8 +60,8 @@ impl Section for Units {
 
 impl Declaration for Unit {
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
-        let on = |flag: &Option<Flag>| flag.as_ref().is_none_or(|flag| flag.0);
-        let service = Service::new(name, on(&self.enabled), on(&self.running));
+        let on = |flag: &Option<Flag>| Some(flag.as_ref().is_none_or(|flag| flag.0));
+        let service = Service::new(name, on(&self.enabled), on(&self.running), cx);
         let package = cx.units.get(&service.unit).cloned();
         cx.push(Service { package, ..service });
         Ok(())
@@ -65,39 +72,154 @@ impl Declaration for Unit {
     }
 }
 
+/// The paths of units' files that the playbook puts in place or takes away.
+fn unit_files(cx: &Render<'_>) -> Vec<String> {
+    let playbook = &cx.loaded.playbook;
+    let files = playbook.files.keys().chain(playbook.links.keys());
+    let mut paths: Vec<String> = files.map(|path| path.0.clone()).collect();
+    paths.extend(playbook.absent.paths().map(str::to_owned));
+    for (path, directory) in &playbook.directories {
+        if may_hold_units(&path.0) {
+            let nodes = directory.value.nodes(&path.0, cx).into_iter();
+            paths.extend(nodes.map(|(path, _)| path));
+        }
+    }
+    paths.retain(|path| unit_of(path).is_some());
+    paths
+}
+
 /// Whether systemd's `unit` is how people get in.
 fn lets_in(unit: &str) -> bool {
     matches!(unit, "ssh.service" | "sshd.service" | "ssh.socket")
 }
+
+fn id(name: &str) -> Id {
+    Id::new("systemd", name.trim_end_matches(".service"))
+}
+
+/// What the host's sh does with units.
+const LIBRARY: &str = include_str!("systemd.sh");
 
 #[derive(Debug)]
 struct Service {
     id: Id,
     unit: String,
     package: Option<String>,
-    enabled: bool,
-    running: bool,
+    /// Whether it starts with the host; as it is unless given.
+    enabled: Option<bool>,
+    /// Whether it runs; as it is unless given.
+    running: Option<bool>,
+    /// The files of the playbook from which systemd makes the unit.
+    files: Vec<String>,
 }
 
 impl Service {
-    fn new(name: &str, enabled: bool, running: bool) -> Self {
+    fn new(name: &str, enabled: Option<bool>, running: Option<bool>, cx: &Render<'_>) -> Self {
         let unit = if name.contains('.') {
             name.to_owned()
         } else {
             format!("{name}.service")
         };
+        let mut files = unit_files(cx);
+        files.retain(|path| unit_of(path).is_some_and(|of| covers(of, &unit)));
+        let links = &cx.loaded.playbook.links;
+        let linked = links.iter().filter(|(path, _)| files.contains(&path.0));
+        let linked: Vec<String> = linked
+            .map(|(path, link)| resolve(&path.0, &link.value.to.0))
+            .collect();
+        files.extend(linked);
         Self {
-            id: Id::new("systemd", name.trim_end_matches(".service")),
+            id: id(name),
             unit,
             package: None,
             enabled,
             running,
+            files,
         }
     }
 
-    /// Where a playbook puts the unit's file.
-    fn path(&self) -> String {
-        format!("/etc/systemd/system/{}", self.unit)
+    /// The fingerprint of the files that systemd makes the unit from.
+    fn version(&self, cx: &Context<'_>) -> Option<String> {
+        let version = |path: &String| {
+            let version = cx.version(&Ref::Path(path.clone()))?;
+            Some(format!("{path} {version}\n"))
+        };
+        let versions: Vec<String> = self.files.iter().filter_map(version).collect();
+        (!versions.is_empty()).then(|| sha256(versions.concat().as_bytes()))
+    }
+
+    /// Whether systemd may know the unit from other files than those that shall stand there.
+    fn is_stale(&self, cx: &Context<'_>) -> bool {
+        let version = self.version(cx);
+        let nowhere = |path: &String| cx.version(&Ref::Path(path.clone())).is_none();
+        let gone = |path: &String| cx.changed.contains(&Id::new("absent", path));
+        version.is_some() && cx.facts.loaded(self.id.as_str()) != version.as_deref()
+            || self.files.iter().any(gone)
+            // A run took a file away and died before systemd was told.
+            || self.files.iter().any(nowhere) && cx.facts.unit(&self.unit).needs_reload
+    }
+
+    /// How it takes what changed, if that disturbs nothing but itself.
+    fn restart(&self) -> Option<&'static str> {
+        match self.unit.rsplit_once('.')?.1 {
+            "slice" | "target" => None,
+            "mount" => Some("reload-or-restart"),
+            // A reload says whether it went through; a start says it before it is read.
+            _ if self.unit == "fail2ban.service" && !self.files.iter().any(|path| is_unit_file(path)) => {
+                Some("reload-or-restart")
+            }
+            _ => Some("restart"),
+        }
+    }
+
+    /// What is to be done, in words and in sh.
+    fn steps(&self, cx: &Context<'_>) -> Vec<(&'static str, String)> {
+        let fact = cx.facts.unit(&self.unit);
+        let stale = self.is_stale(cx);
+        let unit = shell::quote(&self.unit);
+        let mut steps = Vec::new();
+        let (enabled, running) = (self.enabled == Some(true), self.running == Some(true));
+        if fact.load == "masked" && (enabled || running) {
+            steps.push(("unmask", format!("systemctl unmask {unit}")));
+        }
+        // Units without an [Install] section are `static`: there is nothing to enable.
+        let is_enabled = fact.file.starts_with("enabled")
+            || matches!(&*fact.file, "static" | "alias" | "generated" | "indirect");
+        match (self.enabled, is_enabled) {
+            (Some(true), false) => steps.push((
+                "enable",
+                format!("systemctl is-enabled --quiet {unit} || systemctl enable {unit}"),
+            )),
+            (Some(false), true) if fact.file.starts_with("enabled") => {
+                steps.push(("disable", format!("systemctl disable {unit}")));
+            }
+            _ => {}
+        }
+        let restart = self.restart().filter(|_| stale);
+        let remembered = cx.facts.loaded(self.id.as_str());
+        let been_through = fact.went_through(remembered.is_some_and(|value| value != "-"));
+        match (self.running, restart) {
+            (Some(true), None) if !fact.runs() && !been_through => steps.push((
+                "start",
+                format!("systemctl is-active --quiet {unit} || up start {unit}"),
+            )),
+            // It may have come up with its package, and from other files.
+            (Some(true), Some(_)) if !fact.runs() && !been_through => {
+                steps.push(("start", format!("up restart {unit}")));
+            }
+            (Some(true), Some(verb)) => steps.push(("restart", format!("up {verb} {unit}"))),
+            (Some(false), _) if fact.is_busy() => {
+                steps.push(("stop", format!("systemctl stop {unit}")));
+            }
+            (None, Some(verb)) => {
+                let those = shell::quote(&glob(&self.unit).unwrap_or_else(|| self.unit.clone()));
+                let word = if fact.is_busy() { "restart" } else { "load" };
+                steps.push((word, format!("anew {verb} {those}")));
+            }
+            _ if stale => steps.push(("load", ":".into())),
+            _ => {}
+        }
+        steps
     }
 }
 
@@ -112,84 +234,50 @@ impl Resource for Service {
 
     fn needs(&self) -> Vec<Ref> {
         let package = self.package.clone().map(Ref::Package);
-        package.into_iter().chain([Ref::Path(self.path())]).collect()
+        let files = self.files.iter().cloned();
+        let files = files.flat_map(|path| [Ref::Id(Id::new("absent", &path)), Ref::Path(path)]);
+        package.into_iter().chain(files).collect()
     }
 
     fn ask(&self, questions: &mut Questions) {
-        questions.unit(&self.unit);
+        if glob(&self.unit).is_none() {
+            questions.unit(&self.unit);
+        }
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        let fact = cx.facts.unit(&self.unit);
-        // A unit whose file the playbook writes runs as that file says only if it was started from it.
-        let version = cx.version(&Ref::Path(self.path()));
-        let stale = version.is_some() && cx.facts.loaded(self.id.as_str()) != version.as_deref();
-        let unit = shell::quote(&self.unit);
-        let mut words = Vec::new();
-        let mut commands = Vec::new();
-        if fact.load == "masked" && (self.enabled || self.running) {
-            words.push("unmask");
-            commands.push(format!("systemctl unmask {unit}"));
-        }
-        // Units without an [Install] section are `static`: there is nothing to enable.
-        let is_enabled = fact.file.starts_with("enabled")
-            || matches!(&*fact.file, "static" | "alias" | "generated" | "indirect");
-        let is_running = matches!(&*fact.active, "active" | "activating" | "reloading");
-        match (self.enabled, is_enabled) {
-            (true, false) => {
-                words.push("enable");
-                commands.push(format!(
-                    "systemctl is-enabled --quiet {unit} || systemctl enable {unit}"
-                ));
-            }
-            (false, true) if fact.file.starts_with("enabled") => {
-                words.push("disable");
-                commands.push(format!("systemctl disable {unit}"));
-            }
-            _ => {}
-        }
-        match (self.running, is_running) {
-            (true, false) => {
-                words.push("start");
-                commands.push(format!(
-                    "systemctl is-active --quiet {unit} || systemctl start {unit}"
-                ));
-            }
-            (true, true) if stale => {
-                words.push("restart");
-                commands.push(format!("systemctl restart {unit}"));
-            }
-            (false, true) => {
-                words.push("stop");
-                commands.push(format!("systemctl stop {unit}"));
-            }
-            _ => {}
-        }
-        if commands.is_empty() {
+        let steps = self.steps(cx);
+        if steps.is_empty() {
             return Ok(Vec::new());
         }
-        let change = Change::new(
-            &self.id,
-            Verb::Run,
-            format!("{} {}", words.join(" and "), self.unit),
-        );
-        // Each of these costs half a second, and a package that was just installed has mostly done them.
-        let reload = format!(
-            "case $(systemctl show -p LoadState,NeedDaemonReload -- {unit}) in *=not-found* | *=yes*) systemctl daemon-reload ;; esac"
-        );
-        let mut change = change.shell(reload).shell(commands.join("\n"));
+        let words: Vec<&str> = steps.iter().map(|(word, _)| *word).collect();
+        let unit = shell::quote(&self.unit);
+        let files = shell::words(&self.files);
+        let summary = format!("{} {}", words.join(" and "), self.unit);
+        let mut change = Change::new(&self.id, Verb::Run, summary);
+        if glob(&self.unit).is_some() {
+            change = change.note("and restart those of its kind that run");
+        }
+        // Each daemon-reload costs half a second, and a package that was just installed has mostly done it.
+        let load = match self.is_stale(cx) {
+            true => format!("read_files {unit} {files}"),
+            false => format!(
+                "case $(systemctl show -p LoadState,NeedDaemonReload -- {unit}) in *=not-found* | *=yes*) systemctl daemon-reload ;; esac"
+            ),
+        };
+        let commands: Vec<String> = steps.iter().map(|(_, command)| command.clone()).collect();
+        let remember = match glob(&self.unit) {
+            None => format!("remember {unit}\n"),
+            Some(_) => String::new(),
+        };
+        change = change.shell(format!("{LIBRARY}{remember}{load}\n{}", commands.join("\n")));
+        change.recover = Some(format!("{LIBRARY}back {unit} {files}"));
         if lets_in(&self.unit) && (words.contains(&"stop") || words.contains(&"restart")) {
-            let path = shell::quote(&self.path());
             change = change.if_access_stays();
-            change.recover = Some(format!(
-                "take_back {path}\nsystemctl daemon-reload\nsystemctl reset-failed {unit}\nsystemctl enable --now {unit}"
-            ));
         }
-        if let (Some(value), true) = (version, self.running) {
-            let name = self.id.to_string();
-            change.actions.insert(0, Action::Unloaded { name: name.clone() });
-            change = change.action(Action::Loaded { name, value });
-        }
-        Ok(vec![change])
+        let name = self.id.to_string();
+        let value = self.version(cx).unwrap_or_else(|| "started".into());
+        change.actions.insert(0, Action::Unloaded { name: name.clone() });
+        Ok(vec![change.action(Action::Loaded { name, value })])
     }
 }

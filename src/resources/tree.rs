@@ -181,6 +181,13 @@ impl Resource for Tree {
         Some(sha256(lines.collect::<String>().as_bytes()))
     }
 
+    fn version_of(&self, path: &str) -> Option<String> {
+        match self.items.iter().find(|item| item.path() == path) {
+            Some(Item::File(file)) => Some(file.content.sha256.clone()),
+            _ => self.version(),
+        }
+    }
+
     fn content(&self, path: &str) -> Option<&[u8]> {
         self.items.iter().find_map(|item| match item {
             Item::File(file) if file.path == path => Some(&*file.content.bytes),

@@ -168,6 +168,7 @@ loaded_again() {
   if [ $? -ne 0 ]; then
     echo "$daemon does not run with what was put back; it says:"
     cat "$keeping/again"
+    stuck=yes
     return
   fi
   for name in "$base/loaded/$daemon@"*; do
@@ -178,19 +179,21 @@ loaded_again() {
 }
 
 # take_back PATH: puts back what earlier steps of this run replaced at PATH or above it (`current` above
-# a program), for a daemon that cannot start from what is new.
+# a program), for a daemon that cannot start from what is new. What was not there before goes away again.
 take_back() {
-  for old in "$run"/kept/*/*.old "$run"/kept/*/*.secret; do
-    [ -e "$old" ] || [ -L "$old" ] || continue
-    path=$(cat "${old%.*}.path")
+  for entry in "$run"/kept/*/*.path; do
+    [ -e "$entry" ] || continue
+    path=$(cat "$entry")
     case $1/ in "$path"/*) ;; *) continue ;; esac
-    beside=${path%/*}/.${path##*/}.hostwright-new~
-    rm -f -- "$beside"
-    if cp -aT -- "$old" "$beside" && mv -fT -- "$beside" "$path"; then
-      echo "put back: $path (of an earlier step)"
-    else
-      echo "could not put back: $path (of an earlier step; what stood there is kept in $old)"
-      stuck=yes
+    old=${entry%.path}
+    if [ "$path" = "$1" ] || [ -e "$old.old" ] || [ -L "$old.old" ] || [ -e "$old.secret" ]; then
+      if ! (
+        keeping=${entry%/*} n=${old##*/} said='put back'
+        put_one_back && { [ -z "$said" ] || echo "$said: $path (of an earlier step)"; }
+      ); then
+        echo "could not put back: $path (of an earlier step; what stood there is kept in ${entry%/*})"
+        stuck=yes
+      fi
     fi
   done
 }

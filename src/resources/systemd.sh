@@ -1,0 +1,128 @@
+# What a run does with a systemd unit. Each step that needs it begins with it.
+
+# remember UNIT: how the unit is before this step.
+remember() {
+  systemctl is-active -- "$1" >"$keeping/active" 2>/dev/null || true
+  systemctl is-enabled -- "$1" >"$keeping/enabled" 2>/dev/null || true
+}
+
+# words UNIT SAID: what systemctl said, without its advice to log in and look, and the unit's own last lines.
+words() {
+  printf '%s\n' "$2" | grep -v -e 'journalctl -x' -e 'systemctl status' -e '^$' || true
+  [ -d /run/systemd/journal ] || return 0
+  journalctl --sync 2>/dev/null || true
+  echo "the last lines of $1:"
+  journalctl --quiet --no-pager --output=short --lines=20 --since="@$since" --unit="$1" || true
+}
+
+# read_files UNIT FILE...: systemd reads the unit anew, and takes every line of these files.
+read_files() {
+  unit=$1
+  shift
+  if [ "$unit" = fail2ban.service ] && command -v fail2ban-client >/dev/null; then
+    if ! said=$(fail2ban-client -t 2>&1); then
+      echo "fail2ban does not take its configuration:"
+      printf '%s\n' "$said" | grep -v WARNING
+      return 1
+    fi
+  fi
+  systemctl daemon-reload
+  case $unit in
+  *@.*) some=${unit%%@.*}@x.${unit##*@.} ;;
+  *-.*) some=${unit%%-.*}-x.${unit##*-.} ;;
+  *) some=$unit ;;
+  esac
+  said=$(systemd-analyze verify --man=no "/etc/systemd/system/$some" 2>&1) || true
+  ignored=$(for file in "$@"; do
+    printf '%s\n' "$said" | awk -v file="$file:" 'index($0, file) == 1 && tolower($0) ~ /ignor/'
+  done)
+  load=$(systemctl show -p LoadState --value -- "$some")
+  case $load in
+  bad-setting | error)
+    echo "systemd does not load $unit:"
+    printf '%s\n' "$said" | grep -F -e "$some" | sort -u
+    return 1
+    ;;
+  esac
+  if [ -n "$ignored" ]; then
+    echo "systemd does not take all of what stands in the files of $unit:"
+    printf '%s\n' "$ignored"
+    return 1
+  fi
+}
+
+# stays UNIT: waits until it is clear that the unit stays up, or is a oneshot that went through. systemd calls a
+# simple service active before its program has done anything.
+stays() {
+  tries=10
+  restarts=
+  while :; do
+    state=$(systemctl show -p ActiveState,SubState,Type,Result,NRestarts -- "$1")
+    case $state in
+    *ActiveState=failed* | *SubState=auto-restart*) return 1 ;;
+    *Type=oneshot*) return 0 ;;
+    *ActiveState=active*) ;;
+    *) return 1 ;;
+    esac
+    case $state in *Type=simple* | *Type=exec* | *Type=idle*) ;; *) return 0 ;; esac
+    now=$(printf '%s\n' "$state" | sed -n 's/^NRestarts=//p')
+    [ "${restarts:=$now}" = "$now" ] || return 1
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || return 0
+    sleep 0.1
+  done
+}
+
+# up VERB UNIT: starts or restarts it; it comes up and stays up.
+up() {
+  since=$(date +%s)
+  served=
+  # A socket does not begin to listen while its service runs.
+  case $2 in
+  *.socket)
+    if systemctl is-active --quiet -- "${2%.socket}.service"; then
+      served=${2%.socket}.service
+      systemctl stop -- "$served"
+    fi
+    ;;
+  esac
+  if said=$(systemctl "$1" -- "$2" 2>&1) && stays "$2"; then
+    [ -z "$served" ] || systemctl start -- "$served"
+    return 0
+  fi
+  echo "$2 does not stay up: $(systemctl show -p ActiveState,SubState,Result -- "$2" | tr '\n' ' ')"
+  words "$2" "$said"
+  [ -z "$served" ] || systemctl start -- "$served"
+  return 1
+}
+
+# anew VERB PATTERN: what of the pattern runs is started anew. A unit that has lost its file does not go on.
+anew() {
+  for unit in $(systemctl list-units --plain --no-legend --state=active,activating,reloading -- "$2" | awk '{ print $1 }'); do
+    case $(systemctl show -p LoadState --value -- "$unit") in
+    not-found | masked) systemctl stop -- "$unit" ;;
+    *) up "$1" "$unit" || return 1 ;;
+    esac
+  done
+}
+
+# back UNIT FILE...: the unit as it was before this step, and before this run replaced its files.
+back() {
+  unit=$1
+  shift
+  for file in "$@"; do take_back "$file"; done
+  systemctl daemon-reload
+  [ -e "$keeping/active" ] || return 0
+  read -r was <"$keeping/active"
+  read -r enabled <"$keeping/enabled" || enabled=
+  case $enabled in
+  enabled) systemctl enable --quiet -- "$unit" ;;
+  disabled) systemctl disable --quiet -- "$unit" ;;
+  masked) systemctl mask --quiet -- "$unit" ;;
+  esac
+  systemctl reset-failed -- "$unit" 2>/dev/null
+  case $was in
+  active | reloading | activating) systemctl restart -- "$unit" && echo "$unit runs as before" ;;
+  *) systemctl stop -- "$unit" 2>/dev/null || true ;;
+  esac
+}

@@ -1,0 +1,145 @@
+//! Which unit a file belongs to: systemd's own (systemd.unit(5), "Unit File Load Path"), and those of daemons that
+//! read many files which need each other, so that they are loaded once when all are in place.
+
+/// Where unit files stand.
+const FOLDERS: [&str; 4] = [
+    "/etc/systemd/system/",
+    "/usr/local/lib/systemd/system/",
+    "/usr/lib/systemd/system/",
+    "/lib/systemd/system/",
+];
+
+/// Configuration that a daemon reads at its start: a file, or a folder, and its unit.
+const CONFIGURATION: [(&str, &str); 7] = [
+    ("/etc/fail2ban/", "fail2ban.service"),
+    ("/etc/systemd/journald.conf", "systemd-journald.service"),
+    ("/etc/systemd/journald.conf.d/", "systemd-journald.service"),
+    ("/etc/systemd/resolved.conf", "systemd-resolved.service"),
+    ("/etc/systemd/resolved.conf.d/", "systemd-resolved.service"),
+    ("/etc/systemd/timesyncd.conf", "systemd-timesyncd.service"),
+    ("/etc/systemd/timesyncd.conf.d/", "systemd-timesyncd.service"),
+];
+
+const SUFFIXES: [&str; 8] = [
+    ".service",
+    ".socket",
+    ".timer",
+    ".path",
+    ".mount",
+    ".automount",
+    ".slice",
+    ".target",
+];
+
+/// Whether unit files may stand in the directory at `path`, or below it.
+pub(super) fn may_hold_units(path: &str) -> bool {
+    let path = format!("{}/", path.trim_end_matches('/'));
+    let configuration = CONFIGURATION.iter().map(|(folder, _)| *folder);
+    FOLDERS
+        .into_iter()
+        .chain(configuration)
+        .any(|folder| folder.starts_with(&path) || path.starts_with(folder))
+}
+
+/// Whether `path` is where systemd reads of units.
+pub(super) fn is_unit_file(path: &str) -> bool {
+    FOLDERS.iter().any(|folder| path.starts_with(folder))
+}
+
+/// The unit that the file (or the folder of drop-ins) at `path` belongs to. `worker@.service` stands for all its
+/// instances, `app-.service` for all whose names begin so.
+pub(super) fn unit_of(path: &str) -> Option<&str> {
+    let reads = |(place, _): &&(&str, &str)| match place.strip_suffix('/') {
+        Some(folder) => path == folder || path.starts_with(place),
+        None => path == *place,
+    };
+    if let Some((_, unit)) = CONFIGURATION.iter().find(reads) {
+        return Some(unit);
+    }
+    let below = FOLDERS.iter().find_map(|folder| path.strip_prefix(folder))?;
+    let unit = match below.split_once('/') {
+        Some((folder, name)) if name.ends_with(".conf") && !name.contains('/') => {
+            folder.strip_suffix(".d")?
+        }
+        Some(_) => return None,
+        None => below.strip_suffix(".d").unwrap_or(below),
+    };
+    SUFFIXES
+        .iter()
+        .any(|suffix| unit.len() > suffix.len() && unit.ends_with(suffix))
+        .then_some(unit)
+}
+
+/// Whether `unit`, which a file belongs to, is or stands for `other`.
+pub(super) fn covers(unit: &str, other: &str) -> bool {
+    match pattern(unit) {
+        Some((before, after)) => other.starts_with(&before) && other.ends_with(after),
+        None => unit == other,
+    }
+}
+
+/// What the names that `unit` stands for begin and end with, if it stands for others.
+fn pattern(unit: &str) -> Option<(String, &str)> {
+    let (name, _) = unit.rsplit_once('.')?;
+    let after = &unit[name.len()..];
+    name.ends_with(['@', '-']).then(|| (name.to_owned(), after))
+}
+
+/// The glob of the units that `unit` stands for, if it stands for others.
+pub(super) fn glob(unit: &str) -> Option<String> {
+    pattern(unit).map(|(before, after)| format!("{before}*{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_belongs_to_a_unit() {
+        for (path, unit) in [
+            ("/etc/systemd/system/nap.service", Some("nap.service")),
+            ("/etc/systemd/system/nap.service.d/10.conf", Some("nap.service")),
+            ("/etc/systemd/system/nap.service.d", Some("nap.service")),
+            ("/usr/lib/systemd/system/w@.timer", Some("w@.timer")),
+            ("/etc/systemd/system/w@1.service.d/a.conf", Some("w@1.service")),
+            ("/etc/systemd/system/nap.service.d/README", None),
+            ("/etc/systemd/system/multi-user.target.wants/nap.service", None),
+            ("/etc/systemd/system/service.d/a.conf", None),
+            ("/etc/systemd/system/.service", None),
+            ("/etc/systemd/journald.conf", Some("systemd-journald.service")),
+            ("/etc/systemd/journald.conf.old", None),
+            ("/etc/fail2ban/jail.d/own.local", Some("fail2ban.service")),
+            ("/etc/fail2ban", Some("fail2ban.service")),
+            ("/srv/nap.service", None),
+        ] {
+            assert_eq!(unit_of(path), unit, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_template_and_a_prefix_stand_for_others() {
+        assert!(covers("nap.service", "nap.service"));
+        assert!(covers("w@.service", "w@1.service"));
+        assert!(covers("app-.service", "app-web.service"));
+        assert!(!covers("w@.service", "w@1.timer"));
+        assert!(!covers("w@1.service", "w@2.service"));
+        assert_eq!(glob("w@.service").as_deref(), Some("w@*.service"));
+        assert_eq!(glob("w@1.service"), None);
+    }
+
+    #[test]
+    fn folders_of_units_are_known_from_above_and_below() {
+        for path in [
+            "/etc",
+            "/etc/systemd/system",
+            "/etc/systemd/system/",
+            "/etc/systemd/system/a.service.d",
+            "/etc/fail2ban/filter.d",
+        ] {
+            assert!(may_hold_units(path), "{path}");
+        }
+        for path in ["/etc/nginx", "/etc/systemd/system-old", "/etc/fail2", "/srv"] {
+            assert!(!may_hold_units(path), "{path}");
+        }
+    }
+}
