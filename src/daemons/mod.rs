@@ -54,8 +54,17 @@ const TABOO: [&str; 17] = [
     ".ucf-old",
 ];
 
+/// A name that cron and run-parts read.
+fn plain(name: &str) -> bool {
+    name.chars()
+        .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+}
+
+/// Why cron and run-parts pass over other names.
+const PLAIN: &str = "cron passes over names with other characters than letters, digits, `-` and `_`";
+
 /// All of them.
-pub const ALL: [Daemon; 6] = [
+pub const ALL: [Daemon; 7] = [
     Daemon {
         name: "sshd",
         package: "openssh-server",
@@ -113,11 +122,8 @@ pub const ALL: [Daemon; 6] = [
         package: "cron",
         files: &["/etc/crontab"],
         folders: &["/etc/cron.d"],
-        names: |name| {
-            name.chars()
-                .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
-        },
-        rule: "cron passes over names with other characters than letters, digits, `-` and `_`",
+        names: plain,
+        rule: PLAIN,
         verb: "restart cron",
         note: "restarts cron, which leaves running jobs alone",
         sh: include_str!("cron.sh"),
@@ -134,6 +140,24 @@ pub const ALL: [Daemon; 6] = [
         verb: "set the kernel's values",
         note: "sets the kernel's values and reads them back",
         sh: include_str!("sysctl.sh"),
+        checks: false,
+        lets_in: false,
+    },
+    Daemon {
+        name: "run_parts",
+        package: "cron",
+        files: &[],
+        folders: &[
+            "/etc/cron.hourly",
+            "/etc/cron.daily",
+            "/etc/cron.weekly",
+            "/etc/cron.monthly",
+        ],
+        names: plain,
+        rule: PLAIN,
+        verb: "look at what run-parts runs",
+        note: "run-parts --test",
+        sh: include_str!("run_parts.sh"),
         checks: false,
         lets_in: false,
     },
@@ -194,6 +218,7 @@ mod tests {
             ("/etc/cron.d/app-daily", "cron"),
             ("/etc/crontab", "cron"),
             ("/etc/sysctl.d/90-app.conf", "sysctl"),
+            ("/etc/cron.daily/app", "run_parts"),
         ] {
             assert_eq!(readers(path), [reader], "{path}");
         }
@@ -206,7 +231,7 @@ mod tests {
             "/srv/etc/sudoers",
             "/etc/logrotate.d/app.dpkg-old",
             "/etc/cron.d/app.daily",
-            "/etc/cron.daily/app",
+            "/etc/cron.daily/app.sh",
         ] {
             assert_eq!(readers(path), [""; 0], "{path}");
         }

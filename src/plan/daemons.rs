@@ -40,7 +40,7 @@ pub(super) fn loading(
         if let Some((path, why)) = over {
             return Err(Refusal {
                 id: resource.id().clone(),
-                cause: format!("{} would not read {path}", daemon.name),
+                cause: format!("{} would not read {path}", daemon.name.replace('_', "-")),
                 mend: format!("give it another name: {why}"),
             });
         }

@@ -118,6 +118,24 @@ fn what_cron_does_not_take_is_a_failed_step() {
         "{}",
         failed.stdout
     );
+    // run-parts, which runs /etc/cron.daily, says nothing at all.
+    let daily = |name: &str, mode: &str| {
+        format!(
+            "name: x\nfiles: {{ /etc/cron.daily/{name}: {{ content: \"#!/bin/sh\\n\", mode: {mode} }} }}\n"
+        )
+    };
+    for (playbook, words) in [
+        (
+            daily("own", "0644"),
+            "it is not executable (`mode: 0755` makes it so)",
+        ),
+        (daily("own.sh", "0755"), "would not read /etc/cron.daily/own.sh"),
+    ] {
+        let failed = host.apply(&playbook);
+        let said = failed.stdout + &failed.stderr;
+        assert!(failed.status == 1 && said.contains(words), "{said}");
+    }
+    host.converge(&daily("own", "0755"));
     // More files than systemd would start cron for.
     let many =
         (1..9).map(|hour| format!("  h{hour}: {{ schedule: \"0 {hour} * * *\", command: \"true\" }}\n"));

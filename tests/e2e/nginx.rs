@@ -337,3 +337,38 @@ fn what_stands_behind_a_link_is_loaded_too() {
     host.converge(&site("server { listen 81; return 206; }"));
     assert_eq!(status(), "206");
 }
+
+#[test]
+fn a_run_that_is_cut_off_before_the_reload_is_made_good() {
+    let Some(host) = boot() else { return };
+    let file = "name: web\nfiles: { /etc/nginx/conf.d/own.conf: { content: \"server { listen 81; return 204; }\\n\" } }\n";
+    // The reload that never comes: it ends the run.
+    host.sh(
+        "printf '#!/bin/bash\\nkill -9 -- -$(cat /var/lib/hostwright/runs/*/pid)\\ntouch /srv/dead\\n' >/srv/die && chmod +x /srv/die
+         mkdir -p /etc/systemd/system/nginx.service.d
+         printf '[Service]\\nExecReload=\\nExecReload=/srv/die\\n' >/etc/systemd/system/nginx.service.d/die.conf && systemctl daemon-reload",
+    );
+    let mut apply = host.command("apply", file).spawn().expect("the program starts");
+    wait_for("the run is dead", || host.sh("ls /srv").contains("dead"));
+    let _ = apply.kill();
+    let _ = apply.wait();
+    host.sh("rm -r /etc/systemd/system/nginx.service.d && systemctl daemon-reload");
+    assert_eq!(
+        host.sh("curl -so /dev/null http://127.0.0.1:81/ || echo no"),
+        "no"
+    );
+    let plan = host.plan(file);
+    assert!(plan.stdout.contains("reload nginx"), "{}", plan.stdout);
+    // The playbook may say something else by then.
+    let run = host.converge("name: web\n");
+    assert!(
+        run.stdout.contains("daemon.nginx  reload nginx"),
+        "{}",
+        run.stdout
+    );
+    host.converge(file);
+    assert_eq!(
+        host.sh("curl -so /dev/null -w '%{http_code}' http://127.0.0.1:81/"),
+        "204"
+    );
+}
