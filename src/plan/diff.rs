@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::access;
-use crate::change::Change;
+use super::{access, accounts, ports};
+use crate::change::{Change, Detail};
 use crate::desired::{Context, Desired, Providers, Refusal};
 use crate::facts::Facts;
 
@@ -50,16 +50,25 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
     let providers = Providers::of(&desired.entries);
     let mut changed = HashSet::new();
     let mut changes = Vec::new();
+    let mut more = false;
     for entry in &desired.entries {
         let context = Context {
             facts,
             entries: &desired.entries,
             providers: &providers,
             changed: &changed,
+            more,
         };
-        let own = entry.resource.diff(&context)?;
-        if !own.is_empty() {
+        let unseen = accounts::unseen(&*entry.resource, &context)?;
+        ports::refuse_taken(&*entry.resource, &context)?;
+        let mut own = entry.resource.diff(&context)?;
+        if let Some(first) = own.first_mut() {
+            let notes = unseen.iter().map(|what| {
+                format!("the {what} is not there yet: a package or command before it must bring it")
+            });
+            first.details.extend(notes.map(Detail::Note));
             changed.insert(entry.resource.id().clone());
+            more |= entry.resource.brings_more();
         }
         changes.extend(own.into_iter().map(access::kept));
     }

@@ -1,7 +1,9 @@
 //! Desired state and facts → what would change, in order.
 
 mod access;
+mod accounts;
 pub mod diff;
 pub mod order;
+mod ports;
 
 pub use diff::{Plan, PlanError, plan};
