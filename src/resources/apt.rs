@@ -49,6 +49,14 @@ impl Section for Apt {
                 id: Id::new("apt", "packages"),
                 packages,
                 recommends: self.recommends.as_ref().map(|flag| flag.0),
+                sources: cx
+                    .loaded
+                    .playbook
+                    .files
+                    .keys()
+                    .filter(|path| path.0.starts_with("/etc/apt/"))
+                    .map(|path| Ref::Path(path.0.clone()))
+                    .collect(),
             });
         }
         Ok(())
@@ -67,6 +75,8 @@ struct Packages {
     id: Id,
     packages: Vec<Package>,
     recommends: Option<bool>,
+    /// Files of this playbook that say where packages come from: they are there first.
+    sources: Vec<Ref>,
 }
 
 const LEAN: &str = "--no-install-recommends";
@@ -151,6 +161,10 @@ impl Resource for Packages {
         self.names().map(|name| Ref::Package(name.to_owned())).collect()
     }
 
+    fn needs(&self) -> Vec<Ref> {
+        self.sources.clone()
+    }
+
     fn brings_more(&self) -> bool {
         true
     }
@@ -173,8 +187,9 @@ impl Resource for Packages {
             return Ok(Vec::new());
         }
         let simulation = Simulation::read(cx.facts.output("apt.simulation"));
-        self.refuse(&simulation, simulation.fresh && unfinished.is_none())?;
-        let refresh = !simulation.fresh || !simulation.errors.is_empty();
+        let fresh = simulation.fresh && !self.sources.iter().any(|source| cx.changes(source));
+        self.refuse(&simulation, fresh && unfinished.is_none())?;
+        let refresh = !fresh || !simulation.errors.is_empty();
         let mut change = summary(&self.id, &missing, unfinished);
         change
             .details
