@@ -5,10 +5,11 @@ use std::fmt::Debug;
 
 use crate::change::{Change, Id};
 use crate::checks::Check;
-use crate::facts::{Facts, Questions};
+use crate::facts::{Facts, Questions, is_everywhere};
 use crate::secret::Secrets;
 
-/// A thing that one resource makes and another needs. Needs that nobody provides are taken to be there.
+/// A thing that one resource makes and another needs. Users and groups that nobody provides must be on the host;
+/// other needs that nobody provides are taken to be there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Ref {
     /// Another resource, by its id.
@@ -21,6 +22,15 @@ pub enum Ref {
     User(String),
     /// A group.
     Group(String),
+}
+
+/// A TCP port at which a daemon listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// The port.
+    pub port: u16,
+    /// The daemon's process, named as its package and its unit are.
+    pub process: &'static str,
 }
 
 /// A change that would do harm, found before anything is done.
@@ -48,6 +58,16 @@ pub trait Resource: Debug + Send + Sync {
 
     /// What must be there first.
     fn needs(&self) -> Vec<Ref> {
+        Vec::new()
+    }
+
+    /// Whether it brings what it cannot name: a package's users and files, whatever a command makes.
+    fn brings_more(&self) -> bool {
+        false
+    }
+
+    /// The ports at which its daemon will listen.
+    fn listens(&self) -> Vec<Listen> {
         Vec::new()
     }
 
@@ -116,6 +136,16 @@ impl Desired {
         let mut questions = Questions::default();
         for entry in &self.entries {
             entry.resource.ask(&mut questions);
+            for need in entry.resource.needs() {
+                match need {
+                    Ref::User(name) if !is_everywhere(&name) => questions.user(&name),
+                    Ref::Group(name) if !is_everywhere(&name) => questions.group(&name),
+                    _ => {}
+                }
+            }
+            if !entry.resource.listens().is_empty() {
+                questions.listening();
+            }
         }
         questions
     }
@@ -190,6 +220,8 @@ pub struct Context<'a> {
     pub providers: &'a Providers,
     /// Those that change in this plan, as far as it has been made.
     pub changed: &'a HashSet<Id>,
+    /// Whether one of those brings what it cannot name.
+    pub more: bool,
 }
 
 impl Context<'_> {

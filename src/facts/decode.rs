@@ -188,10 +188,17 @@ fn listing(text: &str) -> Vec<String> {
 fn packages(text: &str, facts: &mut Facts) {
     for line in text.lines() {
         let mut words = line.split(' ');
-        if let (Some("installed"), Some(name), Some(version)) = (words.next(), words.next(), words.next()) {
-            // `libc6:amd64`: the playbook says `libc6`.
-            let name = name.split(':').next().unwrap_or(name);
-            facts.packages.insert(name.to_owned(), version.to_owned());
+        match (words.next(), words.next(), words.next()) {
+            (Some("installed"), Some(name), Some(version)) => {
+                facts.packages.insert(name.to_owned(), version.to_owned());
+            }
+            (Some("unfinished"), Some(name), _) => {
+                facts.unfinished.get_or_insert_default().push(name.to_owned());
+            }
+            (Some("interrupted"), ..) => {
+                facts.unfinished.get_or_insert_default();
+            }
+            _ => {}
         }
     }
 }
@@ -199,12 +206,21 @@ fn packages(text: &str, facts: &mut Facts) {
 fn users(text: &str, facts: &mut Facts) {
     for line in text.lines() {
         let fields: Vec<&str> = line.split(':').collect();
-        if let [name, _, _, _, _, home, shell] = fields[..] {
-            let fact = UserFact {
-                home: home.to_owned(),
-                shell: shell.to_owned(),
-            };
-            facts.users.insert(name.to_owned(), fact);
+        match fields[..] {
+            [name, _, _, _, _, home, shell] => {
+                let fact = UserFact {
+                    home: home.to_owned(),
+                    shell: shell.to_owned(),
+                    local: false,
+                };
+                facts.users.insert(name.to_owned(), fact);
+            }
+            [name] => {
+                if let Some(fact) = facts.users.get_mut(name) {
+                    fact.local = true;
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -270,7 +286,8 @@ mod tests {
             say("tree", "/opt/site", "d a\nf a/b c\n"),
             say("content", "/etc/a b", "x\n@end 0\n\ny"),
             say("listing", "/opt/releases", "10.5 old\n20.5 new"),
-            say("packages", "", "installed libc6:amd64 2.36\nconfig-files nginx 1.22"),
+            say("packages", "", "installed libc6:amd64 2.36\nmissing nginx\nunfinished cron"),
+            say("users", "", "ann:x:1000:1000::/home/ann:/bin/sh\nldap:x:2000:2000::/home/ldap:/bin/sh\nann"),
             say("units", "", "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n\nLoadState=not-found\nActiveState=inactive\nUnitFileState="),
             say("end", "", ""),
         ]
@@ -295,8 +312,13 @@ mod tests {
         );
         assert_eq!(facts.content("/etc/a b"), Some(&b"x\n@end 0\n\ny"[..]));
         assert_eq!(facts.listing("/opt/releases"), ["new", "old"]);
-        assert_eq!(facts.package("libc6"), Some("2.36"));
-        assert_eq!(facts.package("nginx"), None, "removed, its configuration kept");
+        assert_eq!(facts.package("libc6:amd64"), Some("2.36"));
+        assert_eq!(facts.package("nginx"), None);
+        assert_eq!(facts.unfinished(), Some(&["cron".to_owned()][..]));
+        assert_eq!(
+            ["ann", "ldap"].map(|name| facts.user(name).expect("there").local),
+            [true, false]
+        );
         assert_eq!(facts.unit("nginx.service").active, "active");
         assert_eq!(facts.unit("ufw.service").load, "not-found");
     }

@@ -8,6 +8,14 @@ mod script;
 pub use decode::{DecodeError, decode};
 pub use script::{IS_UNDOING, script};
 
+/// Whether a user or group need not be asked for: root is on every host, and so is a number.
+pub(crate) fn is_everywhere(name: &str) -> bool {
+    name == "root" || name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The name of a script question.
+const LISTENING: &str = "listening";
+
 /// What must be known of a host. Equal questions are asked once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Questions {
@@ -60,7 +68,7 @@ impl Questions {
         self.trees.insert(path.to_owned(), not_into.to_vec());
     }
 
-    /// Whether an apt package is installed, and in which version.
+    /// Whether an apt package is installed or provided by another, in which version, and what dpkg was interrupted in.
     pub fn package(&mut self, name: &str) {
         self.packages.insert(name.to_owned());
     }
@@ -73,6 +81,11 @@ impl Questions {
     /// Whether a group is there, and who is in it.
     pub fn group(&mut self, name: &str) {
         self.groups.insert(name.to_owned());
+    }
+
+    /// Which processes listen at which TCP ports.
+    pub fn listening(&mut self) {
+        self.script(LISTENING, "ss -ltnpH");
     }
 
     /// The state of a systemd unit.
@@ -124,6 +137,8 @@ pub struct UserFact {
     pub home: String,
     /// Login shell.
     pub shell: String,
+    /// Whether he stands in `/etc/passwd`, and not only in a directory service.
+    pub local: bool,
 }
 
 /// A systemd unit as systemd knows it.
@@ -195,6 +210,7 @@ pub struct Facts {
     listings: HashMap<String, Vec<String>>,
     trees: HashMap<String, Vec<(char, String)>>,
     packages: HashMap<String, String>,
+    unfinished: Option<Vec<String>>,
     users: HashMap<String, UserFact>,
     groups: HashMap<String, Vec<String>>,
     units: HashMap<String, UnitFact>,
@@ -252,7 +268,12 @@ impl Facts {
         self.trees.get(path).map_or(&[], Vec::as_slice)
     }
 
-    /// The installed version of a package.
+    /// The packages that dpkg did not get done with, if it was interrupted; only its journal may tell of that.
+    pub fn unfinished(&self) -> Option<&[String]> {
+        self.unfinished.as_deref()
+    }
+
+    /// The installed version of a package, or of the one that provides it.
     pub fn package(&self, name: &str) -> Option<&str> {
         self.packages.get(name).map(String::as_str)
     }
@@ -282,6 +303,11 @@ impl Facts {
         self.loaded
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The sockets that listen, as `ss -ltnpH` prints them.
+    pub fn listening(&self) -> &str {
+        self.output(LISTENING)
     }
 
     /// What a script question printed.

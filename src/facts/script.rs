@@ -98,10 +98,62 @@ tree() {
   say tree "$tree" "$(find -H "$tree" -mindepth 1 -printf '%y %P\n' "$@" 2>/dev/null)"
 }
 listing() { say listing "$1" "$(find "$1" -mindepth 1 -maxdepth 1 -printf '%T@ %f\n' 2>/dev/null)"; }
-packages() {
-  say packages "" "$(dpkg-query -W -f='${db:Status-Status} ${binary:Package} ${Version}\n' -- "$@" 2>/dev/null)"
+packages() { say packages "" "$(known_packages "$@")"; }
+# A line for each NAME: `installed NAME VERSION`, also where only another package provides it, or `missing NAME`.
+# Then what dpkg did not get done with: `unfinished PACKAGE`, and `interrupted` where it left its own journal.
+known_packages() {
+  dpkg-query -W -f='${db:Status-Status} ${db:Status-Eflag}\t${Package}\t${Architecture}\t${Version}\t${Provides}\n' 2>/dev/null |
+    awk -F '\t' -v asked="$*" '
+      $1 != "installed ok" {
+        if ($1 !~ /^(not-installed|config-files) /) print "unfinished " $2
+        next
+      }
+      {
+        version[$2 ":" $3] = $4
+        if ($2 == "dpkg") native = $3
+        count = split($5, names, /, */)
+        for (i = 1; i <= count; i++) { sub(/[ :].*/, "", names[i]); provided[names[i]] = $4 }
+      }
+      END {
+        count = split(asked, names, " ")
+        for (i = 1; i <= count; i++) {
+          split(names[i], part, ":")
+          arch = part[2] == "" || part[2] == "any" ? native : part[2]
+          here = version[part[1] ":" arch]
+          if (here == "" && arch == native) here = version[part[1] ":all"]
+          if (here != "") print "installed " names[i] " " here
+          else if (part[1] in provided) print "provided " names[i] " " provided[part[1]]
+          else print "missing " names[i]
+        }
+      }' |
+    while read -r what name version; do
+      case $what in
+      provided) if is_real "${name%:*}"; then echo "missing $name"; else echo "installed $name $version"; fi ;;
+      *) echo "$what $name${version:+ $version}" ;;
+      esac
+    done
+  for file in /var/lib/dpkg/updates/[0-9]*; do
+    if [ -e "$file" ]; then echo interrupted; fi
+    break
+  done
 }
-users() { say users "" "$(getent passwd -- "$@")"; }
+# Whether the index has a package of this very name: apt then installs that one, whoever provides the name.
+is_real() {
+  for list in /var/lib/apt/lists/*_Packages*; do
+    case $list in
+    *_Packages) grep -qx "Package: $1" "$list" ;;
+    *) /usr/lib/apt/apt-helper cat-file "$list" | grep -qx "Package: $1" ;;
+    esac && return 0
+  done 2>/dev/null
+  return 1
+}
+# Their entries as the host sees them, then the names that stand in its own file.
+users() {
+  say users "" "$(getent passwd -- "$@"
+    while IFS=: read -r name _; do
+      case " $* " in *" $name "*) echo "$name" ;; esac
+    done </etc/passwd)"
+}
 groups() { say groups "" "$(getent group -- "$@")"; }
 units() {
   what=LoadState,ActiveState,SubState,UnitFileState,Type,RemainAfterExit,Result,ExecMainStartTimestampMonotonic

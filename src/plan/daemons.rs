@@ -240,6 +240,7 @@ mod tests {
             entries: &[],
             providers: &providers,
             changed: &changed,
+            more: false,
         };
         let mut change = Change::new(&fake.0, Verb::Update, "x");
         change.actions = actions;

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{access, daemons};
-use crate::change::Change;
+use super::{access, accounts, daemons, ports};
+use crate::change::{Change, Detail};
 use crate::desired::{Context, Desired, Providers, Refusal};
 use crate::facts::Facts;
 
@@ -51,17 +51,26 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
     let mut changed = HashSet::new();
     let mut changes = Vec::new();
     let mut loads = HashSet::new();
+    let mut more = false;
     for entry in &desired.entries {
         let context = Context {
             facts,
             entries: &desired.entries,
             providers: &providers,
             changed: &changed,
+            more,
         };
+        let unseen = accounts::unseen(&*entry.resource, &context)?;
+        ports::refuse_taken(&*entry.resource, &context)?;
         let own = entry.resource.diff(&context)?;
-        let own = daemons::loading(entry.resource.as_ref(), &context, own, &mut loads)?;
-        if !own.is_empty() {
+        let mut own = daemons::loading(entry.resource.as_ref(), &context, own, &mut loads)?;
+        if let Some(first) = own.first_mut() {
+            let notes = unseen.iter().map(|what| {
+                format!("the {what} is not there yet: a package or command before it must bring it")
+            });
+            first.details.extend(notes.map(Detail::Note));
             changed.insert(entry.resource.id().clone());
+            more |= entry.resource.brings_more();
         }
         changes.extend(own.into_iter().map(access::kept));
     }

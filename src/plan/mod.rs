@@ -1,8 +1,10 @@
 //! Desired state and facts → what would change, in order.
 
 mod access;
+mod accounts;
 mod daemons;
 pub mod diff;
 pub mod order;
+mod ports;
 
 pub use diff::{Plan, PlanError, plan};

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::change::{Change, Id, Verb};
+use crate::change::{Change, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 use crate::playbook::PlaybookError;
 use crate::playbook::render::{Render, Section};
-use crate::playbook::scalar::Line;
+use crate::playbook::scalar::{Flag, Line, optional};
 use crate::shell;
 
 /// Which apt packages are installed.
@@ -20,6 +20,10 @@ pub struct Apt {
     /// Packages by name. Kinds bring their own: nginx sites need no `nginx` here.
     #[serde(default)]
     pub packages: Vec<Line>,
+    /// Whether what packages recommend comes along. Unless given it does, as the host's apt says, with those that
+    /// are named here alone, and does not with those that kinds bring: `cron` brings no mail server.
+    #[serde(default, deserialize_with = "optional")]
+    pub recommends: Option<Flag>,
 }
 
 /// An index older than this is refreshed before something is installed from it, in minutes.
@@ -38,16 +42,25 @@ impl Section for Apt {
             cx.needs_package(&package.0, "");
         }
         if !cx.packages.is_empty() {
-            let packages = cx
-                .packages
-                .iter()
-                .map(|(name, why)| (name.clone(), why.clone()))
-                .collect();
             let mends = std::mem::take(&mut cx.mends);
+            let package = |(name, why): (&String, &String)| Package {
+                name: name.clone(),
+                why: why.clone(),
+            };
+            let packages = cx.packages.iter().map(package).collect();
             cx.push(Packages {
                 id: Id::new("apt", "packages"),
                 packages,
                 mends,
+                recommends: self.recommends.as_ref().map(|flag| flag.0),
+                sources: cx
+                    .loaded
+                    .playbook
+                    .files
+                    .keys()
+                    .filter(|path| path.0.starts_with("/etc/apt/"))
+                    .map(|path| Ref::Path(path.0.clone()))
+                    .collect(),
             });
         }
         Ok(())
@@ -55,61 +68,95 @@ impl Section for Apt {
 }
 
 #[derive(Debug)]
+struct Package {
+    name: String,
+    /// The resource that brings it; empty where the playbook alone names it.
+    why: String,
+}
+
+#[derive(Debug)]
 struct Packages {
     id: Id,
-    packages: Vec<(String, String)>,
+    packages: Vec<Package>,
+    recommends: Option<bool>,
+    /// Files of this playbook that say where packages come from: they are there first.
+    sources: Vec<Ref>,
     /// sh that mends what may keep a package from being installed.
     mends: BTreeMap<String, String>,
 }
 
+const LEAN: &str = "--no-install-recommends";
+
 impl Packages {
     fn names(&self) -> impl Iterator<Item = &str> {
-        self.packages.iter().map(|(name, _)| name.as_str())
+        self.packages.iter().map(|package| package.name.as_str())
     }
 
-    /// What installing would bring: only asked when something is missing, since it takes a second.
-    /// apt is told to write no cache and no log, because a plan writes nothing.
+    /// apt's option for packages of one sort and those packages: first what kinds bring, then what is only named.
+    fn batches(&self) -> [(&'static str, Vec<&str>); 2] {
+        let option = |unless_given| match self.recommends {
+            None => unless_given,
+            Some(true) => "--install-recommends",
+            Some(false) => LEAN,
+        };
+        let (named, brought): (Vec<&Package>, Vec<&Package>) =
+            self.packages.iter().partition(|package| package.why.is_empty());
+        [(option(LEAN), brought), (option(""), named)].map(|(option, packages)| {
+            let names = packages.iter().map(|package| package.name.as_str());
+            (option, names.collect())
+        })
+    }
+
     fn simulation(&self) -> String {
+        let [lean, full] = self
+            .batches()
+            .map(|(option, names)| format!("simulate '{option}' \"$(missing {})\"", shell::words(names)));
         format!(
-            r#"missing=
-known=$(dpkg-query -W -f='${{db:Status-Status}} ${{Package}}\n${{db:Status-Status}} ${{Package}}:${{Architecture}}\n' -- {names} 2>/dev/null)
-for p in {names}; do
-  case "
-$known
-" in *"
-installed $p
-"*) ;; *) missing="$missing $p" ;; esac
-done
-[ -n "$missing" ] || exit 0
-# The lists bear the mirror's times; apt works in `partial` whenever it looks for newer ones.
-if [ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' 2>/dev/null | head -n 1)" ] &&
-   [ -n "$(find /var/lib/apt/lists/partial -maxdepth 0 -mmin -{FRESH} 2>/dev/null)" ]; then echo fresh; fi
-apt-get -s -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Debug::NoLocking=1 \
-  -o Dir::Log::Planner=/dev/null -o Dir::Log::Solver=/dev/null install $missing 2>&1 |
-  sed -n 's/^Inst \([^ ]*\) .*(\([^ ]*\) .*/inst \1 \2/p; s/^E: /error /p'"#,
-            names = shell::words(self.names()),
+            "minutes={FRESH}\n{SIMULATION}known=$(known_packages {})\n\
+            fix=\ncase $known in *unfinished* | *interrupted*) fix=--fix-broken ;; *missing*) ;; *) exit 0 ;; esac\n\
+            if fresh; then echo fresh; fi\n\
+            {lean} | {{ {full}; cat; }}",
+            shell::words(self.names()),
         )
     }
+
+    /// Refuses what apt would refuse, and what would do harm.
+    fn refuse(&self, simulation: &Simulation, settled: bool) -> Result<(), Refusal> {
+        let refusal = |cause: String, mend: &str| {
+            Err(Refusal {
+                id: self.id.clone(),
+                cause,
+                mend: mend.into(),
+            })
+        };
+        if let Some((name, providers)) = simulation.virtuals.first() {
+            return refusal(
+                format!(
+                    "{name} is no package of its own: {} provide it",
+                    providers.join(", ")
+                ),
+                "name one of them under `apt.packages` in its place",
+            );
+        }
+        let wanted = |name: &&String| self.names().any(|wanted| wanted == *name);
+        if let Some(name) = simulation.removes.iter().find(wanted) {
+            return refusal(
+                format!("apt would remove {name} for the others, and this playbook wants it too"),
+                "the packages exclude each other: take one of them out",
+            );
+        }
+        if settled && !simulation.errors.is_empty() {
+            return refusal(
+                format!("apt cannot install them: {}", simulation.errors.join("; ")),
+                "see what the package is called in this release, whether it is held or pinned (`apt-mark showhold`, `apt-cache policy NAME`), and whether the host's sources have it",
+            );
+        }
+        Ok(())
+    }
 }
 
-/// Waits for whoever holds dpkg (cloud-init and unattended-upgrades do on a first boot), asks nothing,
-/// keeps configuration files that were changed, restarts no service that is not ours to restart.
-const INSTALL: &str = r#"export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1
-if command -v cloud-init >/dev/null 2>&1; then timeout 600 cloud-init status --wait >/dev/null 2>&1 || true; fi
-apt_get() { apt-get -q -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"; }
-# apt-get itself waits for dpkg's lock only, and apt-daily holds those of the lists and the archives.
-apt() {
-  tries=300
-  while :; do
-    { status=0; apt_get "$@" 2>&1 || status=$?; echo "$status" >"$keeping/status"; } | tee "$keeping/said"
-    status=$(cat "$keeping/status")
-    if [ "$status" = 0 ] || ! grep -q '^E: Could not get lock' "$keeping/said"; then return "$status"; fi
-    tries=$((tries - 1))
-    [ "$tries" -gt 0 ] || return "$status"
-    sleep 2
-  done
-}
-"#;
+const INSTALL: &str = include_str!("apt.sh");
+const SIMULATION: &str = include_str!("apt_simulation.sh");
 
 impl Resource for Packages {
     fn id(&self) -> &Id {
@@ -120,6 +167,14 @@ impl Resource for Packages {
         self.names().map(|name| Ref::Package(name.to_owned())).collect()
     }
 
+    fn needs(&self) -> Vec<Ref> {
+        self.sources.clone()
+    }
+
+    fn brings_more(&self) -> bool {
+        true
+    }
+
     fn ask(&self, questions: &mut Questions) {
         for name in self.names() {
             questions.package(name);
@@ -128,102 +183,163 @@ impl Resource for Packages {
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        let missing: Vec<&str> = self.names().filter(|name| cx.installs(name)).collect();
-        if missing.is_empty() {
+        let missing: Vec<&Package> = self
+            .packages
+            .iter()
+            .filter(|package| cx.installs(&package.name))
+            .collect();
+        let unfinished = cx.facts.unfinished();
+        if missing.is_empty() && unfinished.is_none() {
             return Ok(Vec::new());
         }
         let simulation = Simulation::read(cx.facts.output("apt.simulation"));
-        let what = match missing.len() {
-            1 => "1 package".to_owned(),
-            count => format!("{count} packages"),
-        };
-        let mut change = Change::new(
-            &self.id,
-            Verb::Create,
-            format!("install {what}: {}", missing.join(", ")),
-        );
-        for name in &missing {
-            let version = simulation
-                .version(name)
-                .map_or(String::new(), |version| format!(" {version}"));
-            let why = self
-                .packages
-                .iter()
-                .find(|(known, _)| known == name)
-                .map_or("", |(_, why)| why.as_str());
-            let why = if why.is_empty() {
-                String::new()
-            } else {
-                format!(" (for {why})")
-            };
-            change = change.note(format!("{name}{version}{why}"));
-        }
-        let others: Vec<String> = simulation
-            .installs
-            .iter()
-            .filter(|(name, _)| !missing.contains(&name.as_str()))
-            .map(|(name, version)| format!("{name} {version}"))
-            .collect();
-        if !others.is_empty() {
-            change = change.note(format!(
-                "with {} more that they depend on: {}",
-                others.len(),
-                others.join(", ")
-            ));
-        }
-        let refresh = !simulation.fresh || !simulation.errors.is_empty();
+        let fresh = simulation.fresh && !self.sources.iter().any(|source| cx.changes(source));
+        self.refuse(&simulation, fresh && unfinished.is_none())?;
+        let refresh = !fresh || !simulation.errors.is_empty();
+        let mut change = summary(&self.id, &missing, unfinished);
+        change
+            .details
+            .extend(details(&missing, &simulation).map(Detail::Note));
         if refresh {
-            let why = if simulation.installs.is_empty() {
-                "; it says then which versions"
-            } else {
-                ""
+            let why = match simulation.installs.is_empty() && !missing.is_empty() {
+                true => "; it says then which versions",
+                false => "",
             };
             change = change.note(format!("the package index is refreshed first{why}"));
         }
-        let update = if refresh { "apt update\n" } else { "" };
-        let mends = self
-            .mends
-            .iter()
-            .filter(|(name, _)| missing.contains(&name.as_str()));
-        let mends: String = mends.map(|(_, mend)| mend.as_str()).collect();
-        let mut install = format!("apt -y install {}", shell::words(missing));
-        if !mends.is_empty() {
-            install = format!("{install} || {{\n{mends}{install}\n}}");
+        change = change.shell(INSTALL);
+        if refresh {
+            change = change.shell("apt update");
         }
-        Ok(vec![change.shell(format!("{INSTALL}{update}{install}"))])
+        if unfinished.is_some() {
+            change = change.shell("finish_interrupted");
+        }
+        // What the plan does not say is not removed.
+        let keep = match simulation.removes.is_empty() {
+            true => " --no-remove",
+            false => "",
+        };
+        let mut installs = Vec::new();
+        for (option, names) in self.batches() {
+            let names: Vec<&str> = names.into_iter().filter(|name| cx.installs(name)).collect();
+            if !names.is_empty() {
+                let text = format!("apt -y{keep} {option} install {}", shell::words(names));
+                installs.push(text.replace("  ", " "));
+            }
+        }
+        let is_missing = |name: &String| missing.iter().any(|package| package.name == *name);
+        let mends = self.mends.iter().filter(|(name, _)| is_missing(name));
+        let mends: String = mends.map(|(_, mend)| mend.as_str()).collect();
+        let installs = match mends.is_empty() {
+            true => installs.join("\n"),
+            // `set -e` does not count where a failure is looked at.
+            false => format!(
+                "install_all() {{\n{}\n}}\ninstall_all || {{\n{mends}install_all\n}}",
+                installs.join(" &&\n")
+            ),
+        };
+        Ok(vec![change.shell(installs)])
     }
+}
+
+fn summary(id: &Id, missing: &[&Package], unfinished: Option<&[String]>) -> Change {
+    let names: Vec<&str> = missing.iter().map(|package| package.name.as_str()).collect();
+    let install = match names.len() {
+        0 => None,
+        1 => Some(format!("install 1 package: {}", names[0])),
+        count => Some(format!("install {count} packages: {}", names.join(", "))),
+    };
+    let finish = unfinished.map(|packages| match packages {
+        [] => "finish what dpkg was interrupted in".to_owned(),
+        packages => format!("finish what dpkg was interrupted in: {}", packages.join(", ")),
+    });
+    let verb = if finish.is_some() { Verb::Run } else { Verb::Create };
+    let parts: Vec<String> = finish.into_iter().chain(install).collect();
+    Change::new(id, verb, parts.join("; "))
+}
+
+/// What comes and goes, a line each.
+fn details(missing: &[&Package], simulation: &Simulation) -> impl Iterator<Item = String> {
+    let mut lines = Vec::new();
+    for Package { name, why } in missing {
+        let version = simulation
+            .installs
+            .iter()
+            .find(|(known, _)| known == name)
+            .map_or(String::new(), |(_, version)| format!(" {version}"));
+        let why = match why.is_empty() {
+            true => String::new(),
+            false => format!(" (for {why})"),
+        };
+        lines.push(format!("{name}{version}{why}"));
+    }
+    let asked = |name: &String| missing.iter().any(|package| package.name == *name);
+    let others: Vec<String> = simulation
+        .installs
+        .iter()
+        .filter(|(name, _)| !asked(name))
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect();
+    if !others.is_empty() {
+        lines.push(format!(
+            "with {} more that they bring: {}",
+            others.len(),
+            others.join(", ")
+        ));
+    }
+    if !simulation.upgrades.is_empty() {
+        lines.push(format!("upgrades {}", simulation.upgrades.join(", ")));
+    }
+    if !simulation.removes.is_empty() {
+        lines.push(format!("REMOVES {}", simulation.removes.join(", ")));
+    }
+    lines.into_iter()
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Simulation {
     fresh: bool,
     installs: Vec<(String, String)>,
+    /// `NAME OLD → NEW`.
+    upgrades: Vec<String>,
+    removes: Vec<String>,
+    /// Names that several packages provide, and those.
+    virtuals: Vec<(String, Vec<String>)>,
     errors: Vec<String>,
 }
 
 impl Simulation {
+    /// Both batches are simulated, and may tell the same.
     fn read(text: &str) -> Self {
+        fn add<T: PartialEq>(list: &mut Vec<T>, item: T) {
+            if !list.contains(&item) {
+                list.push(item);
+            }
+        }
         let mut simulation = Self::default();
         for line in text.lines() {
-            match line.split_once(' ') {
-                Some(("inst", rest)) => {
-                    if let Some((name, version)) = rest.split_once(' ') {
-                        simulation.installs.push((name.to_owned(), version.to_owned()));
+            let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+            let fields: Vec<&str> = rest.split(' ').collect();
+            match (word, &fields[..]) {
+                ("fresh", _) => simulation.fresh = true,
+                ("install", [name, version]) => {
+                    add(&mut simulation.installs, ((*name).into(), (*version).into()));
+                }
+                ("upgrade", [name, old, new]) => {
+                    add(&mut simulation.upgrades, format!("{name} {old} → {new}"));
+                }
+                ("remove", [name]) => add(&mut simulation.removes, (*name).into()),
+                ("virtual", [name]) => simulation.virtuals.push(((*name).into(), Vec::new())),
+                ("provider", [name]) => {
+                    if let Some((_, providers)) = simulation.virtuals.last_mut() {
+                        add(providers, (*name).into());
                     }
                 }
-                Some(("error", rest)) => simulation.errors.push(rest.to_owned()),
-                _ if line == "fresh" => simulation.fresh = true,
+                ("error", _) => add(&mut simulation.errors, rest.to_owned()),
                 _ => {}
             }
         }
         simulation
-    }
-
-    fn version(&self, name: &str) -> Option<&str> {
-        self.installs
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, version)| version.as_str())
     }
 }
 
@@ -232,12 +348,19 @@ mod tests {
     use super::Simulation;
 
     #[test]
-    fn a_simulation_names_versions_and_errors() {
+    fn a_simulation_tells_what_comes_and_goes() {
         let read = Simulation::read(
-            "fresh\ninst nginx 1.22.1-9\ninst nginx-common 1.22.1-9\nerror Unable to locate package x",
+            "fresh\ninstall nginx 1.22\ninstall nginx 1.22\nupgrade libc6 2.36-9 2.36-10\nremove exim4\n\
+            virtual mta\nprovider postfix\nprovider dma\nerror Unable to locate package x",
         );
         assert!(read.fresh);
-        assert_eq!(read.version("nginx"), Some("1.22.1-9"));
+        assert_eq!(read.installs, [("nginx".into(), "1.22".into())]);
+        assert_eq!(read.upgrades, ["libc6 2.36-9 → 2.36-10"]);
+        assert_eq!(read.removes, ["exim4"]);
+        assert_eq!(
+            read.virtuals,
+            [("mta".into(), vec!["postfix".into(), "dma".into()])]
+        );
         assert_eq!(read.errors, ["Unable to locate package x"]);
     }
 }

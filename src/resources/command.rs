@@ -71,6 +71,10 @@ impl Resource for Escape {
             .collect()
     }
 
+    fn brings_more(&self) -> bool {
+        true
+    }
+
     fn ask(&self, questions: &mut Questions) {
         if let Some(path) = &self.command.creates {
             questions.path(&path.0);

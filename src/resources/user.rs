@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::change::{Change, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::Questions;
+use crate::facts::{Questions, UserFact};
 use crate::playbook::render::{Declaration, Problem, Render};
 use crate::playbook::scalar::{AbsPath, Flag, Name, optional};
 use crate::shell;
@@ -28,10 +28,25 @@ pub struct User {
     pub groups: Vec<Name>,
 }
 
+/// Shells that every host has.
+const NOLOGIN: &str = "/usr/sbin/nologin";
+const BASH: &str = "/bin/bash";
+
 impl Declaration for User {
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
+        let odd = |c: char| c.is_whitespace() || c.is_control() || ":,/@".contains(c);
+        if name.len() > 32
+            || name.starts_with(['-', '+', '~'])
+            || name.contains(odd)
+            || name.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            return Err(Problem::new(
+                format!("`{name}` is no name for a user"),
+                "useradd takes up to 32 characters: letters, digits, `_`, `-` and `.`, and not digits alone",
+            ));
+        }
         let system = self.system.as_ref().is_some_and(|flag| flag.0);
-        let shell = if system { "/usr/sbin/nologin" } else { "/bin/bash" };
+        let shell = if system { NOLOGIN } else { BASH };
         let shell = self.shell.as_ref().map_or(shell, |path| &path.0).to_owned();
         let home = self.home.as_ref().map(|path| path.0.clone());
         let groups = self.groups.iter().map(|group| group.0.clone()).collect();
@@ -75,45 +90,120 @@ impl Resource for Account {
 
     fn ask(&self, questions: &mut Questions) {
         questions.user(&self.name);
-        for group in &self.groups {
-            questions.group(group);
+        questions.group(&self.name);
+        questions.path(&self.shell);
+        if let Some(home) = &self.home {
+            questions.path(home);
+            questions.script(&self.busy(), processes(&self.name, home));
         }
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        let name = shell::quote(&self.name);
-        let shell = shell::quote(&self.shell);
-        let Some(user) = cx.facts.user(&self.name) else {
-            let kind = if self.system { "system user" } else { "user" };
-            let mut command = format!("useradd --shell {shell} --user-group");
-            command += if self.system {
-                " --system --no-create-home"
-            } else {
-                " --create-home"
-            };
-            let mut change = Change::new(&self.id, Verb::Create, format!("create {kind} {}", self.name))
-                .note(format!("shell {}", self.shell));
-            if let Some(home) = &self.home {
-                command += &format!(" --home-dir {}", shell::quote(home));
-                change = change.note(format!("home {home}"));
-            }
-            if !self.groups.is_empty() {
-                command += &format!(" --groups {}", shell::quote(&self.groups.join(",")));
-                change = change.note(format!("in the groups {}", self.groups.join(", ")));
-            }
-            return Ok(vec![change.shell(format!("{command} {name}"))]);
+        let change = match cx.facts.user(&self.name) {
+            None => Some(self.create(cx)?),
+            Some(user) => self.update(user, cx)?,
         };
+        Ok(change.into_iter().collect())
+    }
+}
+
+impl Account {
+    /// The name of the question for his processes.
+    fn busy(&self) -> String {
+        format!("{}.processes", self.id)
+    }
+
+    fn refusal(&self, cause: String, mend: impl Into<String>) -> Refusal {
+        Refusal {
+            id: self.id.clone(),
+            cause,
+            mend: mend.into(),
+        }
+    }
+
+    /// Says how he logs in, and refuses a shell that would let him in nowhere.
+    fn check_shell(&self, cx: &Context<'_>, change: Change) -> Result<Change, Refusal> {
+        let shell = &self.shell;
+        if [NOLOGIN, BASH].contains(&&**shell) || cx.facts.path(shell).is_some() {
+            return Ok(change);
+        }
+        if cx.more || cx.provided(shell) {
+            return Ok(change.note(format!("{shell} is not there yet: something else must bring it")));
+        }
+        Err(self.refusal(
+            format!(
+                "the shell {shell} is not on the host: {} could not log in",
+                self.name
+            ),
+            "put its package under `apt.packages`, or name another shell",
+        ))
+    }
+
+    /// Refuses a home that is another's, from which he could not log in.
+    fn check_home(&self, cx: &Context<'_>, home: &str) -> Result<(), Refusal> {
+        let owner = cx.facts.path(home).map(|fact| &fact.owner);
+        let owner = owner
+            .and_then(|owner| owner.split_once(':'))
+            .map(|(user, _)| user);
+        match owner {
+            Some(owner) if !self.system && owner != self.name && !cx.provided(home) => Err(self.refusal(
+                format!(
+                    "the home {home} belongs to {owner}: {} could not log in with a key of his",
+                    self.name
+                ),
+                format!(
+                    "declare it under `directories` with `owner: {}`, or name another home",
+                    self.name
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn create(&self, cx: &Context<'_>) -> Result<Change, Refusal> {
+        let name = shell::quote(&self.name);
+        let kind = if self.system { "system user" } else { "user" };
+        let change = Change::new(&self.id, Verb::Create, format!("create {kind} {}", self.name));
+        let mut change = self.check_shell(cx, change.note(format!("shell {}", self.shell)))?;
+        let mut command = format!("useradd --shell {}", shell::quote(&self.shell));
+        if cx.facts.group(&self.name).is_some() {
+            command += &format!(" --gid {name}");
+            change = change.note(format!("in the group {}, which is there", self.name));
+        } else {
+            command += " --user-group";
+        }
+        command += match self.system {
+            true => " --system --no-create-home",
+            false => " --create-home",
+        };
+        if let Some(home) = &self.home {
+            self.check_home(cx, home)?;
+            command += &format!(" --home-dir {}", shell::quote(home));
+            change = change.note(format!("home {home}"));
+        }
+        if !self.groups.is_empty() {
+            command += &format!(" --groups {}", shell::quote(&self.groups.join(",")));
+            change = change.note(format!("in the groups {}", self.groups.join(", ")));
+        }
+        Ok(change.shell(format!("{command} {name}")))
+    }
+
+    fn update(&self, user: &UserFact, cx: &Context<'_>) -> Result<Option<Change>, Refusal> {
+        let name = shell::quote(&self.name);
         let mut change = Change::new(&self.id, Verb::Update, format!("update user {}", self.name));
         if user.shell != self.shell {
-            change = change
-                .detail(Detail::Field {
-                    name: "shell",
-                    from: user.shell.clone(),
-                    to: self.shell.clone(),
-                })
-                .shell(format!("usermod --shell {shell} {name}"));
+            let field = Detail::Field {
+                name: "shell",
+                from: user.shell.clone(),
+                to: self.shell.clone(),
+            };
+            change = self
+                .check_shell(cx, change.detail(field))?
+                .shell(format!("usermod --shell {} {name}", shell::quote(&self.shell)));
         }
         if let Some(home) = self.home.as_ref().filter(|home| **home != user.home) {
+            self.check_home(cx, home)?;
+            self.refuse_busy(cx.facts.output(&self.busy()))?;
             change = change
                 .detail(Detail::Field {
                     name: "home",
@@ -130,7 +220,16 @@ impl Resource for Account {
             ));
         }
         if change.actions.is_empty() {
-            return Ok(Vec::new());
+            return Ok(None);
+        }
+        if !user.local {
+            return Err(self.refusal(
+                format!(
+                    "{} differs and is no user of the host's own: he comes from a directory service",
+                    self.name
+                ),
+                "change him there, or take him out of the playbook",
+            ));
         }
         if self.name == "root" || !self.system {
             // It may be the user whom we log in as.
@@ -141,6 +240,35 @@ impl Resource for Account {
                 shell::quote(&user.home)
             ));
         }
-        Ok(vec![change])
+        Ok(Some(change))
     }
+
+    /// usermod changes no home while its user is at work.
+    fn refuse_busy(&self, processes: &str) -> Result<(), Refusal> {
+        let names: Vec<&str> = processes.lines().collect();
+        match &names[..] {
+            [] => Ok(()),
+            names => Err(self.refusal(
+                format!(
+                    "usermod does not change the home of {} while processes of his run: {}",
+                    self.name,
+                    names.join(", ")
+                ),
+                "stop them first; if one of them is this connection, log in as another user",
+            )),
+        }
+    }
+}
+
+/// Looks for a user's processes where his home is not `home`: `NAME (PID)` a line, of at most five.
+fn processes(name: &str, home: &str) -> String {
+    let (name, home) = (shell::quote(name), shell::quote(home));
+    format!(
+        r#"while IFS=: read -r name _ _ _ _ home _; do
+  if [ "$name" != {name} ] || [ "$home" = {home} ]; then continue; fi
+  for process in $(find /proc -maxdepth 1 -name '[0-9]*' -user {name} | head -n 5); do
+    echo "$(cat "$process/comm") (${{process#/proc/}})"
+  done
+done </etc/passwd"#
+    )
 }

@@ -1,5 +1,6 @@
 //! hostwright as a user runs it, against booted hosts: the real program, sshd, apt, nginx, supervisor, ufw.
 
+mod accounts;
 mod apt;
 mod binary;
 mod certificate;

@@ -154,7 +154,7 @@ fn what_cannot_be_undone_is_said_and_nothing_is_promised() {
     let Some(host) = Host::boot() else { return };
     host.sh("echo '; an older one' >/etc/supervisor/conf.d/api.conf");
     // It stands where the old file is made anew.
-    let spoil = "/bin/sh -c 'mkdir -p /etc/supervisor/conf.d/.api.conf.hostwright-new; exit 1'";
+    let spoil = "/bin/sh -c 'mkdir -p /etc/supervisor/conf.d/.api.conf.hostwright-new~; exit 1'";
     let playbook = format!("name: stuck\nsupervisor:\n  api: {{ command: \"{spoil}\" }}\n");
     let failed = host.apply(&playbook);
     assert_eq!(failed.status, 1, "{}", failed.stdout);
@@ -350,7 +350,7 @@ fn a_power_cut_leaves_whole_files_and_is_told() {
         "{said}"
     );
     assert_eq!(
-        host.sh("cat /srv/before; find / -xdev -name '*.hostwright-new*'"),
+        host.sh("cat /srv/before; find / -xdev -name '*.hostwright-new~*'"),
         "before"
     );
     host.sh("touch /srv/go");

@@ -154,7 +154,7 @@ fn a_failed_fill_leaves_the_directory_as_it_was() {
     site(&host);
     host.converge(&deleting());
     // Where the new file is written first, something stands that is no file.
-    host.sh("echo x >/srv/site/old; mkdir '/srv/site/a b/cache/.é.txt.hostwright-new'");
+    host.sh("echo x >/srv/site/old; mkdir '/srv/site/a b/cache/.é.txt.hostwright-new~'");
     let before = tree(&host);
     host.file("site/a b/cache/é.txt", "other");
     host.file("site/aa", "new");
