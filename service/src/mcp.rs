@@ -116,12 +116,12 @@ impl ServerHandler for Handler {
         };
         let arguments = request.arguments.unwrap_or_default().into_iter().collect();
         let reply = tool.call(arguments, &self.0.market).await;
-        let result = match reply.and_then(|reply| Ok((reply.text()?, reply.object()?, reply.picture))) {
-            Ok((text, object, picture)) => {
+        let result = match reply {
+            Ok(reply) => {
                 self.0.metrics.tool(tool.name, "ok");
-                let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
-                result.structured_content = Some(object);
-                if let Some(picture) = picture {
+                let mut result = CallToolResult::success(vec![ContentBlock::text(reply.answer.to_string())]);
+                result.structured_content = Some(reply.answer);
+                if let Some(picture) = reply.picture {
                     let data = STANDARD.encode(picture.bytes);
                     result.content.push(ContentBlock::image(data, picture.media));
                 }

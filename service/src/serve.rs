@@ -79,6 +79,7 @@ pub async fn stdio(config: &Config) -> Result<(), ServeError> {
     let (tools, market, metrics) = parts(config)?;
     let broken = |error: String| ServeError::Stdio(error);
     let serving = Handler::new(tools, market, metrics)
+        .into_dyn()
         .serve(rmcp::transport::stdio_pipes())
         .await;
     let serving = serving.map_err(|error| broken(error.to_string()))?;

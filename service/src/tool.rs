@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use schemars::generate::SchemaSettings;
-use schemars::transform::RecursiveTransform;
-use schemars::{JsonSchema, Schema};
-use serde::Serialize;
+use schemars::transform::{RecursiveTransform, Transform};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde::de::value::MapDeserializer;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::upstream::{Ask, Failure, Fresh, Market};
@@ -64,9 +64,10 @@ pub struct Picture {
 }
 
 /// What a tool answers.
+#[derive(Debug)]
 pub struct Reply {
-    tool: &'static str,
-    answer: Box<dyn Answer>,
+    /// The answer: an object that says so when it is recorded or older than it should be.
+    pub answer: Value,
     /// The answer's picture; the route answers with it alone.
     pub picture: Option<Picture>,
     /// Whether the answer is a recorded one.
@@ -77,69 +78,9 @@ pub struct Reply {
     pub fresh: Option<Fresh>,
 }
 
-impl Reply {
-    /// The answer as JSON.
-    ///
-    /// # Errors
-    /// When it is no object.
-    pub fn text(&self) -> Result<String, Failure> {
-        self.answer.text(self).map_err(|error| self.nonsense(&error))
-    }
-
-    /// The answer as an object.
-    ///
-    /// # Errors
-    /// As [`Self::text`].
-    pub fn object(&self) -> Result<Value, Failure> {
-        self.answer.object(self).map_err(|error| self.nonsense(&error))
-    }
-
-    fn nonsense(&self, error: &serde_json::Error) -> Failure {
-        Failure::Nonsense {
-            source_name: self.tool,
-            cause: error.to_string(),
-        }
-    }
-}
-
-/// Some tool's output, to be written in the form that is wanted: text needs no tree of values first.
-trait Answer {
-    fn text(&self, reply: &Reply) -> serde_json::Result<String>;
-    fn object(&self, reply: &Reply) -> serde_json::Result<Value>;
-}
-
-impl<T: Serialize> Answer for T {
-    fn text(&self, reply: &Reply) -> serde_json::Result<String> {
-        serde_json::to_string(&Marked::new(self, reply))
-    }
-
-    fn object(&self, reply: &Reply) -> serde_json::Result<Value> {
-        serde_json::to_value(Marked::new(self, reply))
-    }
-}
-
-/// An answer that says so when it is recorded or older than it should be.
-#[derive(Serialize)]
-struct Marked<'a, T> {
-    #[serde(flatten)]
-    answer: &'a T,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upstream: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stale_seconds: Option<u64>,
-}
-
-impl<'a, T> Marked<'a, T> {
-    fn new(answer: &'a T, reply: &Reply) -> Self {
-        Self {
-            answer,
-            upstream: reply.recorded.then_some("recorded"),
-            stale_seconds: reply.stale_seconds,
-        }
-    }
-}
-
-type Answering<'a> = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send + 'a>>;
+/// An answer and its picture: what is left of a tool's types when it has run.
+type Ran = (Value, Option<Picture>);
+type Running<'a> = Pin<Box<dyn Future<Output = Result<Ran, Failure>> + Send + 'a>>;
 
 /// A tool's description, with its types gone.
 #[derive(Debug, Clone)]
@@ -153,7 +94,7 @@ pub struct Described {
     pub output: Arc<Object>,
     pub media: &'static [&'static str],
     lenient: Vec<(String, Lenient)>,
-    run: for<'a> fn(Arguments, &'a Ask<'a>) -> Answering<'a>,
+    run: for<'a> fn(Arguments, &'a Ask<'a>) -> Running<'a>,
 }
 
 /// What an argument is that may be written as text.
@@ -166,9 +107,9 @@ enum Lenient {
 impl Described {
     /// The description of `T`.
     pub fn of<T: Tool>() -> Self {
-        let mut output = schema::<T::Output>();
+        let mut output = schema(T::Output::json_schema);
         mark_schema(&mut output);
-        let input = schema::<T::Input>();
+        let input = schema(T::Input::json_schema);
         Self {
             name: T::NAME,
             title: T::TITLE,
@@ -190,7 +131,22 @@ impl Described {
     pub async fn call(&self, arguments: Arguments, market: &Market) -> Result<Reply, Failure> {
         let arguments = self.coerced(arguments);
         let ask = Ask::new(market);
-        (self.run)(arguments, &ask).await
+        let (mut answer, picture) = (self.run)(arguments, &ask).await?;
+        let recorded = ask.is_recorded();
+        let stale_seconds = ask.stale_seconds();
+        if recorded {
+            answer["upstream"] = "recorded".into();
+        }
+        if let Some(seconds) = stale_seconds {
+            answer["stale_seconds"] = seconds.into();
+        }
+        Ok(Reply {
+            answer,
+            picture,
+            recorded,
+            stale_seconds,
+            fresh: ask.fresh(),
+        })
     }
 
     /// Arguments with the types that the schema wants: a query has only strings, and models write
@@ -233,56 +189,74 @@ fn lenient(input: &Object) -> Vec<(String, Lenient)> {
     properties.into_iter().flatten().filter_map(lenient).collect()
 }
 
-async fn run<T: Tool>(arguments: Arguments, ask: &Ask<'_>) -> Result<Reply, Failure> {
-    // The names of what is wrong come with it: "limit: 900 is not from 1 to 500".
-    let input = read(&arguments).map_err(|cause| Failure::Input(format!("{}: {cause}", T::NAME)))?;
-    let mut answer = T::run(input, ask).await?;
-    let picture = T::picture(&mut answer);
-    Ok(Reply {
-        tool: T::NAME,
-        answer: Box::new(answer),
-        picture,
-        recorded: ask.is_recorded(),
-        stale_seconds: ask.stale_seconds(),
-        fresh: ask.fresh(),
-    })
+async fn run<T: Tool>(arguments: Arguments, ask: &Ask<'_>) -> Result<Ran, Failure> {
+    let input =
+        read(&arguments, |given| T::Input::deserialize(given)).map_err(|cause| wrong(T::NAME, &cause))?;
+    let mut output = T::run(input, ask).await?;
+    let picture = T::picture(&mut output);
+    let answer = serde_json::to_value(&output).map_err(|error| unwritable(T::NAME, &error))?;
+    Ok((answer, picture))
 }
 
+/// The name of what is wrong comes with it: "limit: 900 is not from 1 to 500".
+fn wrong(tool: &str, cause: &str) -> Failure {
+    Failure::Input(format!("{tool}: {cause}"))
+}
+
+fn unwritable(tool: &'static str, error: &serde_json::Error) -> Failure {
+    Failure::Nonsense {
+        source_name: tool,
+        cause: error.to_string(),
+    }
+}
+
+/// Arguments as serde reads them.
+type Given<'a> = MapDeserializer<'a, std::vec::IntoIter<(&'a str, &'a Value)>, serde_json::Error>;
+
 /// Reads arguments; what is wrong with one is said with its name.
-fn read<T: DeserializeOwned>(arguments: &Arguments) -> Result<T, String> {
-    let without = |left_out: Option<&str>| {
-        let taken = arguments
-            .iter()
-            .filter(|(name, _)| Some(name.as_str()) != left_out);
-        let taken = taken.map(|(name, value)| (name.as_str(), value));
-        T::deserialize(MapDeserializer::<_, serde_json::Error>::new(taken))
-    };
-    let error = match without(None) {
+fn read<T>(
+    arguments: &Arguments,
+    deserialize: impl for<'a> Fn(Given<'a>) -> serde_json::Result<T>,
+) -> Result<T, String> {
+    let error = match deserialize(without(arguments, None)) {
         Ok(input) => return Ok(input),
         Err(error) => error.to_string(),
     };
-    // serde does not say which member it read; the one without which the error changes is it. Among more than any tool
-    // takes it is an unknown one, which serde names.
-    let sought = if arguments.len() > MOST {
-        &[]
-    } else {
-        &arguments[..]
+    let again = |name: &str| {
+        deserialize(without(arguments, Some(name)))
+            .err()
+            .map(|error| error.to_string())
     };
-    for (name, _) in sought {
-        let without = without(Some(name)).err();
-        if without.is_none_or(|without| without.to_string() != error) && !error.contains(&format!("`{name}`"))
-        {
-            return Err(format!("`{name}`: {error}"));
-        }
-    }
-    Err(error)
+    Err(named(error, arguments, &again))
 }
 
-fn schema<T: JsonSchema>() -> Object {
-    let settings = SchemaSettings::draft2020_12()
-        .with(|settings| settings.inline_subschemas = true)
-        .with_transform(RecursiveTransform(without_own_formats));
-    let schema = settings.into_generator().into_root_schema_for::<T>();
+fn without<'a>(arguments: &'a Arguments, left_out: Option<&str>) -> Given<'a> {
+    let taken = arguments
+        .iter()
+        .filter(|(name, _)| Some(name.as_str()) != left_out);
+    let taken: Vec<_> = taken.map(|(name, value)| (name.as_str(), value)).collect();
+    MapDeserializer::new(taken.into_iter())
+}
+
+/// serde does not say which member it read; the one without which the error changes is it. Among more than any tool
+/// takes it is an unknown one, which serde names.
+fn named(error: String, arguments: &Arguments, without: &dyn Fn(&str) -> Option<String>) -> String {
+    if arguments.len() > MOST {
+        return error;
+    }
+    for (name, _) in arguments {
+        if without(name).as_ref() != Some(&error) && !error.contains(&format!("`{name}`")) {
+            return format!("`{name}`: {error}");
+        }
+    }
+    error
+}
+
+/// A type's schema, all of it in one piece.
+fn schema(of: fn(&mut SchemaGenerator) -> Schema) -> Object {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let mut schema = of(&mut settings.into_generator());
+    RecursiveTransform(without_own_formats).transform(&mut schema);
     let mut schema = match schema.to_value() {
         Value::Object(schema) => schema,
         _ => Object::new(),
@@ -322,8 +296,8 @@ fn mark_schema(output: &mut Object) {
 mod tests {
     use std::cell::Cell;
 
-    use serde::Deserializer;
     use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer};
 
     use super::*;
 
@@ -334,7 +308,7 @@ mod tests {
     /// Counts how often it is read, and is always wrong.
     struct Counting;
 
-    impl<'de> serde::Deserialize<'de> for Counting {
+    impl<'de> Deserialize<'de> for Counting {
         fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
             READ.set(READ.get() + 1);
             Err(D::Error::custom("wrong"))
@@ -346,7 +320,7 @@ mod tests {
         let times = |count: usize| {
             let arguments: Arguments = (0..count).map(|name| (name.to_string(), Value::Null)).collect();
             READ.set(0);
-            assert!(read::<Counting>(&arguments).is_err());
+            assert!(read(&arguments, |given| Counting::deserialize(given)).is_err());
             READ.get()
         };
         assert_eq!(times(MOST), MOST + 1);

@@ -1,22 +1,18 @@
 //! MCP over Streamable HTTP: what clients send sloppily is put right, and every refusal is JSON-RPC;
 //! the protocol itself is rmcp's.
 
-use std::convert::Infallible;
-
-use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode};
-use rmcp::ServerHandler;
+use hyper::{Method, Request, StatusCode};
 use rmcp::model::ProtocolVersion;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::{Value, json};
 
 use super::{Answer, body};
-use crate::fixtures::Fixtures;
+use crate::fixtures::Offered;
 use crate::mcp::Handler;
 
 /// So many messages may come at once, in the versions that allow it.
@@ -27,42 +23,27 @@ const INVALID_PARAMS: i64 = -32602;
 const UNSUPPORTED_VERSION: i64 = -32022;
 
 /// The protocol's service.
-pub enum Service {
-    Real(Streamable<Handler>),
-    WithFixtures(Streamable<Fixtures>),
-}
-
-type Streamable<H> = StreamableHttpService<H, NeverSessionManager>;
+pub struct Service(StreamableHttpService<Offered, NeverSessionManager>);
 
 impl Service {
-    /// Serves the handler, and the conformance suite's fixtures beside it when told to.
+    /// Serves the handler, and the conformance suite's fixtures beside it when told to. Without sessions, so that any
+    /// instance answers any request.
     pub fn new(handler: Handler, fixtures: bool) -> Self {
-        if fixtures {
-            Self::WithFixtures(streamable(Fixtures::beside(handler)))
-        } else {
-            Self::Real(streamable(handler))
-        }
+        let config = StreamableHttpServerConfig::default()
+            .with_legacy_session_mode(false)
+            .with_json_response(true)
+            .with_max_request_body_bytes(body::LIMIT)
+            // Host and Origin are checked before, for the answer to be JSON-RPC.
+            .disable_allowed_hosts()
+            .disable_allowed_origins();
+        let offered = Offered::new(handler, fixtures);
+        let factory = move || Ok(offered.clone());
+        Self(StreamableHttpService::new(
+            factory,
+            NeverSessionManager::default().into(),
+            config,
+        ))
     }
-
-    async fn handle(&self, request: Request<Full<Bytes>>) -> Response<BoxBody<Bytes, Infallible>> {
-        match self {
-            Self::Real(service) => service.handle(request).await,
-            Self::WithFixtures(service) => service.handle(request).await,
-        }
-    }
-}
-
-/// Without sessions, so that any instance answers any request.
-fn streamable<H: ServerHandler + Clone>(handler: H) -> Streamable<H> {
-    let config = StreamableHttpServerConfig::default()
-        .with_legacy_session_mode(false)
-        .with_json_response(true)
-        .with_max_request_body_bytes(body::LIMIT)
-        // Host and Origin are checked before, for the answer to be JSON-RPC.
-        .disable_allowed_hosts()
-        .disable_allowed_origins();
-    let factory = move || Ok(handler.clone());
-    StreamableHttpService::new(factory, NeverSessionManager::default().into(), config)
 }
 
 /// Answers one POST.
@@ -166,7 +147,7 @@ async fn one(service: &Service, parts: &Parts, message: &Value, bytes: Bytes) ->
     request
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let (parts, answer) = service.handle(request).await.into_parts();
+    let (parts, answer) = service.0.handle(request).await.into_parts();
     // No tool has anything to say before its answer, so nothing is lost by sending all of it at once.
     let Ok(answer) = answer.collect().await.map(http_body_util::Collected::to_bytes);
     let media = parts.headers.get(header::CONTENT_TYPE);

@@ -43,7 +43,7 @@ async fn made(tool: &Described, query: &str, market: &Market) -> Result<(Answer,
     let mut reply = tool.call(arguments, market).await.map_err(failed)?;
     let answer = match reply.picture.take() {
         Some(picture) => pictured(picture, &reply),
-        None => body::answer(StatusCode::OK, body::JSON, reply.text().map_err(failed)?),
+        None => body::answer(StatusCode::OK, body::JSON, reply.answer.to_string()),
     };
     Ok((answer, reply.fresh))
 }

@@ -58,7 +58,8 @@ fn shortened(text: &str) -> String {
 impl Tool for Definition {
     const NAME: &str = "get_coin_data";
     const TITLE: &str = "Coin data";
-    const DESCRIPTION: &str = "What CoinGecko knows of a coin: rank, price, market value, volume, supply, extremes and what it is.";
+    const DESCRIPTION: &str =
+        "What CoinGecko knows of a coin: rank, price, market value, volume, supply, extremes and what it is.";
     const ROUTE: &str = "/coingecko/coin";
     const EXAMPLE: &str = "coin_id=bitcoin";
     type Input = Input;

@@ -59,16 +59,22 @@ impl Tool for Definition {
     type Output = Prices;
 
     async fn run(input: Input, ask: &Ask<'_>) -> Result<Prices, Failure> {
-        let names = |slugs: Several<Slug, 50>| -> Vec<String> { slugs.0.into_iter().map(|slug| slug.0).collect() };
+        let names =
+            |slugs: Several<Slug, 50>| -> Vec<String> { slugs.0.into_iter().map(|slug| slug.0).collect() };
         let ids = names(input.coin_ids);
         let currencies = match input.vs_currencies {
             Some(currencies) => currencies.0.into_iter().map(|slug| slug.0).collect(),
             None => vec!["usd".to_owned()],
         };
         let known = coingecko::prices(ask, &ids, &currencies).await?;
-        let (found, unknown): (Vec<String>, Vec<String>) = ids.into_iter().partition(|id| known.contains_key(id));
+        let (found, unknown): (Vec<String>, Vec<String>) =
+            ids.into_iter().partition(|id| known.contains_key(id));
         if let (true, Some(first)) = (found.is_empty(), unknown.first()) {
-            return Err(Failure::Unknown { what: "the coin", near: coingecko::near(ask, first).await, name: first.clone() });
+            return Err(Failure::Unknown {
+                what: "the coin",
+                near: coingecko::near(ask, first).await,
+                name: first.clone(),
+            });
         }
         let quote = |id: &String, currency: &String| {
             let values = known.get(id)?;
@@ -82,7 +88,12 @@ impl Tool for Definition {
                 change_24h_percent: value("_24h_change"),
             })
         };
-        let prices = found.iter().flat_map(|id| currencies.iter().filter_map(move |currency| quote(id, currency)));
-        Ok(Prices { prices: prices.collect(), unknown })
+        let prices = found
+            .iter()
+            .flat_map(|id| currencies.iter().filter_map(move |currency| quote(id, currency)));
+        Ok(Prices {
+            prices: prices.collect(),
+            unknown,
+        })
     }
 }

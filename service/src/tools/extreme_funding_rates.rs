@@ -35,13 +35,27 @@ impl Tool for Definition {
     async fn run(input: OfExtremes, ask: &Ask<'_>) -> Result<Extremes, Failure> {
         let premiums = futures::premiums(ask).await?;
         let infos = futures::funding_infos(ask).await?;
-        let mut rates: Vec<FundingNow> = premiums.iter().filter_map(|premium| FundingNow::new(premium, &infos)).collect();
+        let mut rates: Vec<FundingNow> = premiums
+            .iter()
+            .filter_map(|premium| FundingNow::new(premium, &infos))
+            .collect();
         rates.sort_by(|a, b| b.yearly().total_cmp(&a.yearly()));
         let count = input.limit.0 as usize;
         Ok(Extremes {
             contracts: rates.len(),
-            highest: rates.iter().filter(|rate| rate.yearly() > 0.0).take(count).cloned().collect(),
-            lowest: rates.iter().rev().filter(|rate| rate.yearly() < 0.0).take(count).cloned().collect(),
+            highest: rates
+                .iter()
+                .filter(|rate| rate.yearly() > 0.0)
+                .take(count)
+                .cloned()
+                .collect(),
+            lowest: rates
+                .iter()
+                .rev()
+                .filter(|rate| rate.yearly() < 0.0)
+                .take(count)
+                .cloned()
+                .collect(),
         })
     }
 }

@@ -64,7 +64,10 @@ impl Tool for Definition {
     async fn run(input: Input, ask: &Ask<'_>) -> Result<History, Failure> {
         let fundings = futures::fundings(ask, &input.symbol, input.limit.0).await?;
         let hours = futures::interval_hours(&futures::funding_infos(ask).await?, &input.symbol.0);
-        let rates: Vec<f64> = fundings.iter().map(|funding| funding.funding_rate.float()).collect();
+        let rates: Vec<f64> = fundings
+            .iter()
+            .map(|funding| funding.funding_rate.float())
+            .collect();
         let average = rates.iter().sum::<f64>() / rates.len().max(1) as f64;
         let history = fundings.iter().rev().map(|funding| Row {
             time: funding.funding_time,

@@ -12,7 +12,8 @@ pub struct Definition;
 impl Tool for Definition {
     const NAME: &str = "get_futures_ticker_24h";
     const TITLE: &str = "Futures 24-hour ticker";
-    const DESCRIPTION: &str = "A contract's last 24 hours on Binance USDT futures: price, change, high, low and volume.";
+    const DESCRIPTION: &str =
+        "A contract's last 24 hours on Binance USDT futures: price, change, high, low and volume.";
     const ROUTE: &str = "/binance/futures/ticker/24h";
     const EXAMPLE: &str = "symbol=BTC";
     type Input = OfPair;

@@ -54,7 +54,12 @@ impl Factor {
         } else {
             Signal::Neutral
         };
-        Self { name, meaning, value: Num::from_float(value, 4), direction }
+        Self {
+            name,
+            meaning,
+            value: Num::from_float(value, 4),
+            direction,
+        }
     }
 
     fn weight(&self) -> i32 {
@@ -86,23 +91,54 @@ impl Tool for Definition {
         let open = futures::statistic::<OpenInterestAt>(ask, open, pair, Period::Hour1, 24).await?;
         let technical = Technical::new(&day, &candles, FUTURES)?;
         let mut factors = vec![
-            Factor::signed("day", "change over 24 hours, percent", day.price_change_percent.float(), 1.0),
-            Factor::signed("rsi", "distance of the RSI from 50", technical.rsi.map_or(0.0, |rsi| rsi.float() - 50.0), 5.0),
-            Factor::signed("macd", "MACD above its signal, percent of the price", technical.macd_percent(), 0.05),
+            Factor::signed(
+                "day",
+                "change over 24 hours, percent",
+                day.price_change_percent.float(),
+                1.0,
+            ),
+            Factor::signed(
+                "rsi",
+                "distance of the RSI from 50",
+                technical.rsi.map_or(0.0, |rsi| rsi.float() - 50.0),
+                5.0,
+            ),
+            Factor::signed(
+                "macd",
+                "MACD above its signal, percent of the price",
+                technical.macd_percent(),
+                0.05,
+            ),
         ];
         if let Some(rate) = premium.last_funding_rate {
             // Who pays for a position crowds it: high funding weighs on the price.
-            factors.push(Factor::signed("funding", "funding rate, percent, against the crowd", -rate.float() * 100.0, 0.03));
+            factors.push(Factor::signed(
+                "funding",
+                "funding rate, percent, against the crowd",
+                -rate.float() * 100.0,
+                0.03,
+            ));
         }
         if let Some(last) = accounts.last() {
             let crowd = 1.0 - last.long_short_ratio.float();
-            factors.push(Factor::signed("positions", "shorts over longs among all traders", crowd, 0.5));
+            factors.push(Factor::signed(
+                "positions",
+                "shorts over longs among all traders",
+                crowd,
+                0.5,
+            ));
         }
         if let (Some(first), Some(last)) = (open.first(), open.last()) {
-            let growth = last.sum_open_interest.float() / first.sum_open_interest.float().max(f64::MIN_POSITIVE) - 1.0;
+            let growth =
+                last.sum_open_interest.float() / first.sum_open_interest.float().max(f64::MIN_POSITIVE) - 1.0;
             // New positions confirm the way the price went; closed ones tell of its end.
             let confirmed = growth * 100.0 * day.price_change_percent.float().signum();
-            factors.push(Factor::signed("open_interest", "growth of open interest along the day's move, percent", confirmed, 1.0));
+            factors.push(Factor::signed(
+                "open_interest",
+                "growth of open interest along the day's move, percent",
+                confirmed,
+                1.0,
+            ));
         }
         let balance: i32 = factors.iter().map(Factor::weight).sum();
         Ok(Factors {

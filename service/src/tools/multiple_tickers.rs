@@ -54,6 +54,9 @@ impl Tool for Definition {
             days => days?,
         };
         let tickers: Vec<Ticker> = days.iter().map(|day| Ticker::new(day, SPOT)).collect();
-        Ok(Tickers { count: tickers.len(), tickers })
+        Ok(Tickers {
+            count: tickers.len(),
+            tickers,
+        })
     }
 }

@@ -28,7 +28,8 @@ pub struct Open {
 impl Tool for Definition {
     const NAME: &str = "get_open_interest";
     const TITLE: &str = "Open interest";
-    const DESCRIPTION: &str = "How many contracts are open now on Binance USDT futures, in the base currency and in USDT.";
+    const DESCRIPTION: &str =
+        "How many contracts are open now on Binance USDT futures, in the base currency and in USDT.";
     const ROUTE: &str = "/binance/futures/open-interest";
     const EXAMPLE: &str = "symbol=BTC";
     type Input = OfPair;
@@ -40,7 +41,10 @@ impl Tool for Definition {
         Ok(Open {
             symbol: input.symbol.0,
             open_interest: open.open_interest,
-            open_interest_value: premium.mark_price.and_then(|mark| mark.0.checked_mul(open.open_interest.0)).map(Num),
+            open_interest_value: premium
+                .mark_price
+                .and_then(|mark| mark.0.checked_mul(open.open_interest.0))
+                .map(Num),
             time: open.time,
         })
     }

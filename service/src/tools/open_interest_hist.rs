@@ -49,7 +49,9 @@ impl Tool for Definition {
 
     async fn run(input: OfPeriods, ask: &Ask<'_>) -> Result<History, Failure> {
         let path = "/futures/data/openInterestHist";
-        let rows = futures::statistic::<OpenInterestAt>(ask, path, &input.symbol, input.period, input.limit.0).await?;
+        let rows =
+            futures::statistic::<OpenInterestAt>(ask, path, &input.symbol, input.period, input.limit.0)
+                .await?;
         let change = match (rows.first(), rows.last()) {
             (Some(first), Some(last)) if first.sum_open_interest.float() > 0.0 => {
                 percent(last.sum_open_interest.float() / first.sum_open_interest.float() - 1.0)
@@ -61,6 +63,11 @@ impl Tool for Definition {
             open_interest: row.sum_open_interest,
             open_interest_value: row.sum_open_interest_value,
         });
-        Ok(History { symbol: input.symbol.0, period: input.period, change_percent: change, history: history.collect() })
+        Ok(History {
+            symbol: input.symbol.0,
+            period: input.period,
+            change_percent: change,
+            history: history.collect(),
+        })
     }
 }

@@ -21,7 +21,11 @@ impl Tool for Definition {
     async fn run(input: OfPair, ask: &Ask<'_>) -> Result<FundingNow, Failure> {
         let premium = futures::premium(ask, &input.symbol).await?;
         let infos = futures::funding_infos(ask).await?;
-        FundingNow::new(&premium, &infos)
-            .ok_or_else(|| Failure::Input(format!("{} has no funding: it is a contract with a delivery date", input.symbol.0)))
+        FundingNow::new(&premium, &infos).ok_or_else(|| {
+            Failure::Input(format!(
+                "{} has no funding: it is a contract with a delivery date",
+                input.symbol.0
+            ))
+        })
     }
 }

@@ -48,7 +48,17 @@ impl Tool for Definition {
 
     async fn run(input: Input, ask: &Ask<'_>) -> Result<Found, Failure> {
         let found = coingecko::search(ask, &input.query.0).await?;
-        let coins: Vec<Coin> = found.coins.iter().take(input.limit.0 as usize).map(Coin::new).collect();
-        Ok(Found { query: input.query.0, total: found.coins.len(), cut: cut(coins.len(), found.coins.len()), coins })
+        let coins: Vec<Coin> = found
+            .coins
+            .iter()
+            .take(input.limit.0 as usize)
+            .map(Coin::new)
+            .collect();
+        Ok(Found {
+            query: input.query.0,
+            total: found.coins.len(),
+            cut: cut(coins.len(), found.coins.len()),
+            coins,
+        })
     }
 }

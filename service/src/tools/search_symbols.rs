@@ -49,16 +49,28 @@ impl Tool for Definition {
     async fn run(input: Input, ask: &Ask<'_>) -> Result<Found, Failure> {
         let wanted = input.query.0.to_uppercase();
         let prices = spot::prices(ask).await?;
-        let mut matches: Vec<_> = prices.iter().filter(|price| price.symbol.contains(&wanted)).collect();
+        let mut matches: Vec<_> = prices
+            .iter()
+            .filter(|price| price.symbol.contains(&wanted))
+            .collect();
         // A name that begins with the text is likelier meant; among equals the shorter.
-        matches.sort_by_key(|price| (!price.symbol.starts_with(&wanted), price.symbol.len(), price.symbol.clone()));
+        matches.sort_by_key(|price| {
+            (
+                !price.symbol.starts_with(&wanted),
+                price.symbol.len(),
+                price.symbol.clone(),
+            )
+        });
         let total = matches.len();
         matches.truncate(input.limit.0 as usize);
         Ok(Found {
             query: wanted,
             total,
             cut: cut(matches.len(), total),
-            symbols: matches.into_iter().map(|price| Price::new(&price.symbol, price.price, SPOT)).collect(),
+            symbols: matches
+                .into_iter()
+                .map(|price| Price::new(&price.symbol, price.price, SPOT))
+                .collect(),
         })
     }
 }

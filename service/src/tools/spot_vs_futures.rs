@@ -46,9 +46,15 @@ impl Tool for Definition {
         let contract = futures::price(ask, &input.symbol).await?;
         let premium = futures::premium(ask, &input.symbol).await?;
         let infos = futures::funding_infos(ask).await?;
-        let basis = if spot.price.float() > 0.0 { contract.price.float() / spot.price.float() - 1.0 } else { 0.0 };
+        let basis = if spot.price.float() > 0.0 {
+            contract.price.float() / spot.price.float() - 1.0
+        } else {
+            0.0
+        };
         let reading = match basis {
-            basis if basis > 0.001 => "futures stand above spot: the market expects a rise or pays for leverage",
+            basis if basis > 0.001 => {
+                "futures stand above spot: the market expects a rise or pays for leverage"
+            }
             basis if basis < -0.001 => "futures stand below spot: the market expects a fall or hedges",
             _ => "futures and spot stand together",
         };

@@ -55,6 +55,10 @@ impl Tool for Definition {
             buy_volume: row.buy_vol,
             sell_volume: row.sell_vol,
         });
-        Ok(Takers { symbol: input.symbol.0, period: input.period, history: history.collect() })
+        Ok(Takers {
+            symbol: input.symbol.0,
+            period: input.period,
+            history: history.collect(),
+        })
     }
 }

@@ -20,7 +20,8 @@ impl Tool for Definition {
 
     async fn run(input: OfPeriods, ask: &Ask<'_>) -> Result<LongShorts, Failure> {
         let path = "/futures/data/topLongShortPositionRatio";
-        let rows = futures::statistic::<LongShort>(ask, path, &input.symbol, input.period, input.limit.0).await?;
+        let rows =
+            futures::statistic::<LongShort>(ask, path, &input.symbol, input.period, input.limit.0).await?;
         Ok(LongShorts::new(input.symbol, input.period, &rows))
     }
 }

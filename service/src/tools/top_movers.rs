@@ -44,11 +44,22 @@ impl Tool for Definition {
             .collect();
         movers.sort_by_key(|day| std::cmp::Reverse(day.price_change_percent.0));
         let count = input.limit.0 as usize;
-        let rows = |days: &mut dyn Iterator<Item = &&spot::Day>| days.take(count).map(|day| Ticker::new(day, SPOT)).collect();
+        let rows = |days: &mut dyn Iterator<Item = &&spot::Day>| {
+            days.take(count).map(|day| Ticker::new(day, SPOT)).collect()
+        };
         Ok(Movers {
             pairs: movers.len(),
-            gainers: rows(&mut movers.iter().filter(|day| day.price_change_percent.0 > Decimal::ZERO)),
-            losers: rows(&mut movers.iter().rev().filter(|day| day.price_change_percent.0 < Decimal::ZERO)),
+            gainers: rows(
+                &mut movers
+                    .iter()
+                    .filter(|day| day.price_change_percent.0 > Decimal::ZERO),
+            ),
+            losers: rows(
+                &mut movers
+                    .iter()
+                    .rev()
+                    .filter(|day| day.price_change_percent.0 < Decimal::ZERO),
+            ),
         })
     }
 }

@@ -48,8 +48,17 @@ struct Slot {
 
 #[derive(Debug, Clone)]
 struct Good {
-    value: Arc<dyn Any + Send + Sync>,
+    value: Value,
     since: Instant,
+}
+
+/// A source's answer in its type, which who asked for it knows.
+type Value = Arc<dyn Any + Send + Sync>;
+/// Reads an answer into its type. All that lies between a question and this is compiled once, not for each type.
+type Read = fn(&[u8]) -> Result<Value, serde_json::Error>;
+
+fn read<T: DeserializeOwned + Send + Sync + 'static>(body: &[u8]) -> Result<Value, serde_json::Error> {
+    Ok(Arc::new(serde_json::from_slice::<T>(body)?))
 }
 
 impl Market {
@@ -108,15 +117,12 @@ impl Market {
     }
 
     /// The answer, when it is due to be asked for again, and how old it is when it is older than it should be.
-    async fn get<T>(&self, call: &Call) -> Result<(Arc<T>, Instant, Option<Duration>), Failure>
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
+    async fn get(&self, call: &Call, read: Read) -> Result<(Value, Instant, Option<Duration>), Failure> {
         let now = Instant::now();
         let (fresh, slot) = match self.cache.get(call).await.filter(|slot| now < slot.due) {
             Some(slot) => (false, slot),
             // Apart, for the state of a question to a source not to be part of every answer's.
-            None => Box::pin(self.renewed::<T>(call, now)).await,
+            None => Box::pin(self.renewed(call, read, now)).await,
         };
         let Some(good) = &slot.good else {
             self.metrics.cache("failed", 1);
@@ -129,33 +135,23 @@ impl Market {
             (false, None) => "hit",
         };
         self.metrics.cache(outcome, 1);
-        let value = Arc::clone(&good.value);
-        Ok((value.downcast().map_err(|_| no_value(call))?, slot.due, stale))
+        Ok((Arc::clone(&good.value), slot.due, stale))
     }
 
     /// Asks the source unless someone else does: whether it was us, and what is known now.
-    async fn renewed<T>(&self, call: &Call, now: Instant) -> (bool, Arc<Slot>)
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
+    async fn renewed(&self, call: &Call, read: Read, now: Instant) -> (bool, Arc<Slot>) {
         let entry = self.cache.entry_by_ref(call);
-        let refreshed = self.refreshed::<T>(call);
+        let refreshed = self.refreshed(call, read);
         let entry = entry.or_insert_with_if(refreshed, |slot| slot.due <= now).await;
         (entry.is_fresh(), entry.into_value())
     }
 
-    async fn refreshed<T>(&self, call: &Call) -> Arc<Slot>
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
-        let failure = match self.ask::<T>(call).await {
+    async fn refreshed(&self, call: &Call, read: Read) -> Arc<Slot> {
+        let failure = match self.ask(call, read).await {
             Ok(value) => {
                 let since = Instant::now();
                 return Arc::new(Slot {
-                    good: Some(Good {
-                        value: Arc::new(value),
-                        since,
-                    }),
+                    good: Some(Good { value, since }),
                     failure: None,
                     due: since + self.lifetimes.of(call.kind),
                 });
@@ -178,7 +174,7 @@ impl Market {
         })
     }
 
-    async fn ask<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Failure> {
+    async fn ask(&self, call: &Call, read: Read) -> Result<Value, Failure> {
         let body = match &self.exchanges {
             Some(exchanges) => {
                 let exchange = &exchanges[call.source as usize];
@@ -186,7 +182,7 @@ impl Market {
             }
             None => recorded(call.source, &call.path, &call.query)?.into_bytes(),
         };
-        serde_json::from_slice(&body).map_err(|error| Failure::Nonsense {
+        read(&body).map_err(|error| Failure::Nonsense {
             source_name: call.source.title(),
             cause: error.to_string(),
         })
@@ -241,7 +237,12 @@ impl<'a> Ask<'a> {
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {
-        let answer = self.market.get::<T>(call).await;
+        let value = self.value(call, read::<T>).await?;
+        value.downcast().map_err(|_| no_value(call))
+    }
+
+    async fn value(&self, call: &Call, read: Read) -> Result<Value, Failure> {
+        let answer = self.market.get(call, read).await;
         let good_for = match &answer {
             Ok((_, due, None)) => due.saturating_duration_since(self.began).as_millis(),
             _ => 0,
