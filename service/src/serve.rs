@@ -9,7 +9,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use rmcp::ServiceExt;
 use serde_json::json;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,7 +18,7 @@ use tokio::sync::Semaphore;
 use crate::config::Config;
 use crate::http::App;
 use crate::log;
-use crate::mcp::Handler;
+use crate::mcp::Models;
 use crate::metrics::Metrics;
 use crate::tool::Described;
 use crate::tools;
@@ -59,7 +58,7 @@ pub enum ServeError {
     Metrics(#[from] prometheus::Error),
     /// The client on standard input does not speak MCP.
     #[error("the client on standard input does not speak MCP: {0}")]
-    Stdio(String),
+    Stdio(#[from] mcp_crypto_protocol::StdioError),
 }
 
 type Parts = (Arc<[Described]>, Arc<Market>, Arc<Metrics>);
@@ -77,16 +76,8 @@ fn parts(config: &Config) -> Result<Parts, ServeError> {
 pub async fn stdio(config: &Config) -> Result<(), ServeError> {
     log::start(true);
     let (tools, market, metrics) = parts(config)?;
-    let broken = |error: String| ServeError::Stdio(error);
-    let serving = Handler::new(tools, market, metrics)
-        .into_dyn()
-        .serve(rmcp::transport::stdio_pipes())
-        .await;
-    let serving = serving.map_err(|error| broken(error.to_string()))?;
-    serving
-        .waiting()
-        .await
-        .map_err(|error| broken(error.to_string()))?;
+    let models = Models::new(&tools, &config.offer, market, metrics);
+    mcp_crypto_protocol::stdio(Arc::new(models)).await?;
     Ok(())
 }
 

@@ -4,23 +4,18 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use schemars::generate::SchemaSettings;
-use schemars::transform::{RecursiveTransform, Transform};
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::de::value::MapDeserializer;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::upstream::{Ask, Failure, Fresh, Market};
+use crate::arguments::{Arguments, MOST, Takes};
+use crate::upstream::{Ask, Audience, Failure, Fresh, Market};
+use crate::{fit, schema, time, wire};
 
 /// A JSON object.
 pub type Object = Map<String, Value>;
-/// What a tool is called with: names, each once, and values.
-pub type Arguments = Vec<(String, Value)>;
-
-/// No tool takes more arguments.
-pub const MOST: usize = 32;
 
 /// One tool. It only reads.
 pub trait Tool: 'static {
@@ -39,6 +34,14 @@ pub trait Tool: 'static {
     /// What it answers: an object.
     type Output: Serialize + JsonSchema + 'static;
 
+    /// What it belongs to.
+    const SET: Set;
+    /// Whether its body is the document's, to which nothing is added but that it is recorded or old.
+    const EXACT: bool = false;
+    /// Whether it is one of the few that do for most questions.
+    const COMPACT: bool = false;
+    /// Arguments that only routes take.
+    const ROUTE_ONLY: &'static [&'static str] = &[];
     /// What the route answers: JSON, or kinds of pictures.
     const MEDIA: &'static [&'static str] = &["application/json"];
 
@@ -51,6 +54,44 @@ pub trait Tool: 'static {
     /// Takes the picture out of an answer that has one.
     fn picture(_answer: &mut Self::Output) -> Option<Picture> {
         None
+    }
+}
+
+/// What tools belong together, for clients that want some of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Set {
+    /// Prices, candles, books and trades of Binance spot.
+    Spot,
+    /// The same of Binance futures, with funding and positions.
+    Futures,
+    /// Coins, by CoinGecko.
+    Coins,
+    /// What is calculated of candles.
+    Analysis,
+}
+
+impl Set {
+    /// Every set.
+    pub const ALL: [Self; 4] = [Self::Spot, Self::Futures, Self::Coins, Self::Analysis];
+
+    /// Its name in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Spot => "spot",
+            Self::Futures => "futures",
+            Self::Coins => "coins",
+            Self::Analysis => "analysis",
+        }
+    }
+
+    /// Its name for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Spot => "Binance spot",
+            Self::Futures => "Binance futures",
+            Self::Coins => "CoinGecko",
+            Self::Analysis => "Analysis",
+        }
     }
 }
 
@@ -68,12 +109,18 @@ pub struct Picture {
 pub struct Reply {
     /// The answer: an object that says so when it is recorded or older than it should be.
     pub answer: Value,
-    /// The answer's picture; the route answers with it alone.
+    /// The answer's picture, which stands alone.
     pub picture: Option<Picture>,
     /// Whether the answer is a recorded one.
     pub recorded: bool,
     /// How old the answer is, when it is older than it should be.
     pub stale_seconds: Option<u64>,
+    /// Who was asked.
+    pub source: String,
+    /// When the oldest part of the answer was so, in milliseconds since 1970.
+    pub as_of: i64,
+    /// Whether the answer is the document's body, to which nothing is added.
+    pub exact: bool,
     /// Until when the same arguments give the same answer; none when nothing is known of that.
     pub fresh: Option<Fresh>,
 }
@@ -90,48 +137,68 @@ pub struct Described {
     pub description: &'static str,
     pub route: &'static str,
     pub example: &'static str,
+    pub set: Set,
+    pub compact: bool,
     pub input: Arc<Object>,
     pub output: Arc<Object>,
     pub media: &'static [&'static str],
-    lenient: Vec<(String, Lenient)>,
-    run: for<'a> fn(Arguments, &'a Ask<'a>) -> Running<'a>,
-}
-
-/// What an argument is that may be written as text.
-#[derive(Debug, Clone, Copy)]
-enum Lenient {
-    Integer,
-    Array,
+    pub route_only: &'static [&'static str],
+    exact: bool,
+    takes: Takes,
+    run: for<'a> fn(&'a Arguments, &'a Ask<'a>) -> Running<'a>,
 }
 
 impl Described {
     /// The description of `T`.
     pub fn of<T: Tool>() -> Self {
-        let mut output = schema(T::Output::json_schema);
-        mark_schema(&mut output);
-        let input = schema(T::Input::json_schema);
+        let input = schema::input(T::Input::json_schema);
         Self {
             name: T::NAME,
             title: T::TITLE,
             description: T::DESCRIPTION,
             route: T::ROUTE,
             example: T::EXAMPLE,
-            lenient: lenient(&input),
+            set: T::SET,
+            compact: T::COMPACT,
+            takes: Takes::of(&input),
             input: Arc::new(input),
-            output: Arc::new(output),
+            output: Arc::new(schema::output(T::Output::json_schema)),
             media: T::MEDIA,
+            route_only: T::ROUTE_ONLY,
+            exact: T::EXACT,
             run: |arguments, ask| Box::pin(run::<T>(arguments, ask)),
         }
+    }
+
+    /// Whether it answers with pictures.
+    pub fn gives_pictures(&self) -> bool {
+        !self.media.contains(&"application/json")
     }
 
     /// Calls the tool. What is recorded or older than it should be is marked.
     ///
     /// # Errors
     /// When the arguments are wrong or there is no answer.
-    pub async fn call(&self, arguments: Arguments, market: &Market) -> Result<Reply, Failure> {
-        let arguments = self.coerced(arguments);
-        let ask = Ask::new(market);
-        let (mut answer, picture) = (self.run)(arguments, &ask).await?;
+    pub async fn call(
+        &self,
+        arguments: Arguments,
+        market: &Market,
+        audience: Audience,
+    ) -> Result<Reply, Failure> {
+        let arguments = self.takes.read(arguments)?;
+        let ask = Ask::new(market, audience);
+        let (mut answer, picture) = match (self.run)(&arguments, &ask).await {
+            // What was written may mean another name than was thought at first.
+            Err(failure @ Failure::Unknown { .. }) => {
+                Box::pin(wire::names::reconsider(&ask, failure)).await?;
+                (self.run)(&arguments, &ask).await?
+            }
+            ran => ran?,
+        };
+        without_nulls(&mut answer);
+        if let Audience::Models { room: Some(room) } = audience {
+            fit::within(&mut answer, room);
+        }
         let recorded = ask.is_recorded();
         let stale_seconds = ask.stale_seconds();
         if recorded {
@@ -140,56 +207,41 @@ impl Described {
         if let Some(seconds) = stale_seconds {
             answer["stale_seconds"] = seconds.into();
         }
+        let (source, as_of) = (ask.sources(), ask.as_of());
+        if !self.exact {
+            answer["source"] = source.as_str().into();
+            answer["as_of"] = time::iso(as_of / 1000 * 1000).into();
+        }
         Ok(Reply {
             answer,
             picture,
             recorded,
             stale_seconds,
+            source,
+            as_of,
+            exact: self.exact,
             fresh: ask.fresh(),
         })
     }
+}
 
-    /// Arguments with the types that the schema wants: a query has only strings, and models write
-    /// numbers as strings and leave out what they do not need by writing null.
-    fn coerced(&self, mut arguments: Arguments) -> Arguments {
-        arguments.retain(|(_, value)| !value.is_null());
-        for (name, lenient) in &self.lenient {
-            let Some((_, value)) = arguments.iter_mut().find(|(given, _)| given == name) else {
-                continue;
-            };
-            let Value::String(text) = &*value else {
-                continue;
-            };
-            let meant = match lenient {
-                Lenient::Integer => text.trim().parse::<i64>().ok().map(Value::from),
-                Lenient::Array => Some(match serde_json::from_str(text) {
-                    Ok(list @ Value::Array(_)) => list,
-                    _ => text.split(',').filter(|part| !part.trim().is_empty()).collect(),
-                }),
-            };
-            if let Some(meant) = meant {
-                *value = meant;
+/// Leaves out what there is not: each null would be a type of its own in a schema.
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if members.values().any(Value::is_null) {
+                members.retain(|_, value| !value.is_null());
             }
+            members.values_mut().for_each(without_nulls);
         }
-        arguments
+        Value::Array(list) if list.iter().any(|value| value.is_object()) => {
+            list.iter_mut().for_each(without_nulls);
+        }
+        _ => {}
     }
 }
 
-/// The arguments that this schema wants as something else than text.
-fn lenient(input: &Object) -> Vec<(String, Lenient)> {
-    let properties = input.get("properties").and_then(Value::as_object);
-    let lenient = |(name, schema): (&String, &Value)| {
-        let lenient = match schema.get("type")?.as_str()? {
-            "integer" => Lenient::Integer,
-            "array" => Lenient::Array,
-            _ => return None,
-        };
-        Some((name.clone(), lenient))
-    };
-    properties.into_iter().flatten().filter_map(lenient).collect()
-}
-
-async fn run<T: Tool>(arguments: Arguments, ask: &Ask<'_>) -> Result<Ran, Failure> {
+async fn run<T: Tool>(arguments: &Arguments, ask: &Ask<'_>) -> Result<Ran, Failure> {
     let input =
         read(&arguments, |given| T::Input::deserialize(given)).map_err(|cause| wrong(T::NAME, &cause))?;
     let mut output = T::run(input, ask).await?;
@@ -250,46 +302,6 @@ fn named(error: String, arguments: &Arguments, without: &dyn Fn(&str) -> Option<
         }
     }
     error
-}
-
-/// A type's schema, all of it in one piece.
-fn schema(of: fn(&mut SchemaGenerator) -> Schema) -> Object {
-    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    let mut schema = of(&mut settings.into_generator());
-    RecursiveTransform(without_own_formats).transform(&mut schema);
-    let mut schema = match schema.to_value() {
-        Value::Object(schema) => schema,
-        _ => Object::new(),
-    };
-    // The types' names say nothing to who calls a tool.
-    schema.remove("title");
-    schema.remove("description");
-    schema
-}
-
-/// `uint64` and its like are Rust's own: clients' validators complain of formats that they do not know.
-fn without_own_formats(schema: &mut Schema) {
-    let format = schema.get("format").and_then(Value::as_str);
-    if format.is_some_and(|format| format.starts_with("uint")) {
-        schema.remove("format");
-    }
-}
-
-fn mark_schema(output: &mut Object) {
-    let Some(properties) = output.get_mut("properties").and_then(Value::as_object_mut) else {
-        return;
-    };
-    properties.insert(
-        "upstream".into(),
-        json!({ "const": "recorded", "description": "There when the answer is recorded, not the market's." }),
-    );
-    properties.insert(
-        "stale_seconds".into(),
-        json!({
-            "type": "integer", "minimum": 1,
-            "description": "There when the source does not answer: how old this answer is.",
-        }),
-    );
 }
 
 #[cfg(test)]

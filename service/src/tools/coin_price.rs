@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::input::{Several, Slug};
 use crate::number::Num;
-use crate::tool::Tool;
+use crate::tool::{Set, Tool};
 use crate::upstream::{Ask, Failure};
 use crate::wire::coingecko;
 
@@ -19,7 +19,6 @@ pub struct Input {
     /// Identifiers such as bitcoin or ethereum.
     coin_ids: Several<Slug, 50>,
     /// Currencies such as usd or eur.
-    #[serde(default)]
     vs_currencies: Option<Several<Slug, 10>>,
 }
 
@@ -55,6 +54,8 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "Prices of up to 50 coins by their CoinGecko identifiers, with market value, volume and change over 24 hours.";
     const ROUTE: &str = "/coingecko/price";
     const EXAMPLE: &str = "coin_ids=bitcoin";
+    const SET: Set = Set::Coins;
+    const COMPACT: bool = true;
     type Input = Input;
     type Output = Prices;
 

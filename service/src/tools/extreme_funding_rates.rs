@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::answers::FundingNow;
 use super::inputs::OfExtremes;
-use crate::tool::Tool;
+use crate::tool::{Set, Tool};
 use crate::upstream::{Ask, Failure};
 use crate::wire::futures;
 
@@ -29,6 +29,7 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "The contracts on Binance USDT futures whose funding rates stand out most, upwards and downwards, by what they come to in a year.";
     const ROUTE: &str = "/binance/funding-rate/extreme";
     const EXAMPLE: &str = "limit=5";
+    const SET: Set = Set::Futures;
     type Input = OfExtremes;
     type Output = Extremes;
 

@@ -4,13 +4,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answers::FUTURES;
-use super::inputs::OfPair;
+use super::inputs::OfAnalysis;
 use super::technical::{CANDLES, Technical};
 use crate::analysis::patterns::Signal;
-use crate::input::{Interval, Period};
+use crate::input::Period;
 use crate::number::Num;
-use crate::tool::Tool;
-use crate::upstream::{Ask, Failure};
+use crate::tool::{Set, Tool};
+use crate::upstream::{Ask, Failure, Source};
+use crate::wire::Span;
 use crate::wire::futures::{self, LongShort, OpenInterestAt};
 
 /// The tool.
@@ -57,7 +58,7 @@ impl Factor {
         Self {
             name,
             meaning,
-            value: Num::from_float(value, 4),
+            value: Num::significant(value, 6),
             direction,
         }
     }
@@ -76,20 +77,24 @@ impl Tool for Definition {
     const TITLE: &str = "Market factors";
     const DESCRIPTION: &str = "What pushes a pair up or down now: the day's move, strength and trend of its candles, funding, open interest and how traders are positioned, each with its direction, and their balance.";
     const ROUTE: &str = "/binance/analysis/market-factors";
-    const EXAMPLE: &str = "symbol=BTC";
-    type Input = OfPair;
+    const EXAMPLE: &str = "symbol=BTC&interval=1h";
+    const SET: Set = Set::Analysis;
+    const COMPACT: bool = true;
+    type Input = OfAnalysis;
     type Output = Factors;
 
-    async fn run(input: OfPair, ask: &Ask<'_>) -> Result<Factors, Failure> {
-        let pair = &input.symbol;
-        let candles = futures::candles(ask, pair, Interval::Hour1, CANDLES).await?;
-        let day = futures::day(ask, pair).await?;
-        let premium = futures::premium(ask, pair).await?;
+    async fn run(input: OfAnalysis, ask: &Ask<'_>) -> Result<Factors, Failure> {
+        let pair = ask.pair(Source::Futures, &input.symbol);
+        let candles = futures::candles(ask, &pair, input.interval, CANDLES, Span::default()).await?;
+        let day = futures::day(ask, &pair).await?;
+        let premium = futures::premium(ask, &pair).await?;
         let accounts = "/futures/data/globalLongShortAccountRatio";
-        let accounts = futures::statistic::<LongShort>(ask, accounts, pair, Period::Hour1, 24).await?;
+        let accounts =
+            futures::statistic::<LongShort>(ask, accounts, &pair, Period::Hour1, 24, Span::default()).await?;
         let open = "/futures/data/openInterestHist";
-        let open = futures::statistic::<OpenInterestAt>(ask, open, pair, Period::Hour1, 24).await?;
-        let technical = Technical::new(&day, &candles, FUTURES)?;
+        let open = futures::statistic::<OpenInterestAt>(ask, open, &pair, Period::Hour1, 24, Span::default())
+            .await?;
+        let technical = Technical::new(&day, &candles, input.interval, FUTURES)?;
         let mut factors = vec![
             Factor::signed(
                 "day",
@@ -142,7 +147,7 @@ impl Tool for Definition {
         }
         let balance: i32 = factors.iter().map(Factor::weight).sum();
         Ok(Factors {
-            symbol: input.symbol.0,
+            symbol: pair.name,
             price: day.last_price,
             balance,
             direction: match balance {

@@ -2,7 +2,10 @@
 
 mod answers;
 mod chart_klines;
+mod coin_categories;
 mod coin_data;
+mod coin_history;
+mod coin_markets;
 mod coin_price;
 mod comprehensive;
 mod extreme_funding_rates;
@@ -13,6 +16,7 @@ mod futures_klines;
 mod futures_price;
 mod futures_ticker_24h;
 mod global_long_short_ratio;
+mod global_market;
 mod inputs;
 mod kline_patterns;
 mod klines;
@@ -21,8 +25,10 @@ mod market_factors;
 mod multiple_tickers;
 mod open_interest;
 mod open_interest_hist;
+mod order_book;
 mod patterns;
 mod realtime_funding_rate;
+mod recent_trades;
 mod search_coins;
 mod search_symbols;
 mod spot_price;
@@ -33,6 +39,7 @@ mod ticker_24h;
 mod top_long_short_position_ratio;
 mod top_long_short_ratio;
 mod top_movers;
+mod trading_rules;
 mod trending;
 
 use crate::tool::Described;
@@ -47,6 +54,9 @@ pub fn all() -> Vec<Described> {
         Described::of::<chart_klines::Definition>(),
         Described::of::<search_symbols::Definition>(),
         Described::of::<top_movers::Definition>(),
+        Described::of::<order_book::Definition>(),
+        Described::of::<recent_trades::Definition>(),
+        Described::of::<trading_rules::Definition>(),
         Described::of::<comprehensive::Definition>(),
         Described::of::<kline_patterns::Definition>(),
         Described::of::<market_factors::Definition>(),
@@ -70,5 +80,9 @@ pub fn all() -> Vec<Described> {
         Described::of::<coin_data::Definition>(),
         Described::of::<search_coins::Definition>(),
         Described::of::<trending::Definition>(),
+        Described::of::<coin_history::Definition>(),
+        Described::of::<coin_markets::Definition>(),
+        Described::of::<coin_categories::Definition>(),
+        Described::of::<global_market::Definition>(),
     ]
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answers::{Coin, cut};
 use crate::input::{Count, Words};
-use crate::tool::Tool;
+use crate::tool::{Set, Tool};
 use crate::upstream::{Ask, Failure};
 use crate::wire::coingecko;
 
@@ -43,6 +43,8 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "Coins on CoinGecko whose name or symbol matches a text, with the identifiers that the other tools take.";
     const ROUTE: &str = "/coingecko/search";
     const EXAMPLE: &str = "query=bitcoin";
+    const SET: Set = Set::Coins;
+    const COMPACT: bool = true;
     type Input = Input;
     type Output = Found;
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::answers::{SPOT, Ticker};
 use super::inputs::OfExtremes;
-use crate::tool::Tool;
+use crate::tool::{Set, Tool};
 use crate::upstream::{Ask, Failure};
 use crate::wire::spot;
 
@@ -33,6 +33,7 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "The USDT pairs on Binance spot that rose and fell most in 24 hours, among those traded for at least 1 million USDT.";
     const ROUTE: &str = "/binance/top-movers";
     const EXAMPLE: &str = "limit=5";
+    const SET: Set = Set::Spot;
     type Input = OfExtremes;
     type Output = Movers;
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answers::Coin;
 use crate::input::Count;
-use crate::tool::Tool;
+use crate::tool::{Set, Tool};
 use crate::upstream::{Ask, Failure};
 use crate::wire::coingecko;
 
@@ -37,6 +37,7 @@ impl Tool for Definition {
         "The coins that are searched for most on CoinGecko, with price and change over 24 hours.";
     const ROUTE: &str = "/coingecko/trending";
     const EXAMPLE: &str = "limit=7";
+    const SET: Set = Set::Coins;
     type Input = Input;
     type Output = Trending;
 
