@@ -170,6 +170,14 @@ impl Described {
         }
     }
 
+    /// Its route with its example.
+    pub fn target(&self) -> String {
+        match self.example {
+            "" => self.route.to_owned(),
+            example => format!("{}?{example}", self.route),
+        }
+    }
+
     /// Whether it answers with pictures.
     pub fn gives_pictures(&self) -> bool {
         !self.media.contains(&"application/json")

@@ -259,7 +259,7 @@ mod tests {
             ]
         );
         let days = from(1_791_244_800_000, DAY, 100);
-        assert_eq!(labels(&days, 14.0), ["Nov 2026", "Dec 2026", "2027"]);
+        assert_eq!(labels(&days, 20.0), ["Nov 2026", "Dec 2026", "2027"]);
         assert!(labels(&from(0, HOUR, 1), 6.0).is_empty());
     }
 }
