@@ -191,10 +191,15 @@ impl Drawing<'_> {
 
     fn heading(&mut self) -> Result<(), String> {
         let width = self.width();
+        let (title, source) = (&self.chart.title, &self.chart.source);
+        let (mut large, mut small) = (19.0, 12.0);
+        // Long names and small pictures have smaller headings.
+        while text::width(title, large)? + text::width(source, small)? > width - 3.0 * LEFT && small > 7.0 {
+            (large, small) = (large - 1.0, small - 0.5);
+        }
+        self.canvas.text((LEFT, 28.0), large, Anchor::Start, INK, title);
         self.canvas
-            .text((LEFT, 28.0), 19.0, Anchor::Start, INK, &self.chart.title);
-        self.canvas
-            .text((width - LEFT, 27.0), 12.0, Anchor::End, FAINT, &self.chart.source);
+            .text((width - LEFT, 27.0), small, Anchor::End, FAINT, source);
         let mut at = LEFT;
         let mut legend = vec![(RISING, "rising"), (FALLING, "falling")];
         for (indicator, color, name) in [
@@ -284,10 +289,7 @@ impl Drawing<'_> {
             bottom,
         };
         let marks = scale.marks(46.0);
-        let decimals = marks
-            .windows(2)
-            .next()
-            .map_or(2, |pair| decimals(pair[1] - pair[0]));
+        let decimals = decimals(scale.step(46.0));
         let last = self.candles.last().map(|last| scale.place(last.close.float()));
         for mark in marks {
             let y = scale.place(mark);

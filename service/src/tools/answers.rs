@@ -122,6 +122,9 @@ pub struct Candles {
     rows: Vec<Row>,
 }
 
+/// Volumes come with up to sixteen digits, which only take room.
+const VOLUME_DIGITS: u32 = 8;
+
 const COLUMNS: [&str; 9] = [
     "time",
     "open_time",
@@ -162,8 +165,8 @@ impl Candles {
                 candle.high,
                 candle.low,
                 candle.close,
-                candle.volume,
-                candle.quote_volume,
+                candle.volume.rounded(VOLUME_DIGITS),
+                candle.quote_volume.rounded(VOLUME_DIGITS),
                 candle.trades,
             )
         };

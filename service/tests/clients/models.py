@@ -50,7 +50,7 @@ def anthropic(tool):
     assert words(strict) == words(tool["inputSchema"])
 
 
-offered = [tool for tool in tools(sys.argv[1]) if tool["annotations"].get("readOnlyHint")]
+offered = [tool for tool in tools(sys.argv[1]) if tool.get("annotations", {}).get("readOnlyHint")]
 assert len(offered) >= 29, len(offered)
 refused = []
 for tool in offered:
