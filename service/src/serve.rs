@@ -1,7 +1,9 @@
 //! Listens, serves, and on SIGTERM finishes what it has begun.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,6 +63,10 @@ pub enum ServeError {
     Stdio(#[from] mcp_crypto_protocol::StdioError),
 }
 
+/// The service until its end. Behind a pointer, for it to be compiled here: what an `async fn` does is compiled by who
+/// waits for it, and the program would compile all of the service once more.
+pub type Serving<'a> = Pin<Box<dyn Future<Output = Result<(), ServeError>> + 'a>>;
+
 type Parts = (Arc<[Described]>, Arc<Market>, Arc<Metrics>);
 
 fn parts(config: &Config) -> Result<Parts, ServeError> {
@@ -73,7 +79,11 @@ fn parts(config: &Config) -> Result<Parts, ServeError> {
 ///
 /// # Errors
 /// When it cannot begin to.
-pub async fn stdio(config: &Config) -> Result<(), ServeError> {
+pub fn stdio(config: &Config) -> Serving<'_> {
+    Box::pin(serve_stdio(config))
+}
+
+async fn serve_stdio(config: &Config) -> Result<(), ServeError> {
     log::start(true);
     let (tools, market, metrics) = parts(config)?;
     let models = Models::new(&tools, &config.offer, market, metrics);
@@ -85,7 +95,11 @@ pub async fn stdio(config: &Config) -> Result<(), ServeError> {
 ///
 /// # Errors
 /// When it cannot begin to.
-pub async fn http(config: &Config) -> Result<(), ServeError> {
+pub fn http(config: &Config) -> Serving<'_> {
+    Box::pin(serve_http(config))
+}
+
+async fn serve_http(config: &Config) -> Result<(), ServeError> {
     log::start(false);
     let (tools, market, metrics) = parts(config)?;
     let app = Arc::new(App::new(config, tools, market, metrics));
