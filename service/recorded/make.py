@@ -4,7 +4,9 @@ import json, random
 HOUR = 3_600_000
 END = 1791381600000  # the hour before futures/*.json were captured
 SPOT = {"BTCUSDT": ("92731.52000000", 2), "ETHUSDT": ("3187.44000000", 2),
-        "SOLUSDT": ("139.08000000", 2), "DOGEUSDT": ("0.15127000", 5), "ETHBTC": ("0.03437000", 5)}
+        "SOLUSDT": ("139.08000000", 2), "DOGEUSDT": ("0.15127000", 5), "ETHBTC": ("0.03437000", 5),
+        "BTCJPY": ("14500000.00000000", 0), "SHIBUSDT": ("0.00000812", 8), "PEPEUSDT": ("0.00000437", 8)}
+QUOTES = ("USDT", "JPY", "BUSD", "BTC")
 
 
 def write(path, value):
@@ -102,3 +104,85 @@ write("coingecko/trending.json", {
                         "slug": id, "price_btc": price / 92731, "score": index,
                         "data": {"price": price, "price_change_percentage_24h": {"usd": change}}}}
               for index, (id, symbol, name, price, rank, change) in enumerate(COINS)], "nfts": [], "categories": []})
+
+
+def taken_apart(symbol):
+    quote = next(quote for quote in QUOTES if symbol.endswith(quote))
+    return symbol.removesuffix(quote), quote
+
+
+def rules(symbol, decimals, status="TRADING", **more):
+    base, quote = taken_apart(symbol.split("_")[0])
+    step = f"{10 ** -decimals:.8f}"
+    return {"symbol": symbol, "status": status, "baseAsset": base, "quoteAsset": quote,
+            "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"], **more,
+            "filters": [{"filterType": "PRICE_FILTER", "minPrice": step, "maxPrice": "100000000.00000000", "tickSize": step},
+                        {"filterType": "LOT_SIZE", "minQty": "0.00001000", "maxQty": "9000.00000000", "stepSize": "0.00001000"},
+                        {"filterType": "ICEBERG_PARTS", "limit": 10}]}
+
+
+listed = [rules(symbol, decimals) for symbol, (_, decimals) in SPOT.items()]
+for row in listed:
+    row["filters"].append({"filterType": "NOTIONAL", "minNotional": "5.00000000", "applyMinToMarket": True})
+listed.append(rules("LUNABUSD", 4, "BREAK"))
+write("spot/exchange_info.json", {"timezone": "UTC", "serverTime": END + HOUR, "rateLimits": [], "exchangeFilters": [],
+                                  "symbols": listed})
+contracts = []
+for row in futures_day:
+    date = row["symbol"].partition("_")[2]
+    contract = rules(row["symbol"], 1, contractType="CURRENT_QUARTER" if date else "PERPETUAL", onboardDate=1569398400000,
+                     deliveryDate=1798185600000 if date else 4133404800000)
+    contract["filters"].append({"filterType": "MIN_NOTIONAL", "notional": "5"})
+    contracts.append(contract)
+write("futures/exchange_info.json", {"timezone": "UTC", "serverTime": END + HOUR, "symbols": contracts})
+
+
+def book(seed, last, step):
+    walk = random.Random(seed)
+    side = lambda sign: [[f"{last + sign * step * (level + (sign > 0)):.8f}", f"{abs(walk.gauss(2, 1)):.8f}"]
+                         for level in range(100)]
+    return {"lastUpdateId": 1027024, "bids": side(-1), "asks": side(1)}
+
+
+def trades(seed, last, step):
+    walk = random.Random(seed)
+    rows = []
+    for index in range(200):
+        price, amount = last + step * walk.randrange(-50, 50), abs(walk.gauss(0.02, 0.02)) + 0.00001
+        rows.append({"id": 28457 + index, "price": f"{price:.8f}", "qty": f"{amount:.8f}", "quoteQty": f"{price * amount:.8f}",
+                     "time": END + HOUR - (200 - index) * 137, "isBuyerMaker": walk.random() < 0.5, "isBestMatch": True})
+    return rows
+
+
+for folder, last in (("spot", 92731.52), ("futures", 83117.70)):
+    write(f"{folder}/depth.json", {"BTCUSDT": book(f"{folder} book", last, 0.01 if folder == "spot" else 0.1)})
+    write(f"{folder}/trades.json", {"BTCUSDT": trades(f"{folder} trades", last, 0.01 if folder == "spot" else 0.1)})
+
+DAY = 24 * HOUR
+walk = random.Random("history")
+prices = [92731.0]
+for _ in range(364):
+    prices.append(prices[-1] / (1 + walk.gauss(0.001, 0.02)))
+prices.reverse()
+times = [END - (364 - index) * DAY for index in range(365)]
+write("coingecko/market_chart.json", {"bitcoin": {
+    "prices": [[time, price] for time, price in zip(times, prices)],
+    "market_caps": [[time, price * 19940000.0] for time, price in zip(times, prices)],
+    "total_volumes": [[time, price * 4e5 * abs(walk.gauss(1, 0.2))] for time, price in zip(times, prices)]}})
+write("coingecko/global.json", {"data": {
+    "active_cryptocurrencies": 18234, "upcoming_icos": 0, "ongoing_icos": 49, "ended_icos": 3376, "markets": 1412,
+    "total_market_cap": {"usd": 3240812345678.9, "btc": 34948312.2}, "total_volume": {"usd": 142345678901.2},
+    "market_cap_percentage": {"btc": 57.0512345, "eth": 11.8654321, "usdt": 5.41234567, "sol": 2.31234567},
+    "market_cap_change_percentage_24h_usd": -1.2345678901234, "updated_at": (END + HOUR) // 1000}})
+write("coingecko/categories.json", [
+    {"id": id, "name": name, "market_cap": value, "market_cap_change_24h": change, "content": "",
+     "top_3_coins_id": coins, "top_3_coins": [], "volume_24h": value / 20, "updated_at": "2026-10-07T14:00:00.000Z"}
+    for id, name, value, change, coins in (
+        ("layer-1", "Layer 1 (L1)", 2.6e12, -1.3, ["bitcoin", "ethereum", "solana"]),
+        ("smart-contract-platform", "Smart Contract Platform", 7.1e11, 0.8, ["ethereum", "solana"]),
+        ("meme-token", "Meme", 6.4e10, -0.5, ["dogecoin"]))])
+write("coingecko/markets.json", [
+    {"id": id, "symbol": symbol, "name": name, "image": "", "current_price": price, "market_cap": price * 2e7,
+     "market_cap_rank": rank, "total_volume": price * 4e5, "high_24h": price * 1.02, "low_24h": price * 0.98,
+     "price_change_24h": price * change / 100, "price_change_percentage_24h": change, "last_updated": "2026-10-07T14:00:00.000Z"}
+    for id, symbol, name, price, rank, change in COINS])

@@ -4,7 +4,43 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::settings::{SettingError, Values};
+use crate::tool::{Described, Set};
 use crate::upstream::{Lifetimes, Limits, Setup};
+
+/// Where CoinGecko answers with a demo key or none, and where with a key of its paid plans.
+const COINGECKO: &str = "https://api.coingecko.com/api/v3";
+const COINGECKO_PRO: &str = "https://pro-api.coingecko.com/api/v3";
+
+/// What is offered to models.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// The sets whose tools are; none for the few that do for most questions.
+    sets: Option<Vec<Set>>,
+    /// So many characters at most in an answer; none for no limit.
+    pub room: Option<usize>,
+}
+
+impl Offer {
+    fn named(text: &str) -> Option<Option<Vec<Set>>> {
+        match text {
+            "all" => Some(Some(Set::ALL.to_vec())),
+            "compact" => Some(None),
+            _ => {
+                let of = |name: &String| Set::ALL.into_iter().find(|set| set.name() == name);
+                let sets: Option<Vec<Set>> = list(text).iter().map(of).collect();
+                sets.filter(|sets| !sets.is_empty()).map(Some)
+            }
+        }
+    }
+
+    /// Whether the tool is offered.
+    pub fn wants(&self, tool: &Described) -> bool {
+        match &self.sets {
+            Some(sets) => sets.contains(&tool.set),
+            None => tool.compact,
+        }
+    }
+}
 
 /// How the service runs.
 #[derive(Debug, Clone)]
@@ -27,6 +63,8 @@ pub struct Config {
     pub drain: Duration,
     /// Where clients find the service; none when they are to start it themselves.
     pub url: Option<String>,
+    /// What is offered to models.
+    pub offer: Offer,
     /// Whether each request is logged.
     pub log_requests: bool,
     /// Whether the conformance suite's fixtures are offered.
@@ -56,13 +94,15 @@ impl Config {
             })
         };
         let patience = seconds("UPSTREAM_TIMEOUT_SECONDS")?.unwrap_or(Duration::from_secs(10));
-        let key = values
-            .get("COINGECKO_API_KEY", "a key of printable characters", |text| {
+        let key = |name| {
+            values.get(name, "a key of printable characters", |text| {
                 text.chars()
                     .all(|c| c.is_ascii_graphic())
                     .then(|| text.to_owned())
-            })?
-            .map(|key| ("x-cg-demo-api-key", key));
+            })
+        };
+        let demo = key("COINGECKO_API_KEY")?.map(|key| ("x-cg-demo-api-key", key));
+        let pro = key("COINGECKO_PRO_API_KEY")?.map(|key| ("x-cg-pro-api-key", key));
         let hosts = |name| {
             let urls = values.get(name, "http or https URLs with commas between", |text| {
                 let urls = list(text).into_iter().map(|url| url.trim_end_matches('/').into());
@@ -78,12 +118,20 @@ impl Config {
             key,
             patience,
         };
-        // Weights a minute: Binance's published limits; CoinGecko's for a demo key and without one.
-        let coingecko_weight = if key.is_some() { 30 } else { 10 };
+        // Weights a minute: Binance's published limits; CoinGecko's for its smallest plan, a demo key and none.
+        let coingecko_weight = match (&pro, &demo) {
+            (Some(_), _) => 250,
+            (None, Some(_)) => 30,
+            (None, None) => 10,
+        };
+        let mut coingecko = hosts("COINGECKO_BASE_URL")?;
+        if pro.is_some() && coingecko == [COINGECKO] {
+            coingecko = vec![COINGECKO_PRO.to_owned()];
+        }
         let live = Setup::Live(Box::new([
             limits(hosts("BINANCE_BASE_URL")?, 6000, None),
             limits(hosts("BINANCE_FUTURES_BASE_URL")?, 2400, None),
-            limits(hosts("COINGECKO_BASE_URL")?, coingecko_weight, key),
+            limits(coingecko, coingecko_weight, pro.or(demo)),
         ]));
         let recorded = values.get("UPSTREAM", "`live` or `recorded`", |text| match text {
             "live" => Some(false),
@@ -136,6 +184,26 @@ impl Config {
                 let valid = text.starts_with("http://") || text.starts_with("https://");
                 valid.then(|| text.to_owned())
             })?,
+            offer: Offer {
+                sets: values
+                    .get(
+                        "TOOLSETS",
+                        "all, compact, or some of spot, futures, coins and analysis with commas between",
+                        Offer::named,
+                    )?
+                    .unwrap_or_else(|| Some(Set::ALL.to_vec())),
+                room: values
+                    .get(
+                        "ANSWER_CHARACTERS",
+                        "a number of characters above 1999, or 0",
+                        |text| {
+                            text.parse::<usize>()
+                                .ok()
+                                .filter(|room| *room == 0 || *room >= 2000)
+                        },
+                    )?
+                    .filter(|room| *room > 0),
+            },
             log_requests: values
                 .get("LOG", "`requests` or `events`", |text| match text {
                     "requests" => Some(true),
@@ -204,6 +272,48 @@ mod tests {
         std::fs::remove_file(&path).expect("removed");
         assert_eq!(config.listen.to_string(), "127.0.0.2:3333");
         assert_eq!(config.rate_limit.map(std::num::NonZeroU32::get), Some(7));
+    }
+
+    #[test]
+    fn a_paid_key_goes_to_the_paid_host_in_its_own_header() {
+        let coingecko = |pairs: &[(&str, &str)]| match read(&[], pairs).expect("valid").setup {
+            Setup::Live(limits) => limits[2].clone(),
+            Setup::Recorded => panic!("live"),
+        };
+        let pro = coingecko(&[("COINGECKO_PRO_API_KEY", "p"), ("COINGECKO_API_KEY", "d")]);
+        assert_eq!(
+            (pro.key, &*pro.hosts[0]),
+            (Some(("x-cg-pro-api-key", "p".into())), COINGECKO_PRO)
+        );
+        let demo = coingecko(&[("COINGECKO_API_KEY", "d")]);
+        assert_eq!(
+            (demo.key, &*demo.hosts[0]),
+            (Some(("x-cg-demo-api-key", "d".into())), COINGECKO)
+        );
+        let own = coingecko(&[
+            ("COINGECKO_PRO_API_KEY", "p"),
+            ("COINGECKO_BASE_URL", "http://127.0.0.1:1"),
+        ]);
+        assert_eq!(own.hosts, ["http://127.0.0.1:1"]);
+    }
+
+    #[test]
+    fn some_tools_are_offered() {
+        let count = |toolsets: &str| {
+            let offer = read(&["--toolsets", toolsets], &[]).map(|config| config.offer);
+            offer.map(|offer| {
+                crate::tools::all()
+                    .iter()
+                    .filter(|tool| offer.wants(tool))
+                    .count()
+            })
+        };
+        let all = crate::tools::all().len();
+        assert_eq!(count("all"), Ok(all));
+        assert_eq!(count("spot,futures,coins,analysis"), Ok(all));
+        assert!(count("compact").is_ok_and(|count| (5..=8).contains(&count)));
+        assert!(count("spot, coins").is_ok_and(|count| count < all));
+        assert!(count("spots").is_err_and(|error| error.starts_with("TOOLSETS=spots (from --toolsets)")));
     }
 
     #[test]

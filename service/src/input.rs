@@ -7,77 +7,48 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// Currencies that pairs are quoted in.
-const QUOTES: [&str; 10] = [
-    "USDT", "USDC", "FDUSD", "TUSD", "BTC", "ETH", "BNB", "EUR", "TRY", "BRL",
-];
-/// Coins whose names end like a pair's.
-const COINS: [&str; 6] = ["WBTC", "CBBTC", "STETH", "WBETH", "RETH", "BETH"];
-/// The longest symbol that is asked for: `1000000MOGUSDT_261225` has 21 characters.
-const LONGEST: usize = 30;
+use crate::time;
+use crate::upstream::Source;
 
-/// A trading pair: upper case, against USDT when it names no other currency.
+/// The longest text that names a pair or a coin.
+const LONGEST: usize = 60;
+
+/// A trading pair or coin, as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pair(pub String);
+pub struct Symbol(pub String);
 
-impl Pair {
-    /// The pair that `text` means; none when it cannot be one.
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim().to_uppercase();
-        if let Some((base, quote)) = text.split_once(['/', '-']) {
-            return Self::checked(format!("{base}{quote}"));
-        }
-        let quoted = text.contains('_')
-            || (!COINS.contains(&text.as_str())
-                && QUOTES
-                    .iter()
-                    .any(|quote| text.len() > quote.len() && text.ends_with(quote)));
-        let text = if quoted || text.is_empty() {
-            text
-        } else {
-            text + "USDT"
-        };
-        Self::checked(text)
-    }
-
-    /// What is traded, and what it is paid in; none when the name does not tell.
-    pub fn currencies(&self) -> Option<(&str, &str)> {
-        let quote = QUOTES.into_iter().find(|quote| self.0.ends_with(quote))?;
-        let base = self.0.strip_suffix(quote)?;
-        (!base.is_empty()).then_some((base, quote))
-    }
-
-    fn checked(text: String) -> Option<Self> {
-        let valid = !text.is_empty()
-            && text.chars().count() <= LONGEST
-            && text.chars().all(|c| c.is_alphanumeric() || c == '_');
-        valid.then_some(Self(text))
-    }
-}
-
-impl<'de> Deserialize<'de> for Pair {
+impl<'de> Deserialize<'de> for Symbol {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        let text = Cow::<str>::deserialize(source)?;
-        Self::parse(&text)
-            .ok_or_else(|| D::Error::custom("a symbol is letters and digits, such as BTC or ETHBTC"))
+        short_text(source, "a symbol is a coin or pair, such as BTC or ETHBTC").map(Self)
     }
 }
 
-impl JsonSchema for Pair {
+impl JsonSchema for Symbol {
     fn schema_name() -> Cow<'static, str> {
-        "Pair".into()
+        "Symbol".into()
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string", "minLength": 1, "maxLength": LONGEST,
-            "examples": ["BTC", "ETHUSDT", "ETHBTC"],
-        })
+        short_text_schema()
     }
 
     fn inline_schema() -> bool {
         true
     }
+}
+
+/// A text from 1 to [`LONGEST`] characters that is not blank.
+fn short_text<'de, D: Deserializer<'de>>(source: D, wanted: &str) -> Result<String, D::Error> {
+    let text = Cow::<str>::deserialize(source)?;
+    if text.trim().is_empty() || text.chars().count() > LONGEST {
+        let message = format_args!("{wanted}, of 1 to {LONGEST} characters");
+        return Err(D::Error::custom(message));
+    }
+    Ok(text.trim().to_owned())
+}
+
+fn short_text_schema() -> Schema {
+    json_schema!({ "type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "\\S" })
 }
 
 /// A whole number from 1 to `MOST`.
@@ -153,18 +124,13 @@ impl<T: JsonSchema, const MOST: usize> JsonSchema for Several<T, MOST> {
     }
 }
 
-/// A short text to look for, or a name.
+/// A short text to look for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words(pub String);
 
 impl<'de> Deserialize<'de> for Words {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        let text = Cow::<str>::deserialize(source)?;
-        let text = text.trim();
-        if text.is_empty() || text.chars().count() > 60 || text.chars().any(char::is_control) {
-            return Err(D::Error::custom("a text has from 1 to 60 characters"));
-        }
-        Ok(Self(text.to_owned()))
+        short_text(source, "a text to look for").map(Self)
     }
 }
 
@@ -174,7 +140,7 @@ impl JsonSchema for Words {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "minLength": 1, "maxLength": 60 })
+        short_text_schema()
     }
 
     fn inline_schema() -> bool {
@@ -186,19 +152,17 @@ impl JsonSchema for Words {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slug(pub String);
 
+impl Slug {
+    /// Whether anything can have this name.
+    pub fn is_possible(&self) -> bool {
+        self.0.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c)) && self.0 != "." && self.0 != ".."
+    }
+}
+
 impl<'de> Deserialize<'de> for Slug {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        let text = Cow::<str>::deserialize(source)?.trim().to_lowercase();
-        let valid = (1..=60).contains(&text.len())
-            && text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-        if !valid {
-            return Err(D::Error::custom(
-                "an identifier is letters, digits and dashes, such as bitcoin or usd",
-            ));
-        }
-        Ok(Self(text))
+        let text = short_text(source, "an identifier such as bitcoin or usd")?;
+        Ok(Self(text.to_lowercase().replace(' ', "-")))
     }
 }
 
@@ -208,7 +172,40 @@ impl JsonSchema for Slug {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "minLength": 1, "maxLength": 60 })
+        short_text_schema()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+}
+
+/// A moment, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment(pub i64);
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(source)?;
+        let wanted = "is no moment such as 2026-10-07, 2026-10-07T14:00:00Z or milliseconds since 1970";
+        let moment = time::parse(text.trim());
+        moment
+            .map(Self)
+            .ok_or_else(|| D::Error::custom(format_args!("{text:?} {wanted}")))
+    }
+}
+
+impl JsonSchema for Moment {
+    fn schema_name() -> Cow<'static, str> {
+        "Moment".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        // What matches is a moment: no client is to be refused for what its schema lets through.
+        let date = r"(19[7-9]\d|20\d\d)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])";
+        let clock = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,3})?)?";
+        let pattern = format!(r"^({date}(T{clock}(Z|\+00:00)?)?|\d{{1,12}})$");
+        json_schema!({ "type": "string", "maxLength": 30, "pattern": pattern })
     }
 
     fn inline_schema() -> bool {
@@ -220,13 +217,14 @@ impl JsonSchema for Slug {
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident, usually $usual:ident: $($variant:ident = $text:literal),+ $(,)?) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
-        #[schemars(inline)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum $name {
-            $(#[doc = $text] #[serde(rename = $text)] $variant),+
+            $(#[doc = $text] $variant),+
         }
 
         impl $name {
+            const ALL: &[(&'static str, Self)] = &[$(($text, Self::$variant)),+];
+
             /// The word.
             pub fn word(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
@@ -238,7 +236,122 @@ macro_rules! words {
                 Self::$usual
             }
         }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
+                target.serialize_str(self.word())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+                let text = Cow::<str>::deserialize(source)?;
+                length(&text, Self::ALL).map_err(D::Error::custom)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                let words: Vec<&str> = Self::ALL.iter().map(|(word, _)| *word).collect();
+                json_schema!({ "type": "string", "enum": words })
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+        }
     };
+}
+
+/// The length of time that a text means, of those that there are.
+fn length<T: Copy>(text: &str, all: &[(&str, T)]) -> Result<T, String> {
+    let text = text.trim();
+    let of = |word: &str| {
+        all.iter()
+            .find(|(known, _)| *known == word)
+            .map(|(_, length)| *length)
+    };
+    of(text).or_else(|| of(spelled(text)?)).ok_or_else(|| {
+        let words: Vec<&str> = all.iter().map(|(word, _)| *word).collect();
+        format!("{text:?} is none of {}", words.join(", "))
+    })
+}
+
+/// The exchange's word for a length of time that is written as other tools write it: `60`, `1H`, `15min`, `1 day`,
+/// `daily`.
+fn spelled(text: &str) -> Option<&'static str> {
+    const WORDS: [(u32, &str); 15] = [
+        (1, "1m"),
+        (3, "3m"),
+        (5, "5m"),
+        (15, "15m"),
+        (30, "30m"),
+        (60, "1h"),
+        (120, "2h"),
+        (240, "4h"),
+        (360, "6h"),
+        (480, "8h"),
+        (720, "12h"),
+        (1440, "1d"),
+        (3 * 1440, "3d"),
+        (7 * 1440, "1w"),
+        (MONTH, "1M"),
+    ];
+    const MONTH: u32 = 30 * 1440;
+    let text: String = text
+        .chars()
+        .filter(|c| !c.is_whitespace() && !"_-".contains(*c))
+        .collect();
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    if text.is_empty() {
+        return None;
+    }
+    let number: u32 = if number.is_empty() {
+        1
+    } else {
+        number.parse().ok()?
+    };
+    let minutes = match unit {
+        // As the exchanges and TradingView write it: a small one is a minute.
+        "M" => MONTH,
+        _ => match unit.to_lowercase().as_str() {
+            "" | "m" | "min" | "mins" | "minute" | "minutes" => 1,
+            "h" | "hr" | "hrs" | "hour" | "hours" | "hourly" => 60,
+            "d" | "day" | "days" | "daily" => 1440,
+            "w" | "wk" | "week" | "weeks" | "weekly" => 7 * 1440,
+            "mo" | "mon" | "month" | "months" | "monthly" => MONTH,
+            _ => return None,
+        },
+    };
+    let minutes = number.checked_mul(minutes)?;
+    WORDS
+        .into_iter()
+        .find(|(known, _)| *known == minutes)
+        .map(|(_, word)| word)
+}
+
+/// Which market of Binance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Market {
+    #[default]
+    Spot,
+    Futures,
+}
+
+impl Market {
+    /// Who is asked.
+    pub fn source(self) -> Source {
+        match self {
+            Self::Spot => Source::Spot,
+            Self::Futures => Source::Futures,
+        }
+    }
 }
 
 words! {
@@ -261,30 +374,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_symbol_is_a_pair_against_usdt() {
-        let pair = |text: &str| Pair::parse(text).map(|pair| pair.0);
-        assert_eq!(pair(" btc "), Some("BTCUSDT".into()));
-        assert_eq!(pair("ETHBTC"), Some("ETHBTC".into()));
-        assert_eq!(pair("BTCUSDT"), Some("BTCUSDT".into()));
-        assert_eq!(pair("btc/usdt"), Some("BTCUSDT".into()));
-        assert_eq!(
-            pair("wbtc"),
-            Some("WBTCUSDT".into()),
-            "a coin that ends like a pair"
-        );
-        assert_eq!(pair("币安人生"), Some("币安人生USDT".into()));
-        assert_eq!(pair("BTCUSDT_261225"), Some("BTCUSDT_261225".into()));
-        let currencies = |text: &str| {
-            let pair = Pair(text.into());
-            pair.currencies()
-                .map(|(base, quote)| format!("{base} in {quote}"))
-        };
-        assert_eq!(currencies("BTCUSDT"), Some("BTC in USDT".into()));
-        assert_eq!(currencies("ETHBTC"), Some("ETH in BTC".into()));
-        assert_eq!((currencies("BTCUSDT_261225"), currencies("USDT")), (None, None));
-        assert_eq!(pair("BTC&X=1"), None);
-        assert_eq!(pair(&"A".repeat(40)), None);
-        assert_eq!(pair(""), None);
+    fn a_length_of_time_is_read_as_other_tools_write_it() {
+        let interval = |text: &str| serde_json::from_value::<Interval>(text.into()).map(Interval::word);
+        for (text, word) in [
+            ("1h", "1h"),
+            ("1H", "1h"),
+            ("60", "1h"),
+            ("60m", "1h"),
+            (" 1 hour", "1h"),
+            ("15min", "15m"),
+            ("D", "1d"),
+            ("daily", "1d"),
+            ("1day", "1d"),
+            ("24h", "1d"),
+            ("7d", "1w"),
+            ("1W", "1w"),
+            ("1m", "1m"),
+            ("1M", "1M"),
+            ("1mo", "1M"),
+        ] {
+            assert_eq!(interval(text).ok(), Some(word), "{text}");
+        }
+        for text in ["2x", "7m", "", "h1h", "99999999999h"] {
+            let error = interval(text).expect_err(text).to_string();
+            assert!(error.contains("is none of 1m, 3m"), "{error}");
+        }
+        assert!(serde_json::from_value::<Period>("3d".into()).is_err());
     }
 
     #[test]

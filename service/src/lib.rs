@@ -1,18 +1,21 @@
 //! Crypto-market data over MCP and REST.
 
 mod analysis;
+mod arguments;
 mod chart;
 pub mod client;
 pub mod config;
-mod fixtures;
+mod fit;
 mod http;
 mod input;
 mod log;
 mod mcp;
 mod metrics;
 mod number;
+mod schema;
 pub mod serve;
 pub mod settings;
+mod time;
 mod tool;
 mod tools;
 pub mod upstream;

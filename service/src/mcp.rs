@@ -1,137 +1,102 @@
-//! The tools as MCP offers them.
+//! The tools as models are offered them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD as STANDARD;
-use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest,
-    CustomResult, DiscoverResult, ErrorCode, ErrorData, Implementation, ListToolsResult,
-    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool as Listed,
-    ToolAnnotations,
-};
-use rmcp::service::RequestContext;
-use rmcp::{RoleServer, ServerHandler};
+use mcp_crypto_protocol::{Called, Calling, Offer as Offering, Tool};
+use serde_json::Value;
 
+use crate::config::Offer;
 use crate::metrics::Metrics;
-use crate::tool::Described;
-use crate::upstream::Market;
-
-/// How long a client may keep the list of tools: it changes with the program alone.
-const LIST_IS_GOOD: Duration = Duration::from_secs(3600);
+use crate::time;
+use crate::tool::{Described, Object, Reply};
+use crate::upstream::{Audience, Market};
 
 const INSTRUCTIONS: &str = "Crypto-market data: prices, candles, indicators and funding of Binance spot and \
     USDT futures, coins of CoinGecko. Symbols may be coins (BTC means BTCUSDT). Everything is read-only. An answer \
-    with `upstream: recorded` is not the market's, one with `stale_seconds` is that old. Lists are capped; where \
-    one was cut, `cut` says so.";
+    says its `source` and its age; one with `upstream: recorded` is not the market's, one with `stale_seconds` is older \
+    than it should be. Lists are capped; where one was cut, `cut` says so.";
 
-/// Answers MCP's requests.
-#[derive(Debug, Clone)]
-pub struct Handler(Arc<Shared>);
-
+/// The tools that are offered.
 #[derive(Debug)]
-struct Shared {
-    tools: Arc<[Described]>,
-    listed: Vec<Listed>,
+pub struct Models {
+    tools: Vec<Described>,
+    room: Option<usize>,
     market: Arc<Market>,
     metrics: Arc<Metrics>,
 }
 
-impl Handler {
-    /// Offers these tools.
-    pub fn new(tools: Arc<[Described]>, market: Arc<Market>, metrics: Arc<Metrics>) -> Self {
-        let listed = tools.iter().map(listed).collect();
-        Self(Arc::new(Shared {
-            tools,
-            listed,
+impl Models {
+    /// Those of these tools that are wanted, with answers of so many characters at most.
+    pub fn new(tools: &[Described], offer: &Offer, market: Arc<Market>, metrics: Arc<Metrics>) -> Self {
+        let tools = tools.iter().filter(|tool| offer.wants(tool)).cloned();
+        Self {
+            tools: tools.collect(),
+            room: offer.room,
             market,
             metrics,
-        }))
+        }
     }
 }
 
-fn listed(tool: &Described) -> Listed {
-    let hints = ToolAnnotations::with_title(tool.title)
-        .read_only(true)
-        .destructive(false)
-        .idempotent(true)
-        .open_world(true);
-    Listed::new(tool.name, tool.description, Arc::clone(&tool.input))
-        .with_title(tool.title)
-        .with_raw_output_schema(Arc::clone(&tool.output))
-        .with_annotations(hints)
+impl Offering for Models {
+    fn instructions(&self) -> &str {
+        INSTRUCTIONS
+    }
+
+    fn tools(&self) -> Vec<Tool> {
+        let listed = |tool: &Described| Tool {
+            name: tool.name,
+            title: tool.title,
+            description: tool.description,
+            input: without(&tool.input, tool.route_only),
+            output: (!tool.gives_pictures()).then(|| Arc::clone(&tool.output)),
+        };
+        self.tools.iter().map(listed).collect()
+    }
+
+    fn call<'a>(&'a self, name: &'a str, arguments: Object) -> Calling<'a> {
+        Box::pin(async move {
+            let tool = self.tools.iter().find(|tool| tool.name == name)?;
+            let audience = Audience::Models { room: self.room };
+            let reply = tool
+                .call(arguments.into_iter().collect(), &self.market, audience)
+                .await;
+            self.metrics
+                .tool(tool.name, if reply.is_ok() { "ok" } else { "error" });
+            Some(match reply {
+                Ok(reply) => told(reply),
+                Err(failure) => Called::Failed(failure.to_string()),
+            })
+        })
+    }
 }
 
-impl ServerHandler for Handler {
-    fn get_info(&self) -> ServerConfig {
-        let implementation = Implementation::new("mcp-crypto-api", env!("CARGO_PKG_VERSION"))
-            .with_title("MCP Crypto API Server");
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-            .with_server_info(implementation)
-            .with_instructions(INSTRUCTIONS)
+/// What a tool takes of models.
+fn without(input: &Arc<Object>, route_only: &[&str]) -> Arc<Object> {
+    let mut input = Arc::clone(input);
+    if !route_only.is_empty()
+        && let Some(Value::Object(properties)) = Arc::make_mut(&mut input).get_mut("properties")
+    {
+        properties.retain(|name, _| !route_only.contains(&name.as_str()));
     }
+    input
+}
 
-    async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
-        let versions = ProtocolVersion::KNOWN_VERSIONS.to_vec();
-        Ok(DiscoverResult::from_server_info(versions, self.get_info())
-            .with_ttl_ms(LIST_IS_GOOD.as_millis() as u64)
-            .with_cache_scope(CacheScope::Public))
+/// The picture, or the answer with its age, since a model knows no clock. To the document's own body nothing is added:
+/// what is said of it stands beside it.
+fn told(reply: Reply) -> Called {
+    if let Some(picture) = reply.picture {
+        return Called::Picture(picture.media, picture.bytes);
     }
-
-    async fn on_custom_request(
-        &self,
-        request: CustomRequest,
-        _: RequestContext<RoleServer>,
-    ) -> Result<CustomResult, ErrorData> {
-        let message = format!("there is no method {}", request.method);
-        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None))
+    let age = (time::now() - reply.as_of).max(0) / 1000;
+    let mut answer = reply.answer;
+    if reply.exact {
+        let moment = time::iso(reply.as_of / 1000 * 1000);
+        let beside = format!("source: {}, as of {moment}, {age} s ago", reply.source);
+        return Called::Answer(answer, Some(beside));
     }
-
-    fn get_tool(&self, name: &str) -> Option<Listed> {
-        self.0.listed.iter().find(|tool| tool.name == name).cloned()
+    if let Value::Object(members) = &mut answer {
+        members.insert("age_seconds".into(), age.into());
     }
-
-    async fn list_tools(
-        &self,
-        _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
-    ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.0.listed.clone())
-            .with_ttl_ms(LIST_IS_GOOD.as_millis() as u64)
-            .with_cache_scope(CacheScope::Public))
-    }
-
-    async fn call_tool(
-        &self,
-        request: CallToolRequestParams,
-        _: RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let Some(tool) = self.0.tools.iter().find(|tool| tool.name == request.name) else {
-            let message = format!(
-                "there is no tool {}; tools/list names what there is",
-                request.name
-            );
-            return Err(ErrorData::invalid_params(message, None));
-        };
-        let arguments = request.arguments.unwrap_or_default().into_iter().collect();
-        let reply = tool.call(arguments, &self.0.market).await;
-        let result = match reply.and_then(|reply| Ok((reply.text()?, reply.object()?, reply.picture))) {
-            Ok((text, object, picture)) => {
-                self.0.metrics.tool(tool.name, "ok");
-                let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
-                result.structured_content = Some(object);
-                if let Some(picture) = picture {
-                    let data = STANDARD.encode(picture.bytes);
-                    result.content.push(ContentBlock::image(data, picture.media));
-                }
-                result
-            }
-            Err(failure) => {
-                self.0.metrics.tool(tool.name, "error");
-                CallToolResult::error(vec![ContentBlock::text(failure.to_string())])
-            }
-        };
-        Ok(result.into())
-    }
+    Called::Answer(answer, None)
 }

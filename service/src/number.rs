@@ -30,10 +30,15 @@ impl Num {
         }
     }
 
-    /// The number that a calculation gave; none when it is not finite.
-    pub fn from_float(value: f64, decimals: u32) -> Option<Self> {
+    /// The number to so many significant digits.
+    pub fn rounded(self, digits: u32) -> Self {
+        Self(self.0.round_sf(digits).unwrap_or(self.0).normalize())
+    }
+
+    /// The number that a calculation gave, to so many significant digits; none when it is not finite.
+    pub fn significant(value: f64, digits: u32) -> Option<Self> {
         Some(Self(
-            Decimal::from_f64_retain(value)?.round_dp(decimals).normalize(),
+            Decimal::from_f64_retain(value)?.round_sf(digits)?.normalize(),
         ))
     }
 }
@@ -53,9 +58,10 @@ impl<'de> Deserialize<'de> for Num {
                 .or_else(|_| Decimal::from_scientific(&text))
                 .map_err(|_| serde::de::Error::custom(format_args!("{text:?} is no decimal number")))?,
             Written::Whole(number) => Decimal::from(number),
-            Written::Float(number) => Decimal::from_f64_retain(number)
-                .map(|number| number.round_dp(18).normalize())
-                .ok_or_else(|| serde::de::Error::custom("a number is out of range"))?,
+            // By way of the shortest text that means this number, which keeps its digits at every size.
+            Written::Float(number) => Decimal::from_scientific(&format!("{number:e}"))
+                .map(|number| number.normalize())
+                .map_err(|_| serde::de::Error::custom("a number is out of range"))?,
         };
         Ok(Self(parsed))
     }
@@ -95,27 +101,87 @@ pub fn or_empty<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Num>, D::
         .map_err(serde::de::Error::custom)
 }
 
-/// A price for people, as the document writes it: `$92,731.5200`.
-pub fn dollars(price: Num) -> String {
-    let rounded = price
-        .0
-        .round_dp_with_strategy(4, RoundingStrategy::MidpointNearestEven);
-    let units = rounded.mantissa().unsigned_abs() * 10_u128.pow(4 - rounded.scale());
-    let mut digits = units.to_string();
-    if digits.len() < 5 {
-        digits = format!("{units:05}");
+/// Currencies that have a sign; what is pegged to the dollar has the dollar's.
+const SIGNS: [(&str, &str); 20] = [
+    ("USDT", "$"),
+    ("USDC", "$"),
+    ("FDUSD", "$"),
+    ("USD", "$"),
+    ("TUSD", "$"),
+    ("BUSD", "$"),
+    ("USDP", "$"),
+    ("USD1", "$"),
+    ("EUR", "€"),
+    ("GBP", "£"),
+    ("JPY", "¥"),
+    ("TRY", "₺"),
+    ("BRL", "R$"),
+    ("UAH", "₴"),
+    ("NGN", "₦"),
+    ("RUB", "₽"),
+    ("INR", "₹"),
+    ("KRW", "₩"),
+    ("VND", "₫"),
+    ("PHP", "₱"),
+];
+/// So many digits of a price mean something.
+const DIGITS: i32 = 8;
+/// Dollars have at least so many decimals, as the document writes them: `$92,731.5200`.
+const DOLLAR_DECIMALS: usize = 4;
+
+/// A price for people: with the sign of its currency, or its code where it has none.
+pub fn money(price: Num, currency: &str) -> String {
+    let sign = SIGNS
+        .iter()
+        .find(|(code, _)| *code == currency)
+        .map(|(_, sign)| *sign);
+    let least = if sign == Some("$") { DOLLAR_DECIMALS } else { 0 };
+    let number = grouped(price.0, least);
+    let (minus, number) = match number.strip_prefix('-') {
+        Some(number) => ("-", number),
+        None => ("", number.as_str()),
+    };
+    match sign {
+        Some(sign) => [minus, sign, number].concat(),
+        None => [
+            minus,
+            number,
+            if currency.is_empty() { "" } else { " " },
+            currency,
+        ]
+        .concat(),
     }
-    let (whole, fraction) = digits.split_at(digits.len() - 4);
-    let mut text = String::with_capacity(digits.len() * 2);
-    text.push_str(if rounded.is_sign_negative() { "-$" } else { "$" });
+}
+
+/// A number with commas between thousands, as many decimals as its size wants, and at least so many.
+fn grouped(number: Decimal, least: usize) -> String {
+    let written = i32::try_from(number.mantissa().unsigned_abs().checked_ilog10().unwrap_or(0)).unwrap_or(0);
+    let exponent = written - number.scale() as i32;
+    let decimals = (DIGITS - 1 - exponent)
+        .clamp(DOLLAR_DECIMALS as i32, 28)
+        .unsigned_abs();
+    let rounded = number
+        .round_dp_with_strategy(decimals, RoundingStrategy::MidpointNearestEven)
+        .normalize();
+    let written = rounded.to_string();
+    let (minus, digits) = match written.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", written.as_str()),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let mut text = String::with_capacity(written.len() * 2);
+    text.push_str(minus);
     for (index, digit) in whole.chars().enumerate() {
         if index > 0 && (whole.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
     }
-    text.push('.');
-    text.push_str(fraction);
+    if least.max(fraction.len()) > 0 {
+        text.push('.');
+        text.push_str(fraction);
+        text.extend(std::iter::repeat_n('0', least.saturating_sub(fraction.len())));
+    }
     text
 }
 
@@ -154,17 +220,42 @@ mod tests {
     }
 
     #[test]
+    fn a_calculated_number_keeps_its_digits_at_every_size() {
+        let written = |value: f64| {
+            Num::significant(value, 8).map(|number| serde_json::to_string(&number).expect("JSON"))
+        };
+        assert_eq!(written(1.24e-8), Some("1.24e-8".into()));
+        assert_eq!(written(1.234_567_891e-15), Some("1.2345679e-15".into()));
+        assert_eq!(written(91_762.231_332_57), Some("91762.231".into()));
+        assert_eq!(written(0.1 + 0.2), Some("0.3".into()));
+        assert_eq!((written(f64::NAN), written(0.0)), (None, Some("0.0".into())));
+        assert_eq!(num("1.5e-20").float(), 1.5e-20);
+    }
+
+    #[test]
     fn a_price_is_written_as_the_document_writes_it() {
-        assert_eq!(dollars(num(r#""92731.52000000""#)), "$92,731.5200");
-        assert_eq!(dollars(num(r#""1234567.5""#)), "$1,234,567.5000");
-        assert_eq!(dollars(num(r#""999""#)), "$999.0000");
-        assert_eq!(dollars(num(r#""0.00001234""#)), "$0.0000");
-        assert_eq!(dollars(num(r#""-5.5""#)), "-$5.5000");
-        assert_eq!(dollars(num(r#""0""#)), "$0.0000");
+        let dollars = |text: &str| money(num(text), "USDT");
+        assert_eq!(dollars(r#""92731.52000000""#), "$92,731.5200");
+        assert_eq!(dollars(r#""1234567.5""#), "$1,234,567.5000");
+        assert_eq!(dollars(r#""92731.123456""#), "$92,731.1235");
+        assert_eq!(dollars(r#""999""#), "$999.0000");
+        assert_eq!(dollars(r#""-5.5""#), "-$5.5000");
+        assert_eq!(dollars(r#""0""#), "$0.0000");
         let most = format!("\"{}\"", Decimal::MAX);
-        assert_eq!(
-            dollars(num(&most)),
-            "$79,228,162,514,264,337,593,543,950,335.0000"
-        );
+        assert_eq!(dollars(&most), "$79,228,162,514,264,337,593,543,950,335.0000");
+    }
+
+    #[test]
+    fn a_price_has_digits_at_every_size_and_its_own_currency() {
+        let price = |text: &str, currency: &str| money(num(&format!("{text:?}")), currency);
+        assert_eq!(price("0.00000812", "USDT"), "$0.00000812");
+        assert_eq!(price("0.15127000", "USDC"), "$0.15127");
+        assert_eq!(price("0.000000000012345", "USDT"), "$0.000000000012345");
+        assert_eq!(price("1.15835", "USDT"), "$1.15835");
+        assert_eq!(price("14500000.00000000", "JPY"), "¥14,500,000");
+        assert_eq!(price("0.03437000", "BTC"), "0.03437 BTC");
+        assert_eq!(price("85123.45", "EUR"), "€85,123.45");
+        assert_eq!(price("-0.5", "PLN"), "-0.5 PLN");
+        assert_eq!(price("3.10000", ""), "3.1");
     }
 }

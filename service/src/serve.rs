@@ -1,7 +1,9 @@
 //! Listens, serves, and on SIGTERM finishes what it has begun.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +11,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use rmcp::ServiceExt;
 use serde_json::json;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,7 +20,7 @@ use tokio::sync::Semaphore;
 use crate::config::Config;
 use crate::http::App;
 use crate::log;
-use crate::mcp::Handler;
+use crate::mcp::Models;
 use crate::metrics::Metrics;
 use crate::tool::Described;
 use crate::tools;
@@ -59,8 +60,12 @@ pub enum ServeError {
     Metrics(#[from] prometheus::Error),
     /// The client on standard input does not speak MCP.
     #[error("the client on standard input does not speak MCP: {0}")]
-    Stdio(String),
+    Stdio(#[from] mcp_crypto_protocol::StdioError),
 }
+
+/// The service until its end. Behind a pointer, for it to be compiled here: what an `async fn` does is compiled by who
+/// waits for it, and the program would compile all of the service once more.
+pub type Serving<'a> = Pin<Box<dyn Future<Output = Result<(), ServeError>> + 'a>>;
 
 type Parts = (Arc<[Described]>, Arc<Market>, Arc<Metrics>);
 
@@ -74,18 +79,15 @@ fn parts(config: &Config) -> Result<Parts, ServeError> {
 ///
 /// # Errors
 /// When it cannot begin to.
-pub async fn stdio(config: &Config) -> Result<(), ServeError> {
+pub fn stdio(config: &Config) -> Serving<'_> {
+    Box::pin(serve_stdio(config))
+}
+
+async fn serve_stdio(config: &Config) -> Result<(), ServeError> {
     log::start(true);
     let (tools, market, metrics) = parts(config)?;
-    let broken = |error: String| ServeError::Stdio(error);
-    let serving = Handler::new(tools, market, metrics)
-        .serve(rmcp::transport::stdio_pipes())
-        .await;
-    let serving = serving.map_err(|error| broken(error.to_string()))?;
-    serving
-        .waiting()
-        .await
-        .map_err(|error| broken(error.to_string()))?;
+    let models = Models::new(&tools, &config.offer, market, metrics);
+    mcp_crypto_protocol::stdio(Arc::new(models)).await?;
     Ok(())
 }
 
@@ -93,7 +95,11 @@ pub async fn stdio(config: &Config) -> Result<(), ServeError> {
 ///
 /// # Errors
 /// When it cannot begin to.
-pub async fn http(config: &Config) -> Result<(), ServeError> {
+pub fn http(config: &Config) -> Serving<'_> {
+    Box::pin(serve_http(config))
+}
+
+async fn serve_http(config: &Config) -> Result<(), ServeError> {
     log::start(false);
     let (tools, market, metrics) = parts(config)?;
     let app = Arc::new(App::new(config, tools, market, metrics));

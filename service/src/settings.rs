@@ -27,7 +27,7 @@ const fn setting(name: &'static str, default: &'static str, meaning: &'static st
 }
 
 /// Every setting, in the order of the help text.
-pub const SETTINGS: [Setting; 18] = [
+pub const SETTINGS: [Setting; 21] = [
     setting("PORT", "8080", "port to listen on"),
     setting("BIND", "127.0.0.1", "IP address to listen on"),
     setting("UPSTREAM", "live", "live, or recorded for bundled answers"),
@@ -52,6 +52,12 @@ pub const SETTINGS: [Setting; 18] = [
         default: "",
         meaning: "demo key of CoinGecko",
     },
+    Setting {
+        name: "COINGECKO_PRO_API_KEY",
+        secret: true,
+        default: "",
+        meaning: "key of CoinGecko's paid plans",
+    },
     setting(
         "ALLOWED_HOSTS",
         "",
@@ -71,6 +77,16 @@ pub const SETTINGS: [Setting; 18] = [
         "RATE_LIMIT",
         "1200",
         "requests a minute for each client; 0 for no limit",
+    ),
+    setting(
+        "TOOLSETS",
+        "all",
+        "tools offered over MCP: all, compact, or some of spot,futures,coins,analysis",
+    ),
+    setting(
+        "ANSWER_CHARACTERS",
+        "25000",
+        "characters in an answer over MCP at most; 0 for no limit",
     ),
     setting("CACHE_SECONDS", "10", "how long a price is good"),
     setting(

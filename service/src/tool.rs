@@ -4,23 +4,18 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use schemars::generate::SchemaSettings;
-use schemars::transform::RecursiveTransform;
-use schemars::{JsonSchema, Schema};
-use serde::Serialize;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::de::value::MapDeserializer;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use crate::upstream::{Ask, Failure, Fresh, Market};
+use crate::arguments::{Arguments, MOST, Takes};
+use crate::upstream::{Ask, Audience, Failure, Fresh, Market};
+use crate::{fit, schema, time, wire};
 
 /// A JSON object.
 pub type Object = Map<String, Value>;
-/// What a tool is called with: names, each once, and values.
-pub type Arguments = Vec<(String, Value)>;
-
-/// No tool takes more arguments.
-pub const MOST: usize = 32;
 
 /// One tool. It only reads.
 pub trait Tool: 'static {
@@ -39,6 +34,14 @@ pub trait Tool: 'static {
     /// What it answers: an object.
     type Output: Serialize + JsonSchema + 'static;
 
+    /// What it belongs to.
+    const SET: Set;
+    /// Whether its body is the document's, to which nothing is added but that it is recorded or old.
+    const EXACT: bool = false;
+    /// Whether it is one of the few that do for most questions.
+    const COMPACT: bool = false;
+    /// Arguments that only routes take.
+    const ROUTE_ONLY: &'static [&'static str] = &[];
     /// What the route answers: JSON, or kinds of pictures.
     const MEDIA: &'static [&'static str] = &["application/json"];
 
@@ -54,6 +57,44 @@ pub trait Tool: 'static {
     }
 }
 
+/// What tools belong together, for clients that want some of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Set {
+    /// Prices, candles, books and trades of Binance spot.
+    Spot,
+    /// The same of Binance futures, with funding and positions.
+    Futures,
+    /// Coins, by CoinGecko.
+    Coins,
+    /// What is calculated of candles.
+    Analysis,
+}
+
+impl Set {
+    /// Every set.
+    pub const ALL: [Self; 4] = [Self::Spot, Self::Futures, Self::Coins, Self::Analysis];
+
+    /// Its name in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Spot => "spot",
+            Self::Futures => "futures",
+            Self::Coins => "coins",
+            Self::Analysis => "analysis",
+        }
+    }
+
+    /// Its name for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Spot => "Binance spot",
+            Self::Futures => "Binance futures",
+            Self::Coins => "CoinGecko",
+            Self::Analysis => "Analysis",
+        }
+    }
+}
+
 /// A picture.
 #[derive(Debug)]
 pub struct Picture {
@@ -64,82 +105,29 @@ pub struct Picture {
 }
 
 /// What a tool answers.
+#[derive(Debug)]
 pub struct Reply {
-    tool: &'static str,
-    answer: Box<dyn Answer>,
-    /// The answer's picture; the route answers with it alone.
+    /// The answer: an object that says so when it is recorded or older than it should be.
+    pub answer: Value,
+    /// The answer's picture, which stands alone.
     pub picture: Option<Picture>,
     /// Whether the answer is a recorded one.
     pub recorded: bool,
     /// How old the answer is, when it is older than it should be.
     pub stale_seconds: Option<u64>,
+    /// Who was asked.
+    pub source: String,
+    /// When the oldest part of the answer was so, in milliseconds since 1970.
+    pub as_of: i64,
+    /// Whether the answer is the document's body, to which nothing is added.
+    pub exact: bool,
     /// Until when the same arguments give the same answer; none when nothing is known of that.
     pub fresh: Option<Fresh>,
 }
 
-impl Reply {
-    /// The answer as JSON.
-    ///
-    /// # Errors
-    /// When it is no object.
-    pub fn text(&self) -> Result<String, Failure> {
-        self.answer.text(self).map_err(|error| self.nonsense(&error))
-    }
-
-    /// The answer as an object.
-    ///
-    /// # Errors
-    /// As [`Self::text`].
-    pub fn object(&self) -> Result<Value, Failure> {
-        self.answer.object(self).map_err(|error| self.nonsense(&error))
-    }
-
-    fn nonsense(&self, error: &serde_json::Error) -> Failure {
-        Failure::Nonsense {
-            source_name: self.tool,
-            cause: error.to_string(),
-        }
-    }
-}
-
-/// Some tool's output, to be written in the form that is wanted: text needs no tree of values first.
-trait Answer {
-    fn text(&self, reply: &Reply) -> serde_json::Result<String>;
-    fn object(&self, reply: &Reply) -> serde_json::Result<Value>;
-}
-
-impl<T: Serialize> Answer for T {
-    fn text(&self, reply: &Reply) -> serde_json::Result<String> {
-        serde_json::to_string(&Marked::new(self, reply))
-    }
-
-    fn object(&self, reply: &Reply) -> serde_json::Result<Value> {
-        serde_json::to_value(Marked::new(self, reply))
-    }
-}
-
-/// An answer that says so when it is recorded or older than it should be.
-#[derive(Serialize)]
-struct Marked<'a, T> {
-    #[serde(flatten)]
-    answer: &'a T,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upstream: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stale_seconds: Option<u64>,
-}
-
-impl<'a, T> Marked<'a, T> {
-    fn new(answer: &'a T, reply: &Reply) -> Self {
-        Self {
-            answer,
-            upstream: reply.recorded.then_some("recorded"),
-            stale_seconds: reply.stale_seconds,
-        }
-    }
-}
-
-type Answering<'a> = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send + 'a>>;
+/// An answer and its picture: what is left of a tool's types when it has run.
+type Ran = (Value, Option<Picture>);
+type Running<'a> = Pin<Box<dyn Future<Output = Result<Ran, Failure>> + Send + 'a>>;
 
 /// A tool's description, with its types gone.
 #[derive(Debug, Clone)]
@@ -149,181 +137,187 @@ pub struct Described {
     pub description: &'static str,
     pub route: &'static str,
     pub example: &'static str,
+    pub set: Set,
+    pub compact: bool,
     pub input: Arc<Object>,
     pub output: Arc<Object>,
     pub media: &'static [&'static str],
-    lenient: Vec<(String, Lenient)>,
-    run: for<'a> fn(Arguments, &'a Ask<'a>) -> Answering<'a>,
-}
-
-/// What an argument is that may be written as text.
-#[derive(Debug, Clone, Copy)]
-enum Lenient {
-    Integer,
-    Array,
+    pub route_only: &'static [&'static str],
+    exact: bool,
+    takes: Takes,
+    run: for<'a> fn(&'a Arguments, &'a Ask<'a>) -> Running<'a>,
 }
 
 impl Described {
     /// The description of `T`.
     pub fn of<T: Tool>() -> Self {
-        let mut output = schema::<T::Output>();
-        mark_schema(&mut output);
-        let input = schema::<T::Input>();
+        let input = schema::input(T::Input::json_schema);
         Self {
             name: T::NAME,
             title: T::TITLE,
             description: T::DESCRIPTION,
             route: T::ROUTE,
             example: T::EXAMPLE,
-            lenient: lenient(&input),
+            set: T::SET,
+            compact: T::COMPACT,
+            takes: Takes::of(&input),
             input: Arc::new(input),
-            output: Arc::new(output),
+            output: Arc::new(schema::output(T::Output::json_schema)),
             media: T::MEDIA,
+            route_only: T::ROUTE_ONLY,
+            exact: T::EXACT,
             run: |arguments, ask| Box::pin(run::<T>(arguments, ask)),
         }
+    }
+
+    /// Its route with its example.
+    pub fn target(&self) -> String {
+        match self.example {
+            "" => self.route.to_owned(),
+            example => format!("{}?{example}", self.route),
+        }
+    }
+
+    /// Whether it answers with pictures.
+    pub fn gives_pictures(&self) -> bool {
+        !self.media.contains(&"application/json")
     }
 
     /// Calls the tool. What is recorded or older than it should be is marked.
     ///
     /// # Errors
     /// When the arguments are wrong or there is no answer.
-    pub async fn call(&self, arguments: Arguments, market: &Market) -> Result<Reply, Failure> {
-        let arguments = self.coerced(arguments);
-        let ask = Ask::new(market);
-        (self.run)(arguments, &ask).await
-    }
-
-    /// Arguments with the types that the schema wants: a query has only strings, and models write
-    /// numbers as strings and leave out what they do not need by writing null.
-    fn coerced(&self, mut arguments: Arguments) -> Arguments {
-        arguments.retain(|(_, value)| !value.is_null());
-        for (name, lenient) in &self.lenient {
-            let Some((_, value)) = arguments.iter_mut().find(|(given, _)| given == name) else {
-                continue;
-            };
-            let Value::String(text) = &*value else {
-                continue;
-            };
-            let meant = match lenient {
-                Lenient::Integer => text.trim().parse::<i64>().ok().map(Value::from),
-                Lenient::Array => Some(match serde_json::from_str(text) {
-                    Ok(list @ Value::Array(_)) => list,
-                    _ => text.split(',').filter(|part| !part.trim().is_empty()).collect(),
-                }),
-            };
-            if let Some(meant) = meant {
-                *value = meant;
+    pub async fn call(
+        &self,
+        arguments: Arguments,
+        market: &Market,
+        audience: Audience,
+    ) -> Result<Reply, Failure> {
+        let arguments = self.takes.read(arguments)?;
+        let ask = Ask::new(market, audience);
+        let (mut answer, picture) = match (self.run)(&arguments, &ask).await {
+            // What was written may mean another name than was thought at first.
+            Err(failure @ Failure::Unknown { .. }) => {
+                Box::pin(wire::names::reconsider(&ask, failure)).await?;
+                (self.run)(&arguments, &ask).await?
             }
+            ran => ran?,
+        };
+        without_nulls(&mut answer);
+        if let Audience::Models { room: Some(room) } = audience {
+            fit::within(&mut answer, room);
         }
-        arguments
+        let recorded = ask.is_recorded();
+        let stale_seconds = ask.stale_seconds();
+        if recorded {
+            answer["upstream"] = "recorded".into();
+        }
+        if let Some(seconds) = stale_seconds {
+            answer["stale_seconds"] = seconds.into();
+        }
+        let (source, as_of) = (ask.sources(), ask.as_of());
+        if !self.exact {
+            answer["source"] = source.as_str().into();
+            answer["as_of"] = time::iso(as_of / 1000 * 1000).into();
+        }
+        Ok(Reply {
+            answer,
+            picture,
+            recorded,
+            stale_seconds,
+            source,
+            as_of,
+            exact: self.exact,
+            fresh: ask.fresh(),
+        })
     }
 }
 
-/// The arguments that this schema wants as something else than text.
-fn lenient(input: &Object) -> Vec<(String, Lenient)> {
-    let properties = input.get("properties").and_then(Value::as_object);
-    let lenient = |(name, schema): (&String, &Value)| {
-        let lenient = match schema.get("type")?.as_str()? {
-            "integer" => Lenient::Integer,
-            "array" => Lenient::Array,
-            _ => return None,
-        };
-        Some((name.clone(), lenient))
-    };
-    properties.into_iter().flatten().filter_map(lenient).collect()
+/// Leaves out what there is not: each null would be a type of its own in a schema.
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if members.values().any(Value::is_null) {
+                members.retain(|_, value| !value.is_null());
+            }
+            members.values_mut().for_each(without_nulls);
+        }
+        Value::Array(list) if list.iter().any(|value| value.is_object()) => {
+            list.iter_mut().for_each(without_nulls);
+        }
+        _ => {}
+    }
 }
 
-async fn run<T: Tool>(arguments: Arguments, ask: &Ask<'_>) -> Result<Reply, Failure> {
-    // The names of what is wrong come with it: "limit: 900 is not from 1 to 500".
-    let input = read(&arguments).map_err(|cause| Failure::Input(format!("{}: {cause}", T::NAME)))?;
-    let mut answer = T::run(input, ask).await?;
-    let picture = T::picture(&mut answer);
-    Ok(Reply {
-        tool: T::NAME,
-        answer: Box::new(answer),
-        picture,
-        recorded: ask.is_recorded(),
-        stale_seconds: ask.stale_seconds(),
-        fresh: ask.fresh(),
-    })
+async fn run<T: Tool>(arguments: &Arguments, ask: &Ask<'_>) -> Result<Ran, Failure> {
+    let input =
+        read(arguments, |given| T::Input::deserialize(given)).map_err(|cause| wrong(T::NAME, &cause))?;
+    let mut output = T::run(input, ask).await?;
+    let picture = T::picture(&mut output);
+    let answer = serde_json::to_value(&output).map_err(|error| unwritable(T::NAME, &error))?;
+    Ok((answer, picture))
 }
+
+/// The name of what is wrong comes with it: "limit: 900 is not from 1 to 500".
+fn wrong(tool: &str, cause: &str) -> Failure {
+    Failure::Input(format!("{tool}: {cause}"))
+}
+
+fn unwritable(tool: &'static str, error: &serde_json::Error) -> Failure {
+    Failure::Nonsense {
+        source_name: tool,
+        cause: error.to_string(),
+    }
+}
+
+/// Arguments as serde reads them.
+type Given<'a> = MapDeserializer<'a, std::vec::IntoIter<(&'a str, &'a Value)>, serde_json::Error>;
 
 /// Reads arguments; what is wrong with one is said with its name.
-fn read<T: DeserializeOwned>(arguments: &Arguments) -> Result<T, String> {
-    let without = |left_out: Option<&str>| {
-        let taken = arguments
-            .iter()
-            .filter(|(name, _)| Some(name.as_str()) != left_out);
-        let taken = taken.map(|(name, value)| (name.as_str(), value));
-        T::deserialize(MapDeserializer::<_, serde_json::Error>::new(taken))
-    };
-    let error = match without(None) {
+fn read<T>(
+    arguments: &Arguments,
+    deserialize: impl for<'a> Fn(Given<'a>) -> serde_json::Result<T>,
+) -> Result<T, String> {
+    let error = match deserialize(without(arguments, None)) {
         Ok(input) => return Ok(input),
         Err(error) => error.to_string(),
     };
-    // serde does not say which member it read; the one without which the error changes is it. Among more than any tool
-    // takes it is an unknown one, which serde names.
-    let sought = if arguments.len() > MOST {
-        &[]
-    } else {
-        &arguments[..]
+    let again = |name: &str| {
+        deserialize(without(arguments, Some(name)))
+            .err()
+            .map(|error| error.to_string())
     };
-    for (name, _) in sought {
-        let without = without(Some(name)).err();
-        if without.is_none_or(|without| without.to_string() != error) && !error.contains(&format!("`{name}`"))
-        {
-            return Err(format!("`{name}`: {error}"));
+    Err(named(error, arguments, &again))
+}
+
+fn without<'a>(arguments: &'a Arguments, left_out: Option<&str>) -> Given<'a> {
+    let taken = arguments
+        .iter()
+        .filter(|(name, _)| Some(name.as_str()) != left_out);
+    let taken: Vec<_> = taken.map(|(name, value)| (name.as_str(), value)).collect();
+    MapDeserializer::new(taken.into_iter())
+}
+
+/// serde does not say which member it read; the one without which the error changes is it. Among more than any tool
+/// takes it is an unknown one, which serde names.
+fn named(error: String, arguments: &Arguments, without: &dyn Fn(&str) -> Option<String>) -> String {
+    if arguments.len() > MOST {
+        return error;
+    }
+    for (name, _) in arguments {
+        if without(name).as_ref() != Some(&error) && !error.contains(&format!("`{name}`")) {
+            return format!("`{name}`: {error}");
         }
     }
-    Err(error)
-}
-
-fn schema<T: JsonSchema>() -> Object {
-    let settings = SchemaSettings::draft2020_12()
-        .with(|settings| settings.inline_subschemas = true)
-        .with_transform(RecursiveTransform(without_own_formats));
-    let schema = settings.into_generator().into_root_schema_for::<T>();
-    let mut schema = match schema.to_value() {
-        Value::Object(schema) => schema,
-        _ => Object::new(),
-    };
-    // The types' names say nothing to who calls a tool.
-    schema.remove("title");
-    schema.remove("description");
-    schema
-}
-
-/// `uint64` and its like are Rust's own: clients' validators complain of formats that they do not know.
-fn without_own_formats(schema: &mut Schema) {
-    let format = schema.get("format").and_then(Value::as_str);
-    if format.is_some_and(|format| format.starts_with("uint")) {
-        schema.remove("format");
-    }
-}
-
-fn mark_schema(output: &mut Object) {
-    let Some(properties) = output.get_mut("properties").and_then(Value::as_object_mut) else {
-        return;
-    };
-    properties.insert(
-        "upstream".into(),
-        json!({ "const": "recorded", "description": "There when the answer is recorded, not the market's." }),
-    );
-    properties.insert(
-        "stale_seconds".into(),
-        json!({
-            "type": "integer", "minimum": 1,
-            "description": "There when the source does not answer: how old this answer is.",
-        }),
-    );
+    error
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
 
-    use serde::Deserializer;
     use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer};
 
     use super::*;
 
@@ -334,7 +328,7 @@ mod tests {
     /// Counts how often it is read, and is always wrong.
     struct Counting;
 
-    impl<'de> serde::Deserialize<'de> for Counting {
+    impl<'de> Deserialize<'de> for Counting {
         fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
             READ.set(READ.get() + 1);
             Err(D::Error::custom("wrong"))
@@ -346,7 +340,7 @@ mod tests {
         let times = |count: usize| {
             let arguments: Arguments = (0..count).map(|name| (name.to_string(), Value::Null)).collect();
             READ.set(0);
-            assert!(read::<Counting>(&arguments).is_err());
+            assert!(read(&arguments, |given| Counting::deserialize(given)).is_err());
             READ.get()
         };
         assert_eq!(times(MOST), MOST + 1);

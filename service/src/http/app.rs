@@ -9,16 +9,17 @@ use hyper::body::{Body, Bytes};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Version};
+use mcp_crypto_protocol::Service;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::access::Access;
 use super::body::JSON;
 use super::finished::Finished;
-use super::{Answer, body, docs, mcp, rest};
+use super::{Answer, body, docs, mcp, page, rest};
 use crate::config::Config;
 use crate::log;
-use crate::mcp::Handler;
+use crate::mcp::Models;
 use crate::metrics::Metrics;
 use crate::tool::Described;
 use crate::upstream::Market;
@@ -33,7 +34,7 @@ pub struct App {
     market: Arc<Market>,
     metrics: Arc<Metrics>,
     access: Access,
-    mcp: mcp::Service,
+    mcp: Service,
     finished: Finished,
     index: Bytes,
     page: Bytes,
@@ -48,13 +49,17 @@ pub struct App {
 impl App {
     /// Serves these tools.
     pub fn new(config: &Config, tools: Arc<[Described]>, market: Arc<Market>, metrics: Arc<Metrics>) -> Self {
-        let handler = Handler::new(Arc::clone(&tools), Arc::clone(&market), Arc::clone(&metrics));
+        let address = config
+            .url
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", config.listen));
+        let models = Models::new(&tools, &config.offer, Arc::clone(&market), Arc::clone(&metrics));
         Self {
             access: Access::new(config),
-            mcp: mcp::Service::new(handler, config.fixtures),
+            mcp: Service::new(Arc::new(models), config.fixtures, body::LIMIT),
             finished: Finished::new(),
             index: docs::index(&tools).to_string().into(),
-            page: docs::page(&tools).into(),
+            page: page::page(&tools, &address).into(),
             openapi: docs::openapi(&tools).to_string().into(),
             log_requests: config.log_requests,
             draining: AtomicBool::new(false),

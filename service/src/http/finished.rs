@@ -38,10 +38,10 @@ impl Finished {
         Self(cache.time_to_live(LONGEST).build())
     }
 
-    /// The answer, and of how many answers of sources it was made; none when one of those is due.
-    pub async fn get(&self, target: &str) -> Option<(Answer, u64)> {
+    /// The answer, and what it was made of; none when a part of that is due.
+    pub async fn get(&self, target: &str) -> Option<(Answer, Fresh)> {
         let kept = self.0.get(target).await?;
-        (Instant::now() < kept.fresh.until).then(|| (kept.answer.clone(), kept.fresh.lookups))
+        (Instant::now() < kept.fresh.until).then(|| (kept.answer.clone(), kept.fresh))
     }
 
     /// Keeps an answer.

@@ -1,23 +1,15 @@
 //! MCP over Streamable HTTP: what clients send sloppily is put right, and every refusal is JSON-RPC;
 //! the protocol itself is rmcp's.
 
-use std::convert::Infallible;
-
-use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode};
-use rmcp::ServerHandler;
-use rmcp::model::ProtocolVersion;
-use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
-use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use hyper::{Method, Request, StatusCode};
+use mcp_crypto_protocol::{Service, versions};
 use serde_json::{Value, json};
 
 use super::{Answer, body};
-use crate::fixtures::Fixtures;
-use crate::mcp::Handler;
 
 /// So many messages may come at once, in the versions that allow it.
 const BATCH: usize = 20;
@@ -25,45 +17,6 @@ const PARSE_ERROR: i64 = -32700;
 const INVALID_REQUEST: i64 = -32600;
 const INVALID_PARAMS: i64 = -32602;
 const UNSUPPORTED_VERSION: i64 = -32022;
-
-/// The protocol's service.
-pub enum Service {
-    Real(Streamable<Handler>),
-    WithFixtures(Streamable<Fixtures>),
-}
-
-type Streamable<H> = StreamableHttpService<H, NeverSessionManager>;
-
-impl Service {
-    /// Serves the handler, and the conformance suite's fixtures beside it when told to.
-    pub fn new(handler: Handler, fixtures: bool) -> Self {
-        if fixtures {
-            Self::WithFixtures(streamable(Fixtures::beside(handler)))
-        } else {
-            Self::Real(streamable(handler))
-        }
-    }
-
-    async fn handle(&self, request: Request<Full<Bytes>>) -> Response<BoxBody<Bytes, Infallible>> {
-        match self {
-            Self::Real(service) => service.handle(request).await,
-            Self::WithFixtures(service) => service.handle(request).await,
-        }
-    }
-}
-
-/// Without sessions, so that any instance answers any request.
-fn streamable<H: ServerHandler + Clone>(handler: H) -> Streamable<H> {
-    let config = StreamableHttpServerConfig::default()
-        .with_legacy_session_mode(false)
-        .with_json_response(true)
-        .with_max_request_body_bytes(body::LIMIT)
-        // Host and Origin are checked before, for the answer to be JSON-RPC.
-        .disable_allowed_hosts()
-        .disable_allowed_origins();
-    let factory = move || Ok(handler.clone());
-    StreamableHttpService::new(factory, NeverSessionManager::default().into(), config)
-}
 
 /// Answers one POST.
 pub async fn answer<B>(service: &Service, parts: &Parts, incoming: B) -> Answer
@@ -145,9 +98,8 @@ async fn one(service: &Service, parts: &Parts, message: &Value, bytes: Bytes) ->
         return refusal(StatusCode::BAD_REQUEST, code, cause, &id);
     }
     if let Some(unknown) = unknown_version(&parts.headers) {
-        let supported = ProtocolVersion::KNOWN_VERSIONS.iter();
         let data = json!({
-            "supported": supported.map(ProtocolVersion::as_str).collect::<Vec<_>>(),
+            "supported": versions().collect::<Vec<_>>(),
             "requested": unknown,
         });
         let error = json!({ "code": UNSUPPORTED_VERSION, "message": "the protocol version is not supported", "data": data });
@@ -166,9 +118,7 @@ async fn one(service: &Service, parts: &Parts, message: &Value, bytes: Bytes) ->
     request
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let (parts, answer) = service.handle(request).await.into_parts();
-    // No tool has anything to say before its answer, so nothing is lost by sending all of it at once.
-    let Ok(answer) = answer.collect().await.map(http_body_util::Collected::to_bytes);
+    let (parts, answer) = service.answer(request).await.into_parts();
     let media = parts.headers.get(header::CONTENT_TYPE);
     let is_text = media.is_none_or(|media| !media.as_bytes().starts_with(b"application/json"));
     if (parts.status.is_client_error() || parts.status.is_server_error()) && is_text {
@@ -221,9 +171,7 @@ fn checked(message: &Value) -> Result<(), (i64, &'static str)> {
 
 fn unknown_version(headers: &HeaderMap) -> Option<String> {
     let version = headers.get("mcp-protocol-version")?;
-    let known = ProtocolVersion::KNOWN_VERSIONS
-        .iter()
-        .any(|known| known.as_str().as_bytes() == version.as_bytes());
+    let known = versions().any(|known| known.as_bytes() == version.as_bytes());
     (!known).then(|| String::from_utf8_lossy(version.as_bytes()).into_owned())
 }
 

@@ -6,6 +6,7 @@ mod body;
 mod docs;
 mod finished;
 mod mcp;
+mod page;
 mod rest;
 
 pub use app::App;

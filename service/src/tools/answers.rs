@@ -1,13 +1,17 @@
 //! What several tools answer alike.
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-use crate::input::{Interval, Pair, Period};
-use crate::number::{Num, dollars};
+use crate::input::{Interval, Period};
+use crate::number::{Num, money};
+use crate::time::iso;
 use crate::wire::Candle;
 use crate::wire::coingecko::Listed;
 use crate::wire::futures::{FundingInfo, LongShort, Premium, interval_hours};
+use crate::wire::names::Pair;
 use crate::wire::spot::Day;
 
 /// The markets, as the document names them.
@@ -33,7 +37,7 @@ impl Price {
         Self {
             symbol: symbol.to_owned(),
             price,
-            price_formatted: dollars(price),
+            price_formatted: money(price, &Pair::of(symbol).quote),
             market,
         }
     }
@@ -68,6 +72,8 @@ pub struct Ticker {
     trades: u64,
     /// When this was true, in milliseconds since 1970.
     time: i64,
+    /// The same in ISO 8601.
+    time_iso: String,
     /// 现货 (spot) or 合约 (futures).
     market: &'static str,
 }
@@ -77,7 +83,7 @@ impl Ticker {
         Self {
             symbol: day.symbol.clone(),
             price: day.last_price,
-            price_formatted: dollars(day.last_price),
+            price_formatted: money(day.last_price, &Pair::of(&day.symbol).quote),
             price_change: day.price_change,
             price_change_percent: day.price_change_percent,
             open: day.open_price,
@@ -88,6 +94,7 @@ impl Ticker {
             quote_volume: day.quote_volume,
             trades: day.count,
             time: day.close_time,
+            time_iso: iso(day.close_time),
             market,
         }
     }
@@ -97,7 +104,7 @@ impl Ticker {
     }
 }
 
-/// Candles.
+/// Candles, as rows: names once, numbers after.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Candles {
     /// The pair.
@@ -108,18 +115,68 @@ pub struct Candles {
     market: &'static str,
     /// How many candles follow.
     count: usize,
+    /// What the values of a row are: opening times in ISO 8601 and in milliseconds since 1970, prices, volume in the base
+    /// and in the quote currency, number of trades.
+    columns: [&'static str; 9],
     /// Oldest first.
-    klines: Vec<Candle>,
+    rows: Vec<Row>,
+}
+
+/// Volumes come with up to sixteen digits, which only take room.
+const VOLUME_DIGITS: u32 = 8;
+
+const COLUMNS: [&str; 9] = [
+    "time",
+    "open_time",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "quote_volume",
+    "trades",
+];
+
+/// One candle.
+#[derive(Debug, Serialize)]
+struct Row(String, i64, Num, Num, Num, Num, Num, Num, u64);
+
+impl JsonSchema for Row {
+    fn schema_name() -> Cow<'static, str> {
+        "Row".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "array", "minItems": COLUMNS.len(), "maxItems": COLUMNS.len() })
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
 }
 
 impl Candles {
     pub(super) fn new(pair: Pair, interval: Interval, market: &'static str, candles: &[Candle]) -> Self {
+        let row = |candle: &Candle| {
+            Row(
+                iso(candle.open_time),
+                candle.open_time,
+                candle.open,
+                candle.high,
+                candle.low,
+                candle.close,
+                candle.volume.rounded(VOLUME_DIGITS),
+                candle.quote_volume.rounded(VOLUME_DIGITS),
+                candle.trades,
+            )
+        };
         Self {
-            symbol: pair.0,
+            symbol: pair.name,
             interval,
             market,
             count: candles.len(),
-            klines: candles.to_vec(),
+            columns: COLUMNS,
+            rows: candles.iter().map(row).collect(),
         }
     }
 }
@@ -139,6 +196,8 @@ pub struct FundingNow {
     annualized_percent: Option<Num>,
     /// When the next funding is, in milliseconds since 1970.
     next_funding_time: i64,
+    /// The same in ISO 8601.
+    next_funding_time_iso: String,
     /// What positions are valued at.
     mark_price: Option<Num>,
 }
@@ -157,6 +216,7 @@ impl FundingNow {
             interval_hours: hours,
             annualized_percent: annualized(rate.float(), hours),
             next_funding_time: premium.next_funding_time,
+            next_funding_time_iso: iso(premium.next_funding_time),
             mark_price: premium.mark_price,
         })
     }
@@ -168,12 +228,12 @@ impl FundingNow {
 
 /// A share as percent.
 pub fn percent(share: f64) -> Option<Num> {
-    Num::from_float(share * 100.0, 6)
+    Num::significant(share * 100.0, 8)
 }
 
 /// What a rate that is paid each `hours` comes to in a year of 365 days, in percent.
 pub fn annualized(rate: f64, hours: u32) -> Option<Num> {
-    Num::from_float(rate * 100.0 * 24.0 * 365.0 / f64::from(hours.max(1)), 4)
+    Num::significant(rate * 100.0 * 24.0 * 365.0 / f64::from(hours.max(1)), 6)
 }
 
 /// Longs against shorts.
@@ -192,6 +252,8 @@ pub struct LongShorts {
 struct LongShortRow {
     /// When, in milliseconds since 1970.
     time: i64,
+    /// The same in ISO 8601.
+    time_iso: String,
     /// Longs for each short.
     long_short_ratio: Num,
     /// The share of longs, in percent.
@@ -204,12 +266,13 @@ impl LongShorts {
     pub(super) fn new(pair: Pair, period: Period, rows: &[LongShort]) -> Self {
         let history = rows.iter().rev().map(|row| LongShortRow {
             time: row.timestamp,
+            time_iso: iso(row.timestamp),
             long_short_ratio: row.long_short_ratio,
             long_percent: percent(row.long_account.float()),
             short_percent: percent(row.short_account.float()),
         });
         Self {
-            symbol: pair.0,
+            symbol: pair.name,
             period,
             history: history.collect(),
         }

@@ -3,12 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::chart::{Chart, WARM_UP};
-use crate::input::{Count, Interval, Pair};
+use crate::chart::{Chart, Indicator, Size, WARM_UP};
+use crate::input::{Count, Interval, Market, Several, Symbol};
 use crate::number::Num;
-use crate::tool::{Picture, Tool};
-use crate::upstream::{Ask, Failure};
-use crate::wire::spot;
+use crate::time::iso;
+use crate::tool::{Picture, Set, Tool};
+use crate::upstream::{Ask, Audience, Failure};
+use crate::wire::{Span, futures, spot};
 
 /// The tool.
 pub struct Definition;
@@ -18,13 +19,21 @@ pub struct Definition;
 #[serde(deny_unknown_fields)]
 pub struct Input {
     /// The coin or pair: BTC means BTCUSDT.
-    symbol: Pair,
+    symbol: Symbol,
+    /// Which market.
+    #[serde(default)]
+    market: Market,
     /// How long each candle is.
     #[serde(default)]
     interval: Interval,
     /// How many candles.
     #[serde(default)]
     limit: Count<100, 200>,
+    /// What is drawn with the candles: bollinger, volume and rsi when nothing is said.
+    indicators: Option<Several<Indicator, 6>>,
+    /// How large the picture is.
+    #[serde(default)]
+    size: Size,
     /// What the picture is: models see PNG.
     #[serde(default)]
     format: Format,
@@ -40,7 +49,7 @@ enum Format {
     Svg,
 }
 
-/// What it answers besides the picture.
+/// What is drawn.
 #[derive(Serialize, JsonSchema)]
 pub struct Drawn {
     /// The pair.
@@ -51,8 +60,6 @@ pub struct Drawn {
     count: usize,
     /// The last price.
     close: Option<Num>,
-    /// What is drawn.
-    shows: &'static str,
     #[serde(skip)]
     picture: Option<Picture>,
 }
@@ -60,34 +67,49 @@ pub struct Drawn {
 impl Tool for Definition {
     const NAME: &str = "chart_klines";
     const TITLE: &str = "Candlestick chart";
-    const DESCRIPTION: &str =
-        "A picture of a pair's candles on Binance spot, with volume, Bollinger bands and RSI.";
+    const DESCRIPTION: &str = "A picture of a pair's candles on Binance spot or futures, with indicators: Bollinger bands, moving averages, volume, RSI, MACD.";
     const ROUTE: &str = "/binance/klines/chart";
     const EXAMPLE: &str = "symbol=BTC&interval=1h&limit=100&format=svg";
+    const SET: Set = Set::Analysis;
+    const ROUTE_ONLY: &[&str] = &["format", "size"];
     const MEDIA: &[&str] = &["image/png", "image/svg+xml"];
     type Input = Input;
     type Output = Drawn;
 
     async fn run(input: Input, ask: &Ask<'_>) -> Result<Drawn, Failure> {
+        let pair = ask.pair(input.market.source(), &input.symbol);
         let wanted = input.limit.0 + WARM_UP as u32;
-        let candles = spot::candles(ask, &input.symbol, input.interval, wanted).await?;
+        let (interval, span) = (input.interval, Span::default());
+        let candles = match input.market {
+            Market::Spot => spot::candles(ask, &pair, interval, wanted, span).await?,
+            Market::Futures => futures::candles(ask, &pair, interval, wanted, span).await?,
+        };
         if candles.is_empty() {
-            return Err(Failure::Input(format!("{} has no candles yet", input.symbol.0)));
+            return Err(Failure::Input(format!("{} has no candles yet", pair.name)));
         }
         let recorded = if ask.is_recorded() { " (recorded)" } else { "" };
-        let title = format!(
-            "{}, {} candles with Bollinger bands 20, 2{recorded}",
-            input.symbol.0,
-            input.interval.word()
-        );
-        let units = input.symbol.currencies();
-        let units = units.map(|(base, quote)| (quote.to_owned(), base.to_owned()));
-        let (format, drawing) = (input.format, candles.clone());
+        let moment = &iso(ask.as_of())[..16];
+        let source = format!("{}, {} UTC{recorded}", ask.sources(), moment.replace('T', " "));
+        // Models are shown PNG: their clients fail at anything else.
+        let format = match ask.audience {
+            Audience::Programs => input.format,
+            Audience::Models { .. } => Format::Png,
+        };
+        let title = format!("{}, {}", pair.name, interval.word());
+        let (base, quote) = (pair.base, pair.quote);
+        let indicators = input
+            .indicators
+            .map_or_else(|| Indicator::USUAL.to_vec(), |chosen| chosen.0);
+        let (size, drawing) = (input.size, candles.clone());
         // Drawing takes milliseconds, which other requests should not wait for.
         let drawn = tokio::task::spawn_blocking(move || {
             let chart = Chart {
                 title,
-                units,
+                source,
+                quote,
+                base,
+                size,
+                indicators: &indicators,
                 candles: &drawing,
             };
             match format {
@@ -103,11 +125,10 @@ impl Tool for Definition {
         let (media, bytes) = drawn.map_err(broken)?;
         let skipped = if candles.len() > WARM_UP { WARM_UP } else { 0 };
         Ok(Drawn {
-            symbol: input.symbol.0,
-            interval: input.interval,
+            symbol: pair.name,
+            interval,
             count: candles.len() - skipped,
             close: candles.last().map(|candle| candle.close),
-            shows: "candles with Bollinger bands (20, 2), volume, RSI (14)",
             picture: Some(Picture { media, bytes }),
         })
     }

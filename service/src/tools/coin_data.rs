@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::input::Slug;
 use crate::number::Num;
-use crate::tool::Tool;
+use crate::tool::{Set, Tool};
 use crate::upstream::{Ask, Failure};
 use crate::wire::coingecko;
 
@@ -58,14 +58,16 @@ fn shortened(text: &str) -> String {
 impl Tool for Definition {
     const NAME: &str = "get_coin_data";
     const TITLE: &str = "Coin data";
-    const DESCRIPTION: &str = "What CoinGecko knows of a coin: rank, price, market value, volume, supply, extremes and what it is.";
+    const DESCRIPTION: &str =
+        "What CoinGecko knows of a coin: rank, price, market value, volume, supply, extremes and what it is.";
     const ROUTE: &str = "/coingecko/coin";
     const EXAMPLE: &str = "coin_id=bitcoin";
+    const SET: Set = Set::Coins;
     type Input = Input;
     type Output = Data;
 
     async fn run(input: Input, ask: &Ask<'_>) -> Result<Data, Failure> {
-        let coin = coingecko::coin(ask, &input.coin_id.0).await?;
+        let coin = coingecko::coin(ask, &input.coin_id).await?;
         let market = &coin.market_data;
         let usd = |values: &coingecko::InCurrencies| values.get("usd").copied().flatten();
         Ok(Data {

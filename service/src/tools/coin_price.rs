@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::input::{Several, Slug};
 use crate::number::Num;
-use crate::tool::Tool;
+use crate::tool::{Set, Tool};
 use crate::upstream::{Ask, Failure};
 use crate::wire::coingecko;
 
@@ -19,7 +19,6 @@ pub struct Input {
     /// Identifiers such as bitcoin or ethereum.
     coin_ids: Several<Slug, 50>,
     /// Currencies such as usd or eur.
-    #[serde(default)]
     vs_currencies: Option<Several<Slug, 10>>,
 }
 
@@ -55,20 +54,28 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "Prices of up to 50 coins by their CoinGecko identifiers, with market value, volume and change over 24 hours.";
     const ROUTE: &str = "/coingecko/price";
     const EXAMPLE: &str = "coin_ids=bitcoin";
+    const SET: Set = Set::Coins;
+    const COMPACT: bool = true;
     type Input = Input;
     type Output = Prices;
 
     async fn run(input: Input, ask: &Ask<'_>) -> Result<Prices, Failure> {
-        let names = |slugs: Several<Slug, 50>| -> Vec<String> { slugs.0.into_iter().map(|slug| slug.0).collect() };
+        let names =
+            |slugs: Several<Slug, 50>| -> Vec<String> { slugs.0.into_iter().map(|slug| slug.0).collect() };
         let ids = names(input.coin_ids);
         let currencies = match input.vs_currencies {
             Some(currencies) => currencies.0.into_iter().map(|slug| slug.0).collect(),
             None => vec!["usd".to_owned()],
         };
         let known = coingecko::prices(ask, &ids, &currencies).await?;
-        let (found, unknown): (Vec<String>, Vec<String>) = ids.into_iter().partition(|id| known.contains_key(id));
+        let (found, unknown): (Vec<String>, Vec<String>) =
+            ids.into_iter().partition(|id| known.contains_key(id));
         if let (true, Some(first)) = (found.is_empty(), unknown.first()) {
-            return Err(Failure::Unknown { what: "the coin", near: coingecko::near(ask, first).await, name: first.clone() });
+            return Err(Failure::Unknown {
+                what: "the coin",
+                near: coingecko::near(ask, first).await,
+                name: first.clone(),
+            });
         }
         let quote = |id: &String, currency: &String| {
             let values = known.get(id)?;
@@ -82,7 +89,12 @@ impl Tool for Definition {
                 change_24h_percent: value("_24h_change"),
             })
         };
-        let prices = found.iter().flat_map(|id| currencies.iter().filter_map(move |currency| quote(id, currency)));
-        Ok(Prices { prices: prices.collect(), unknown })
+        let prices = found
+            .iter()
+            .flat_map(|id| currencies.iter().filter_map(move |currency| quote(id, currency)));
+        Ok(Prices {
+            prices: prices.collect(),
+            unknown,
+        })
     }
 }

@@ -1,12 +1,11 @@
 //! `comprehensive_analysis`: a technical analysis on Binance spot.
 
 use super::answers::SPOT;
-use super::inputs::OfPair;
+use super::inputs::OfAnalysis;
 use super::technical::{CANDLES, Technical};
-use crate::input::Interval;
-use crate::tool::Tool;
-use crate::upstream::{Ask, Failure};
-use crate::wire::spot;
+use crate::tool::{Set, Tool};
+use crate::upstream::{Ask, Failure, Source};
+use crate::wire::{Span, spot};
 
 /// The tool.
 pub struct Definition;
@@ -14,15 +13,18 @@ pub struct Definition;
 impl Tool for Definition {
     const NAME: &str = "comprehensive_analysis";
     const TITLE: &str = "Technical analysis";
-    const DESCRIPTION: &str = "A pair on Binance spot over 200 one-hour candles: RSI, MACD, Bollinger bands, moving averages, patterns and a summary.";
+    const DESCRIPTION: &str = "A pair on Binance spot over 200 candles: RSI, MACD, Bollinger bands, moving averages, patterns and a summary.";
     const ROUTE: &str = "/binance/analysis/comprehensive";
-    const EXAMPLE: &str = "symbol=BTC";
-    type Input = OfPair;
+    const EXAMPLE: &str = "symbol=BTC&interval=1h";
+    const SET: Set = Set::Analysis;
+    const COMPACT: bool = true;
+    type Input = OfAnalysis;
     type Output = Technical;
 
-    async fn run(input: OfPair, ask: &Ask<'_>) -> Result<Technical, Failure> {
-        let candles = spot::candles(ask, &input.symbol, Interval::Hour1, CANDLES).await?;
-        let day = spot::day(ask, &input.symbol).await?;
-        Technical::new(&day, &candles, SPOT)
+    async fn run(input: OfAnalysis, ask: &Ask<'_>) -> Result<Technical, Failure> {
+        let pair = ask.pair(Source::Spot, &input.symbol);
+        let candles = spot::candles(ask, &pair, input.interval, CANDLES, Span::default()).await?;
+        let day = spot::day(ask, &pair).await?;
+        Technical::new(&day, &candles, input.interval, SPOT)
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::answers::FundingNow;
 use super::inputs::OfExtremes;
-use crate::tool::Tool;
+use crate::tool::{Set, Tool};
 use crate::upstream::{Ask, Failure};
 use crate::wire::futures;
 
@@ -29,19 +29,34 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "The contracts on Binance USDT futures whose funding rates stand out most, upwards and downwards, by what they come to in a year.";
     const ROUTE: &str = "/binance/funding-rate/extreme";
     const EXAMPLE: &str = "limit=5";
+    const SET: Set = Set::Futures;
     type Input = OfExtremes;
     type Output = Extremes;
 
     async fn run(input: OfExtremes, ask: &Ask<'_>) -> Result<Extremes, Failure> {
         let premiums = futures::premiums(ask).await?;
         let infos = futures::funding_infos(ask).await?;
-        let mut rates: Vec<FundingNow> = premiums.iter().filter_map(|premium| FundingNow::new(premium, &infos)).collect();
+        let mut rates: Vec<FundingNow> = premiums
+            .iter()
+            .filter_map(|premium| FundingNow::new(premium, &infos))
+            .collect();
         rates.sort_by(|a, b| b.yearly().total_cmp(&a.yearly()));
         let count = input.limit.0 as usize;
         Ok(Extremes {
             contracts: rates.len(),
-            highest: rates.iter().filter(|rate| rate.yearly() > 0.0).take(count).cloned().collect(),
-            lowest: rates.iter().rev().filter(|rate| rate.yearly() < 0.0).take(count).cloned().collect(),
+            highest: rates
+                .iter()
+                .filter(|rate| rate.yearly() > 0.0)
+                .take(count)
+                .cloned()
+                .collect(),
+            lowest: rates
+                .iter()
+                .rev()
+                .filter(|rate| rate.yearly() < 0.0)
+                .take(count)
+                .cloned()
+                .collect(),
         })
     }
 }

@@ -4,13 +4,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answers::{FUTURES, FundingNow};
-use super::inputs::OfPair;
+use super::inputs::OfAnalysis;
 use super::technical::{CANDLES, Technical};
-use crate::input::Interval;
 use crate::number::Num;
-use crate::tool::Tool;
-use crate::upstream::{Ask, Failure};
-use crate::wire::futures;
+use crate::tool::{Set, Tool};
+use crate::upstream::{Ask, Failure, Source};
+use crate::wire::{Span, futures};
 
 /// The tool.
 pub struct Definition;
@@ -29,20 +28,22 @@ pub struct Futures {
 impl Tool for Definition {
     const NAME: &str = "comprehensive_analysis_futures";
     const TITLE: &str = "Futures technical analysis";
-    const DESCRIPTION: &str = "A pair on Binance USDT futures over 200 one-hour candles: RSI, MACD, Bollinger bands, moving averages, patterns and a summary, with funding and open interest.";
+    const DESCRIPTION: &str = "A pair on Binance USDT futures over 200 candles: RSI, MACD, Bollinger bands, moving averages, patterns and a summary, with funding and open interest.";
     const ROUTE: &str = "/binance/analysis/futures-comprehensive";
-    const EXAMPLE: &str = "symbol=BTC";
-    type Input = OfPair;
+    const EXAMPLE: &str = "symbol=BTC&interval=1h";
+    const SET: Set = Set::Analysis;
+    type Input = OfAnalysis;
     type Output = Futures;
 
-    async fn run(input: OfPair, ask: &Ask<'_>) -> Result<Futures, Failure> {
-        let candles = futures::candles(ask, &input.symbol, Interval::Hour1, CANDLES).await?;
-        let day = futures::day(ask, &input.symbol).await?;
-        let premium = futures::premium(ask, &input.symbol).await?;
+    async fn run(input: OfAnalysis, ask: &Ask<'_>) -> Result<Futures, Failure> {
+        let pair = ask.pair(Source::Futures, &input.symbol);
+        let candles = futures::candles(ask, &pair, input.interval, CANDLES, Span::default()).await?;
+        let day = futures::day(ask, &pair).await?;
+        let premium = futures::premium(ask, &pair).await?;
         let infos = futures::funding_infos(ask).await?;
-        let open = futures::open_interest(ask, &input.symbol).await?;
+        let open = futures::open_interest(ask, &pair).await?;
         Ok(Futures {
-            technical: Technical::new(&day, &candles, FUTURES)?,
+            technical: Technical::new(&day, &candles, input.interval, FUTURES)?,
             funding: FundingNow::new(&premium, &infos),
             open_interest: open.open_interest,
         })

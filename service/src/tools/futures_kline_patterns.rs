@@ -2,9 +2,9 @@
 
 use super::inputs::OfPatterns;
 use super::patterns::{Patterns, WINDOW};
-use crate::tool::Tool;
-use crate::upstream::{Ask, Failure};
-use crate::wire::futures;
+use crate::tool::{Set, Tool};
+use crate::upstream::{Ask, Failure, Source};
+use crate::wire::{Span, futures};
 
 /// The tool.
 pub struct Definition;
@@ -15,11 +15,13 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "Patterns (doji, hammer, engulfing, stars) in the last 8 closed candles of a pair on Binance USDT futures, and what they are taken to announce.";
     const ROUTE: &str = "/binance/analysis/futures-kline-patterns";
     const EXAMPLE: &str = "symbol=BTC&interval=4h";
+    const SET: Set = Set::Analysis;
     type Input = OfPatterns;
     type Output = Patterns;
 
     async fn run(input: OfPatterns, ask: &Ask<'_>) -> Result<Patterns, Failure> {
-        let candles = futures::candles(ask, &input.symbol, input.interval, WINDOW).await?;
-        Ok(Patterns::new(input.symbol, input.interval, &candles))
+        let pair = ask.pair(Source::Futures, &input.symbol);
+        let candles = futures::candles(ask, &pair, input.interval, WINDOW, Span::default()).await?;
+        Ok(Patterns::new(pair, input.interval, &candles))
     }
 }

@@ -2,8 +2,8 @@
 
 use super::answers::LongShorts;
 use super::inputs::OfPeriods;
-use crate::tool::Tool;
-use crate::upstream::{Ask, Failure};
+use crate::tool::{Set, Tool};
+use crate::upstream::{Ask, Failure, Source};
 use crate::wire::futures::{self, LongShort};
 
 /// The tool.
@@ -15,12 +15,16 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "The accounts of all traders that are long against those that are short, in a contract on Binance USDT futures over the last periods, newest first.";
     const ROUTE: &str = "/binance/futures/long-short/global";
     const EXAMPLE: &str = "symbol=BTC&period=1h&limit=5";
+    const SET: Set = Set::Futures;
     type Input = OfPeriods;
     type Output = LongShorts;
 
     async fn run(input: OfPeriods, ask: &Ask<'_>) -> Result<LongShorts, Failure> {
+        let pair = ask.pair(Source::Futures, &input.symbol);
         let path = "/futures/data/globalLongShortAccountRatio";
-        let rows = futures::statistic::<LongShort>(ask, path, &input.symbol, input.period, input.limit.0).await?;
-        Ok(LongShorts::new(input.symbol, input.period, &rows))
+        let rows =
+            futures::statistic::<LongShort>(ask, path, &pair, input.period, input.limit.0, input.span()?)
+                .await?;
+        Ok(LongShorts::new(pair, input.period, &rows))
     }
 }

@@ -3,14 +3,16 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::input::{Count, Interval, Pair, Period};
+use crate::input::{Count, Interval, Moment, Period, Symbol};
+use crate::upstream::Failure;
+use crate::wire::Span;
 
 /// One pair or contract.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OfPair {
     /// The coin or pair: BTC means BTCUSDT.
-    pub symbol: Pair,
+    pub symbol: Symbol,
 }
 
 /// A contract over the last periods.
@@ -18,13 +20,17 @@ pub struct OfPair {
 #[serde(deny_unknown_fields)]
 pub struct OfPeriods {
     /// The coin or pair: BTC means BTCUSDT.
-    pub symbol: Pair,
+    pub symbol: Symbol,
     /// How long each period is.
     #[serde(default)]
     pub period: Period,
     /// How many periods.
     #[serde(default)]
     pub limit: Count<30, 200>,
+    /// The earliest, in ISO 8601 or milliseconds since 1970.
+    pub start_time: Option<Moment>,
+    /// The latest, likewise.
+    pub end_time: Option<Moment>,
 }
 
 /// A pair or contract, and how long its candles are: longer ones show patterns more plainly.
@@ -32,9 +38,20 @@ pub struct OfPeriods {
 #[serde(deny_unknown_fields)]
 pub struct OfPatterns {
     /// The coin or pair: BTC means BTCUSDT.
-    pub symbol: Pair,
+    pub symbol: Symbol,
     /// How long each candle is.
     #[serde(default = "four_hours")]
+    pub interval: Interval,
+}
+
+/// A pair or contract, and how long the candles are that it is judged by.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OfAnalysis {
+    /// The coin or pair: BTC means BTCUSDT.
+    pub symbol: Symbol,
+    /// How long each candle is.
+    #[serde(default)]
     pub interval: Interval,
 }
 
@@ -43,13 +60,17 @@ pub struct OfPatterns {
 #[serde(deny_unknown_fields)]
 pub struct OfCandles {
     /// The coin or pair: BTC means BTCUSDT.
-    pub symbol: Pair,
+    pub symbol: Symbol,
     /// How long each candle is.
     #[serde(default)]
     pub interval: Interval,
     /// How many candles.
     #[serde(default)]
     pub limit: Count<100, 500>,
+    /// When the first may open, in ISO 8601 or milliseconds since 1970.
+    pub start_time: Option<Moment>,
+    /// When the last may open, likewise.
+    pub end_time: Option<Moment>,
 }
 
 /// So many from both ends of a list.
@@ -63,4 +84,18 @@ pub struct OfExtremes {
 
 fn four_hours() -> Interval {
     Interval::Hour4
+}
+
+impl OfCandles {
+    /// What lies between its times.
+    pub(super) fn span(&self) -> Result<Span, Failure> {
+        Span::new(self.start_time, self.end_time)
+    }
+}
+
+impl OfPeriods {
+    /// As [`OfCandles::span`].
+    pub(super) fn span(&self) -> Result<Span, Failure> {
+        Span::new(self.start_time, self.end_time)
+    }
 }

@@ -6,8 +6,9 @@ use serde::Serialize;
 use super::answers::percent;
 use super::inputs::OfPair;
 use crate::number::Num;
-use crate::tool::Tool;
-use crate::upstream::{Ask, Failure};
+use crate::time::iso;
+use crate::tool::{Set, Tool};
+use crate::upstream::{Ask, Failure, Source};
 use crate::wire::futures;
 
 /// The tool.
@@ -26,6 +27,8 @@ pub struct Mark {
     premium_percent: Option<Num>,
     /// When this was true, in milliseconds since 1970.
     time: i64,
+    /// The same in ISO 8601.
+    time_iso: String,
 }
 
 impl Tool for Definition {
@@ -34,11 +37,13 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "The price that positions in a contract on Binance USDT futures are valued at, with the index price and the distance between them.";
     const ROUTE: &str = "/binance/futures/mark-price";
     const EXAMPLE: &str = "symbol=BTC";
+    const SET: Set = Set::Futures;
     type Input = OfPair;
     type Output = Mark;
 
     async fn run(input: OfPair, ask: &Ask<'_>) -> Result<Mark, Failure> {
-        let premium = futures::premium(ask, &input.symbol).await?;
+        let pair = ask.pair(Source::Futures, &input.symbol);
+        let premium = futures::premium(ask, &pair).await?;
         let distance = match (premium.mark_price, premium.index_price) {
             (Some(mark), Some(index)) if index.float() > 0.0 => percent(mark.float() / index.float() - 1.0),
             _ => None,
@@ -49,6 +54,7 @@ impl Tool for Definition {
             index_price: premium.index_price,
             premium_percent: distance,
             time: premium.time,
+            time_iso: iso(premium.time),
         })
     }
 }

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answers::{SPOT, Ticker};
-use crate::input::{Pair, Several};
-use crate::tool::Tool;
-use crate::upstream::{Ask, Failure};
+use crate::input::{Several, Symbol};
+use crate::tool::{Set, Tool};
+use crate::upstream::{Ask, Failure, Source};
+use crate::wire::names::Pair;
 use crate::wire::spot;
 
 /// The tool.
@@ -17,7 +18,7 @@ pub struct Definition;
 #[serde(deny_unknown_fields)]
 pub struct Input {
     /// Up to 20 coins or pairs.
-    symbols: Several<Pair, 20>,
+    symbols: Several<Symbol, 20>,
 }
 
 /// What it answers.
@@ -29,31 +30,31 @@ pub struct Tickers {
     tickers: Vec<Ticker>,
 }
 
-async fn first_unknown(ask: &Ask<'_>, pairs: &[Pair]) -> Failure {
-    for pair in pairs {
-        if let Err(failure) = spot::price(ask, pair).await {
-            return failure;
-        }
-    }
-    Failure::Input("one of the pairs has no ticker now".into())
-}
-
 impl Tool for Definition {
     const NAME: &str = "get_multiple_tickers";
     const TITLE: &str = "24-hour tickers";
     const DESCRIPTION: &str = "The last 24 hours of up to 20 pairs on Binance spot at once.";
     const ROUTE: &str = "/binance/tickers";
     const EXAMPLE: &str = "symbols=BTC,ETH";
+    const SET: Set = Set::Spot;
+    const COMPACT: bool = true;
     type Input = Input;
     type Output = Tickers;
 
     async fn run(input: Input, ask: &Ask<'_>) -> Result<Tickers, Failure> {
-        let days = match spot::some_days(ask, &input.symbols.0).await {
-            // The source does not say which of the names it does not know.
-            Err(Failure::Unknown { .. }) => return Err(first_unknown(ask, &input.symbols.0).await),
-            days => days?,
-        };
+        let mut pairs: Vec<Pair> = Vec::new();
+        for symbol in &input.symbols.0 {
+            let pair = ask.pair(Source::Spot, symbol);
+            // Two spellings of one pair are one question.
+            if !pairs.contains(&pair) {
+                pairs.push(pair);
+            }
+        }
+        let days = spot::some_days(ask, &pairs).await?;
         let tickers: Vec<Ticker> = days.iter().map(|day| Ticker::new(day, SPOT)).collect();
-        Ok(Tickers { count: tickers.len(), tickers })
+        Ok(Tickers {
+            count: tickers.len(),
+            tickers,
+        })
     }
 }

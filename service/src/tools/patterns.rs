@@ -4,9 +4,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::analysis::patterns::{Bar, Signal, ending};
-use crate::input::{Interval, Pair};
+use crate::input::Interval;
 use crate::number::Num;
+use crate::time::iso;
 use crate::wire::Candle;
+use crate::wire::names::Pair;
 
 /// So many of the last closed candles may end a pattern.
 const LAST: usize = 8;
@@ -39,6 +41,8 @@ pub struct Found {
     signal: Signal,
     /// When its last candle opened, in milliseconds since 1970.
     time: i64,
+    /// The same in ISO 8601.
+    time_iso: String,
 }
 
 impl Patterns {
@@ -55,7 +59,7 @@ impl Patterns {
             })
             .sum();
         Self {
-            symbol: pair.0,
+            symbol: pair.name,
             interval,
             close: closed.last().map(|candle| candle.close),
             balance,
@@ -80,6 +84,7 @@ pub fn found(closed: &[Candle]) -> Vec<Found> {
             pattern,
             signal,
             time,
+            time_iso: iso(time),
         })
     };
     ends.flat_map(at).collect()

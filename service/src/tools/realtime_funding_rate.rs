@@ -2,8 +2,8 @@
 
 use super::answers::FundingNow;
 use super::inputs::OfPair;
-use crate::tool::Tool;
-use crate::upstream::{Ask, Failure};
+use crate::tool::{Set, Tool};
+use crate::upstream::{Ask, Failure, Source};
 use crate::wire::futures;
 
 /// The tool.
@@ -15,13 +15,20 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "The funding rate that stands for a contract on Binance USDT futures, when it is due, and what it comes to in a year.";
     const ROUTE: &str = "/binance/funding-rate/realtime";
     const EXAMPLE: &str = "symbol=BTC";
+    const SET: Set = Set::Futures;
+    const COMPACT: bool = true;
     type Input = OfPair;
     type Output = FundingNow;
 
     async fn run(input: OfPair, ask: &Ask<'_>) -> Result<FundingNow, Failure> {
-        let premium = futures::premium(ask, &input.symbol).await?;
+        let pair = ask.pair(Source::Futures, &input.symbol);
+        let premium = futures::premium(ask, &pair).await?;
         let infos = futures::funding_infos(ask).await?;
-        FundingNow::new(&premium, &infos)
-            .ok_or_else(|| Failure::Input(format!("{} has no funding: it is a contract with a delivery date", input.symbol.0)))
+        FundingNow::new(&premium, &infos).ok_or_else(|| {
+            Failure::Input(format!(
+                "{} has no funding: it is a contract with a delivery date",
+                pair.name
+            ))
+        })
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answers::{Coin, cut};
 use crate::input::{Count, Words};
-use crate::tool::Tool;
+use crate::tool::{Set, Tool};
 use crate::upstream::{Ask, Failure};
 use crate::wire::coingecko;
 
@@ -43,12 +43,24 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "Coins on CoinGecko whose name or symbol matches a text, with the identifiers that the other tools take.";
     const ROUTE: &str = "/coingecko/search";
     const EXAMPLE: &str = "query=bitcoin";
+    const SET: Set = Set::Coins;
+    const COMPACT: bool = true;
     type Input = Input;
     type Output = Found;
 
     async fn run(input: Input, ask: &Ask<'_>) -> Result<Found, Failure> {
         let found = coingecko::search(ask, &input.query.0).await?;
-        let coins: Vec<Coin> = found.coins.iter().take(input.limit.0 as usize).map(Coin::new).collect();
-        Ok(Found { query: input.query.0, total: found.coins.len(), cut: cut(coins.len(), found.coins.len()), coins })
+        let coins: Vec<Coin> = found
+            .coins
+            .iter()
+            .take(input.limit.0 as usize)
+            .map(Coin::new)
+            .collect();
+        Ok(Found {
+            query: input.query.0,
+            total: found.coins.len(),
+            cut: cut(coins.len(), found.coins.len()),
+            coins,
+        })
     }
 }

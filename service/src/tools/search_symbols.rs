@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::answers::{Price, SPOT, cut};
 use crate::input::{Count, Words};
-use crate::tool::Tool;
+use crate::tool::{Set, Tool};
 use crate::upstream::{Ask, Failure};
+use crate::wire::names::sought;
 use crate::wire::spot;
 
 /// The tool.
@@ -43,22 +44,39 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "Pairs on Binance spot whose name contains a text, with their prices.";
     const ROUTE: &str = "/binance/search";
     const EXAMPLE: &str = "query=BTC";
+    const SET: Set = Set::Spot;
+    const COMPACT: bool = true;
     type Input = Input;
     type Output = Found;
 
     async fn run(input: Input, ask: &Ask<'_>) -> Result<Found, Failure> {
-        let wanted = input.query.0.to_uppercase();
+        let wanted = sought(&input.query.0);
         let prices = spot::prices(ask).await?;
-        let mut matches: Vec<_> = prices.iter().filter(|price| price.symbol.contains(&wanted)).collect();
-        // A name that begins with the text is likelier meant; among equals the shorter.
-        matches.sort_by_key(|price| (!price.symbol.starts_with(&wanted), price.symbol.len(), price.symbol.clone()));
+        let mut matches: Vec<_> = prices
+            .iter()
+            .filter(|price| price.symbol.contains(&wanted))
+            .collect();
+        // A coin against dollars is likeliest meant, then a name that begins with the text; among equals the shorter.
+        let usual = format!("{wanted}USDT");
+        matches.sort_by_key(|price| {
+            let name = &price.symbol;
+            (
+                *name != wanted && *name != usual,
+                !name.starts_with(&wanted),
+                name.len(),
+                name.clone(),
+            )
+        });
         let total = matches.len();
         matches.truncate(input.limit.0 as usize);
         Ok(Found {
             query: wanted,
             total,
             cut: cut(matches.len(), total),
-            symbols: matches.into_iter().map(|price| Price::new(&price.symbol, price.price, SPOT)).collect(),
+            symbols: matches
+                .into_iter()
+                .map(|price| Price::new(&price.symbol, price.price, SPOT))
+                .collect(),
         })
     }
 }

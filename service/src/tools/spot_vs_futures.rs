@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::answers::{FundingNow, percent};
 use super::inputs::OfPair;
 use crate::number::Num;
-use crate::tool::Tool;
-use crate::upstream::{Ask, Failure};
+use crate::tool::{Set, Tool};
+use crate::upstream::{Ask, Failure, Source};
 use crate::wire::{futures, spot};
 
 /// The tool.
@@ -38,22 +38,31 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "The price of a pair on Binance spot against its contract on futures: how far apart they are, the funding rate, and how that is read.";
     const ROUTE: &str = "/binance/analysis/spot-vs-futures";
     const EXAMPLE: &str = "symbol=BTC";
+    const SET: Set = Set::Analysis;
     type Input = OfPair;
     type Output = Comparison;
 
     async fn run(input: OfPair, ask: &Ask<'_>) -> Result<Comparison, Failure> {
-        let spot = spot::price(ask, &input.symbol).await?;
-        let contract = futures::price(ask, &input.symbol).await?;
-        let premium = futures::premium(ask, &input.symbol).await?;
+        let pair = ask.pair(Source::Spot, &input.symbol);
+        let of_contract = ask.pair(Source::Futures, &input.symbol);
+        let spot = spot::price(ask, &pair).await?;
+        let contract = futures::price(ask, &of_contract).await?;
+        let premium = futures::premium(ask, &of_contract).await?;
         let infos = futures::funding_infos(ask).await?;
-        let basis = if spot.price.float() > 0.0 { contract.price.float() / spot.price.float() - 1.0 } else { 0.0 };
+        let basis = if spot.price.float() > 0.0 {
+            contract.price.float() / spot.price.float() - 1.0
+        } else {
+            0.0
+        };
         let reading = match basis {
-            basis if basis > 0.001 => "futures stand above spot: the market expects a rise or pays for leverage",
+            basis if basis > 0.001 => {
+                "futures stand above spot: the market expects a rise or pays for leverage"
+            }
             basis if basis < -0.001 => "futures stand below spot: the market expects a fall or hedges",
             _ => "futures and spot stand together",
         };
         Ok(Comparison {
-            symbol: input.symbol.0,
+            symbol: pair.name,
             spot_price: spot.price,
             futures_price: contract.price,
             basis: Num(contract.price.0 - spot.price.0),

@@ -7,12 +7,13 @@ use super::answers::Ticker;
 use super::patterns::{Found, found};
 use crate::analysis::indicators::{bollinger, ema, macd, rsi};
 use crate::analysis::patterns::Signal;
+use crate::input::Interval;
 use crate::number::Num;
 use crate::upstream::Failure;
 use crate::wire::Candle;
 use crate::wire::spot::Day;
 
-/// How many one-hour candles are analysed.
+/// How many candles are analysed.
 pub const CANDLES: u32 = 200;
 /// Fewer candles, as a new pair has, say nothing: MACD needs 26 + 9.
 const FEWEST: usize = 35;
@@ -22,7 +23,9 @@ const FEWEST: usize = 35;
 pub struct Technical {
     /// The last 24 hours.
     ticker: Ticker,
-    /// How many one-hour candles were analysed.
+    /// How long each candle is.
+    interval: Interval,
+    /// How many candles were analysed.
     candles: usize,
     /// Relative strength over 14 candles: above 70 is overbought, below 30 oversold.
     pub(super) rsi: Option<Num>,
@@ -59,12 +62,18 @@ struct Bollinger {
 }
 
 impl Technical {
-    pub(super) fn new(day: &Day, candles: &[Candle], market: &'static str) -> Result<Self, Failure> {
+    pub(super) fn new(
+        day: &Day,
+        candles: &[Candle],
+        interval: Interval,
+        market: &'static str,
+    ) -> Result<Self, Failure> {
         if candles.len() < FEWEST {
             let count = candles.len();
             return Err(Failure::Input(format!(
-                "{} has {count} one-hour candles, and an analysis needs {FEWEST}: the pair is new",
-                day.symbol
+                "{} has {count} candles of {}, and an analysis needs {FEWEST}: the pair is new, or another interval is better",
+                day.symbol,
+                interval.word()
             )));
         }
         let closes: Vec<f64> = candles.iter().map(|candle| candle.close.float()).collect();
@@ -100,11 +109,13 @@ impl Technical {
             let (push, text) = if short > long { (1, "above") } else { (-1, "below") };
             say(push, format!("the average of 20 candles is {text} the one of 50"));
         }
-        let number = |value: f64| Num::from_float(value, 8);
+        // What is left of two equal numbers is no number.
+        let number = |value: f64| Num::significant(if value.abs() < price * 1e-12 { 0.0 } else { value }, 8);
         Ok(Self {
             ticker: Ticker::new(day, market),
+            interval,
             candles: candles.len(),
-            rsi: strength.and_then(|rsi| Num::from_float(rsi, 2)),
+            rsi: strength.and_then(|rsi| Num::significant(rsi, 4)),
             macd: macd.map(|macd| Macd {
                 line: number(macd.line),
                 signal: number(macd.signal),

@@ -2,8 +2,8 @@
 
 use super::answers::{SPOT, Ticker};
 use super::inputs::OfPair;
-use crate::tool::Tool;
-use crate::upstream::{Ask, Failure};
+use crate::tool::{Set, Tool};
+use crate::upstream::{Ask, Failure, Source};
 use crate::wire::spot;
 
 /// The tool.
@@ -15,11 +15,13 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "A pair's last 24 hours on Binance spot: price, change, high, low and volume.";
     const ROUTE: &str = "/binance/ticker/24h";
     const EXAMPLE: &str = "symbol=BTC";
+    const SET: Set = Set::Spot;
     type Input = OfPair;
     type Output = Ticker;
 
     async fn run(input: OfPair, ask: &Ask<'_>) -> Result<Ticker, Failure> {
-        let day = spot::day(ask, &input.symbol).await?;
+        let pair = ask.pair(Source::Spot, &input.symbol);
+        let day = spot::day(ask, &pair).await?;
         Ok(Ticker::new(&day, SPOT))
     }
 }

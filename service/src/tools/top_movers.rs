@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::answers::{SPOT, Ticker};
 use super::inputs::OfExtremes;
-use crate::tool::Tool;
+use crate::tool::{Set, Tool};
 use crate::upstream::{Ask, Failure};
 use crate::wire::spot;
 
@@ -33,6 +33,7 @@ impl Tool for Definition {
     const DESCRIPTION: &str = "The USDT pairs on Binance spot that rose and fell most in 24 hours, among those traded for at least 1 million USDT.";
     const ROUTE: &str = "/binance/top-movers";
     const EXAMPLE: &str = "limit=5";
+    const SET: Set = Set::Spot;
     type Input = OfExtremes;
     type Output = Movers;
 
@@ -44,11 +45,22 @@ impl Tool for Definition {
             .collect();
         movers.sort_by_key(|day| std::cmp::Reverse(day.price_change_percent.0));
         let count = input.limit.0 as usize;
-        let rows = |days: &mut dyn Iterator<Item = &&spot::Day>| days.take(count).map(|day| Ticker::new(day, SPOT)).collect();
+        let rows = |days: &mut dyn Iterator<Item = &&spot::Day>| {
+            days.take(count).map(|day| Ticker::new(day, SPOT)).collect()
+        };
         Ok(Movers {
             pairs: movers.len(),
-            gainers: rows(&mut movers.iter().filter(|day| day.price_change_percent.0 > Decimal::ZERO)),
-            losers: rows(&mut movers.iter().rev().filter(|day| day.price_change_percent.0 < Decimal::ZERO)),
+            gainers: rows(
+                &mut movers
+                    .iter()
+                    .filter(|day| day.price_change_percent.0 > Decimal::ZERO),
+            ),
+            losers: rows(
+                &mut movers
+                    .iter()
+                    .rev()
+                    .filter(|day| day.price_change_percent.0 < Decimal::ZERO),
+            ),
         })
     }
 }

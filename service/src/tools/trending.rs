@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answers::Coin;
 use crate::input::Count;
-use crate::tool::Tool;
+use crate::tool::{Set, Tool};
 use crate::upstream::{Ask, Failure};
 use crate::wire::coingecko;
 
@@ -33,15 +33,25 @@ pub struct Trending {
 impl Tool for Definition {
     const NAME: &str = "get_trending";
     const TITLE: &str = "Trending coins";
-    const DESCRIPTION: &str = "The coins that are searched for most on CoinGecko, with price and change over 24 hours.";
+    const DESCRIPTION: &str =
+        "The coins that are searched for most on CoinGecko, with price and change over 24 hours.";
     const ROUTE: &str = "/coingecko/trending";
     const EXAMPLE: &str = "limit=7";
+    const SET: Set = Set::Coins;
     type Input = Input;
     type Output = Trending;
 
     async fn run(input: Input, ask: &Ask<'_>) -> Result<Trending, Failure> {
         let trending = coingecko::trending(ask).await?;
-        let coins: Vec<Coin> = trending.coins.iter().take(input.limit.0 as usize).map(|coin| Coin::new(&coin.item)).collect();
-        Ok(Trending { count: coins.len(), coins })
+        let coins: Vec<Coin> = trending
+            .coins
+            .iter()
+            .take(input.limit.0 as usize)
+            .map(|coin| Coin::new(&coin.item))
+            .collect();
+        Ok(Trending {
+            count: coins.len(),
+            coins,
+        })
     }
 }

@@ -1,15 +1,17 @@
 //! Answers of all sources: kept while they are good, asked for once however many wait for them.
 
 use std::any::Any;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use moka::future::Cache;
 use serde::de::DeserializeOwned;
 
 use super::{Call, Exchange, Failure, Lifetimes, Limits, Source, recorded};
+use crate::input::Symbol;
 use crate::metrics::Metrics;
+use crate::time;
+use crate::wire::names::Pair;
 
 /// How many different answers are kept.
 const CAPACITY: u64 = 4_000;
@@ -17,6 +19,9 @@ const CAPACITY: u64 = 4_000;
 const UNKNOWN_FOR: Duration = Duration::from_secs(60);
 /// How long a failure answers everyone who asks the same.
 const FAILED_FOR: Duration = Duration::from_millis(500);
+
+/// Longer than any answer is good.
+const FOREVER: Duration = Duration::from_secs(365 * 86_400);
 
 /// Where answers come from.
 #[derive(Debug, Clone)]
@@ -48,8 +53,17 @@ struct Slot {
 
 #[derive(Debug, Clone)]
 struct Good {
-    value: Arc<dyn Any + Send + Sync>,
+    value: Value,
     since: Instant,
+}
+
+/// A source's answer in its type, which who asked for it knows.
+type Value = Arc<dyn Any + Send + Sync>;
+/// Reads an answer into its type. All that lies between a question and this is compiled once, not for each type.
+type Read = fn(&[u8]) -> Result<Value, serde_json::Error>;
+
+fn read<T: DeserializeOwned + Send + Sync + 'static>(body: &[u8]) -> Result<Value, serde_json::Error> {
+    Ok(Arc::new(serde_json::from_slice::<T>(body)?))
 }
 
 impl Market {
@@ -107,55 +121,47 @@ impl Market {
         self.metrics.cache("hit", lookups);
     }
 
-    /// The answer, when it is due to be asked for again, and how old it is when it is older than it should be.
-    async fn get<T>(&self, call: &Call) -> Result<(Arc<T>, Instant, Option<Duration>), Failure>
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
+    /// The answer, and what is known of it.
+    async fn get(&self, call: &Call, read: Read) -> Result<Answered, Failure> {
         let now = Instant::now();
         let (fresh, slot) = match self.cache.get(call).await.filter(|slot| now < slot.due) {
             Some(slot) => (false, slot),
             // Apart, for the state of a question to a source not to be part of every answer's.
-            None => Box::pin(self.renewed::<T>(call, now)).await,
+            None => Box::pin(self.renewed(call, read, now)).await,
         };
         let Some(good) = &slot.good else {
             self.metrics.cache("failed", 1);
             return Err(slot.failure.clone().unwrap_or_else(|| no_value(call)));
         };
-        let stale = slot.failure.as_ref().map(|_| good.since.elapsed());
+        let stale = slot.failure.is_some();
         let outcome = match (fresh, stale) {
-            (_, Some(_)) => "stale",
-            (true, None) => "miss",
-            (false, None) => "hit",
+            (_, true) => "stale",
+            (true, false) => "miss",
+            (false, false) => "hit",
         };
         self.metrics.cache(outcome, 1);
-        let value = Arc::clone(&good.value);
-        Ok((value.downcast().map_err(|_| no_value(call))?, slot.due, stale))
+        Ok(Answered {
+            value: Arc::clone(&good.value),
+            due: slot.due,
+            stale,
+            age: good.since.elapsed(),
+        })
     }
 
     /// Asks the source unless someone else does: whether it was us, and what is known now.
-    async fn renewed<T>(&self, call: &Call, now: Instant) -> (bool, Arc<Slot>)
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
+    async fn renewed(&self, call: &Call, read: Read, now: Instant) -> (bool, Arc<Slot>) {
         let entry = self.cache.entry_by_ref(call);
-        let refreshed = self.refreshed::<T>(call);
+        let refreshed = self.refreshed(call, read);
         let entry = entry.or_insert_with_if(refreshed, |slot| slot.due <= now).await;
         (entry.is_fresh(), entry.into_value())
     }
 
-    async fn refreshed<T>(&self, call: &Call) -> Arc<Slot>
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
-        let failure = match self.ask::<T>(call).await {
+    async fn refreshed(&self, call: &Call, read: Read) -> Arc<Slot> {
+        let failure = match self.ask(call, read).await {
             Ok(value) => {
                 let since = Instant::now();
                 return Arc::new(Slot {
-                    good: Some(Good {
-                        value: Arc::new(value),
-                        since,
-                    }),
+                    good: Some(Good { value, since }),
                     failure: None,
                     due: since + self.lifetimes.of(call.kind),
                 });
@@ -178,7 +184,7 @@ impl Market {
         })
     }
 
-    async fn ask<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Failure> {
+    async fn ask(&self, call: &Call, read: Read) -> Result<Value, Failure> {
         let body = match &self.exchanges {
             Some(exchanges) => {
                 let exchange = &exchanges[call.source as usize];
@@ -186,7 +192,7 @@ impl Market {
             }
             None => recorded(call.source, &call.path, &call.query)?.into_bytes(),
         };
-        serde_json::from_slice(&body).map_err(|error| Failure::Nonsense {
+        read(&body).map_err(|error| Failure::Nonsense {
             source_name: call.source.title(),
             cause: error.to_string(),
         })
@@ -200,6 +206,16 @@ fn no_value(call: &Call) -> Failure {
     }
 }
 
+/// An answer of a source.
+struct Answered {
+    value: Value,
+    /// When it is asked for again.
+    due: Instant,
+    /// Whether it is older than it should be.
+    stale: bool,
+    age: Duration,
+}
+
 /// How long what was made of some answers is good.
 #[derive(Debug, Clone, Copy)]
 pub struct Fresh {
@@ -207,29 +223,64 @@ pub struct Fresh {
     pub until: Instant,
     /// How many there were.
     pub lookups: u64,
+    /// When the oldest of them was so, in milliseconds since 1970.
+    pub as_of: i64,
 }
 
-/// Questions on behalf of one request, which learns how old the answers were.
+/// Who is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Programs, by a route.
+    Programs,
+    /// Models, over MCP: so many characters at most.
+    Models {
+        /// Characters.
+        room: Option<usize>,
+    },
+}
+
+/// Questions on behalf of one request, which learns who answered and how old the answers were.
 #[derive(Debug)]
 pub struct Ask<'a> {
     market: &'a Market,
-    /// Milliseconds; 0 when every answer is as fresh as it should be.
-    oldest: AtomicU64,
+    /// Who is answered in the end.
+    pub audience: Audience,
     began: Instant,
-    /// Milliseconds from then on for which every answer is good; 0 when one failed or is not as fresh as it should be.
-    good_for: AtomicU64,
-    lookups: AtomicU64,
+    known: Mutex<Known>,
+}
+
+/// What is known of the answers so far.
+#[derive(Debug)]
+struct Known {
+    /// The oldest answer's age.
+    age: Duration,
+    /// Whether an answer is older than it should be.
+    stale: bool,
+    /// Until when every answer is good; none when one failed or is older than it should be.
+    good_until: Option<Instant>,
+    lookups: u64,
+    /// Who was asked, by discriminant.
+    sources: [bool; 3],
+    /// What symbols were taken for.
+    pairs: Vec<(Source, Symbol, Pair)>,
 }
 
 impl<'a> Ask<'a> {
     /// No question asked yet.
-    pub fn new(market: &'a Market) -> Self {
+    pub fn new(market: &'a Market, audience: Audience) -> Self {
+        let began = Instant::now();
         Self {
             market,
-            oldest: AtomicU64::new(0),
-            began: Instant::now(),
-            good_for: AtomicU64::new(u64::MAX),
-            lookups: AtomicU64::new(0),
+            audience,
+            began,
+            known: Mutex::new(Known {
+                age: Duration::ZERO,
+                stale: false,
+                good_until: began.checked_add(FOREVER),
+                lookups: 0,
+                sources: [false; 3],
+                pairs: Vec::new(),
+            }),
         }
     }
 
@@ -241,20 +292,68 @@ impl<'a> Ask<'a> {
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {
-        let answer = self.market.get::<T>(call).await;
-        let good_for = match &answer {
-            Ok((_, due, None)) => due.saturating_duration_since(self.began).as_millis(),
-            _ => 0,
+        let value = self.value(call, read::<T>).await?;
+        value.downcast().map_err(|_| no_value(call))
+    }
+
+    /// The answer to a question whose age says nothing of the request's answer.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn aside<T>(&self, call: &Call) -> Result<Arc<T>, Failure>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        let answered = self.market.get(call, read::<T>).await?;
+        answered.value.downcast().map_err(|_| no_value(call))
+    }
+
+    async fn value(&self, call: &Call, read: Read) -> Result<Value, Failure> {
+        let answer = self.market.get(call, read).await;
+        let mut known = self.known();
+        known.lookups += 1;
+        known.sources[call.source as usize] = true;
+        let good_until = match &answer {
+            Ok(answered) if !answered.stale => Some(answered.due),
+            _ => None,
         };
-        let good_for = u64::try_from(good_for).unwrap_or(u64::MAX);
-        self.good_for.fetch_min(good_for, Ordering::Relaxed);
-        self.lookups.fetch_add(1, Ordering::Relaxed);
-        let (value, _, stale) = answer?;
-        if let Some(age) = stale {
-            let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX).max(1);
-            self.oldest.fetch_max(age, Ordering::Relaxed);
+        known.good_until = known
+            .good_until
+            .zip(good_until)
+            .map(|(known, new)| known.min(new));
+        let answered = answer?;
+        known.age = known.age.max(answered.age);
+        known.stale |= answered.stale;
+        Ok(answered.value)
+    }
+
+    /// The pair that a symbol is taken for.
+    pub fn pair(&self, source: Source, symbol: &Symbol) -> Pair {
+        let mut known = self.known();
+        let same = known
+            .pairs
+            .iter()
+            .find(|(at, of, _)| *at == source && of == symbol);
+        if let Some((.., pair)) = same {
+            return pair.clone();
         }
-        Ok(value)
+        let pair = Pair::guess(symbol);
+        known.pairs.push((source, symbol.clone(), pair.clone()));
+        pair
+    }
+
+    /// What symbols were taken for.
+    pub fn guesses(&self) -> Vec<(Source, Symbol, Pair)> {
+        self.known().pairs.clone()
+    }
+
+    /// From now on the symbol means this pair. What was answered to the guess is no part of the answer.
+    pub fn settle(&self, source: Source, symbol: Symbol, pair: Pair) {
+        let mut known = self.known();
+        known.good_until = self.began.checked_add(FOREVER);
+        known.lookups = 0;
+        known.pairs.retain(|(at, of, _)| *at != source || *of != symbol);
+        known.pairs.push((source, symbol, pair));
     }
 
     /// Whether answers are recorded ones.
@@ -265,17 +364,42 @@ impl<'a> Ask<'a> {
     /// How long what is made of the answers is good; none without answers, and when one failed or is older than it
     /// should be.
     pub fn fresh(&self) -> Option<Fresh> {
-        let lookups = self.lookups.load(Ordering::Relaxed);
-        let good_for = Duration::from_millis(self.good_for.load(Ordering::Relaxed));
-        let until = self.began.checked_add(good_for)?;
-        (lookups > 0 && !good_for.is_zero()).then_some(Fresh { until, lookups })
+        let as_of = self.as_of();
+        let known = self.known();
+        let until = known
+            .good_until
+            .filter(|until| known.lookups > 0 && *until > self.began)?;
+        Some(Fresh {
+            until,
+            lookups: known.lookups,
+            as_of,
+        })
     }
 
     /// How old the oldest answer was, in seconds, when one was older than it should be.
     pub fn stale_seconds(&self) -> Option<u64> {
-        match self.oldest.load(Ordering::Relaxed) {
-            0 => None,
-            milliseconds => Some(milliseconds.div_ceil(1000)),
+        let known = self.known();
+        let seconds = u64::try_from(known.age.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
+        known.stale.then_some(seconds.max(1))
+    }
+
+    /// Who was asked.
+    pub fn sources(&self) -> String {
+        let asked = self.known().sources;
+        let asked = Source::ALL.into_iter().filter(|source| asked[*source as usize]);
+        asked.map(Source::title).collect::<Vec<_>>().join(", ")
+    }
+
+    /// When the oldest answer was so, in milliseconds since 1970.
+    pub fn as_of(&self) -> i64 {
+        if self.is_recorded() {
+            return super::recorded::AT;
         }
+        let age = i64::try_from(self.known().age.as_millis()).unwrap_or(i64::MAX);
+        time::now().saturating_sub(age)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,7 +9,7 @@ mod recorded;
 use exchange::Exchange;
 pub use exchange::Limits;
 pub use failure::Failure;
-pub use market::{Ask, Fresh, Market, Setup};
+pub use market::{Ask, Audience, Fresh, Market, Setup};
 pub use recorded::answer as recorded;
 
 use std::borrow::Cow;

@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use super::{Failure, Source};
 
+/// When the answers were recorded: 2026-10-07, 15:00 UTC.
+pub const AT: i64 = 1_791_385_200_000;
+
 /// How a question picks from a recorded answer.
 #[derive(Clone, Copy)]
 enum Pick {
@@ -17,6 +20,14 @@ enum Pick {
     Ids,
     /// The coins whose name contains `query`.
     Matching,
+    /// What is said of `symbol`, or of all.
+    About,
+    /// The member of `symbol`: at most `limit` rows of it, the last or, of a book's sides, the first.
+    Of,
+    /// The page of `per_page` rows.
+    Page,
+    /// A coin's last `days`.
+    Days,
 }
 
 macro_rules! recorded {
@@ -25,8 +36,8 @@ macro_rules! recorded {
     };
 }
 
-const ANSWERS: [(Source, &str, Pick, &str); 17] = {
-    use Pick::{History, Ids, Matching, Symbol, Whole};
+const ANSWERS: [(Source, &str, Pick, &str); 27] = {
+    use Pick::{About, Days, History, Ids, Matching, Of, Page, Symbol, Whole};
     use Source::{CoinGecko, Futures, Spot};
     [
         (
@@ -42,6 +53,14 @@ const ANSWERS: [(Source, &str, Pick, &str); 17] = {
             recorded!("spot/ticker_24hr.json"),
         ),
         (
+            Spot,
+            "/api/v3/exchangeInfo",
+            About,
+            recorded!("spot/exchange_info.json"),
+        ),
+        (Spot, "/api/v3/depth", Of, recorded!("spot/depth.json")),
+        (Spot, "/api/v3/trades", Of, recorded!("spot/trades.json")),
+        (
             Futures,
             "/fapi/v1/ticker/price",
             Symbol,
@@ -53,6 +72,14 @@ const ANSWERS: [(Source, &str, Pick, &str); 17] = {
             Symbol,
             recorded!("futures/ticker_24hr.json"),
         ),
+        (
+            Futures,
+            "/fapi/v1/exchangeInfo",
+            About,
+            recorded!("futures/exchange_info.json"),
+        ),
+        (Futures, "/fapi/v1/depth", Of, recorded!("futures/depth.json")),
+        (Futures, "/fapi/v1/trades", Of, recorded!("futures/trades.json")),
         (
             Futures,
             "/fapi/v1/premiumIndex",
@@ -116,15 +143,37 @@ const ANSWERS: [(Source, &str, Pick, &str); 17] = {
             Whole,
             recorded!("coingecko/trending.json"),
         ),
+        (
+            CoinGecko,
+            "/coins/markets",
+            Page,
+            recorded!("coingecko/markets.json"),
+        ),
+        (
+            CoinGecko,
+            "/coins/categories",
+            Whole,
+            recorded!("coingecko/categories.json"),
+        ),
+        (CoinGecko, "/global", Whole, recorded!("coingecko/global.json")),
+        (
+            CoinGecko,
+            "/market_chart",
+            Days,
+            recorded!("coingecko/market_chart.json"),
+        ),
     ]
 };
 
-const CANDLES: [(Source, &str, &str); 6] = [
+const CANDLES: [(Source, &str, &str); 9] = [
     (Source::Spot, "BTCUSDT", recorded!("spot/klines-BTCUSDT.json")),
     (Source::Spot, "ETHUSDT", recorded!("spot/klines-ETHUSDT.json")),
     (Source::Spot, "SOLUSDT", recorded!("spot/klines-SOLUSDT.json")),
     (Source::Spot, "DOGEUSDT", recorded!("spot/klines-DOGEUSDT.json")),
     (Source::Spot, "ETHBTC", recorded!("spot/klines-ETHBTC.json")),
+    (Source::Spot, "BTCJPY", recorded!("spot/klines-BTCJPY.json")),
+    (Source::Spot, "SHIBUSDT", recorded!("spot/klines-SHIBUSDT.json")),
+    (Source::Spot, "PEPEUSDT", recorded!("spot/klines-PEPEUSDT.json")),
     (
         Source::Futures,
         "BTCUSDT",
@@ -149,11 +198,17 @@ pub fn answer(source: Source, path: &str, query: &[(&str, String)]) -> Result<St
             .iter()
             .find(|(owner, name, _)| *owner == source && *name == symbol);
         let (_, _, text) = found.ok_or_else(|| unknown(source, symbol))?;
-        let rows = last_rows(parsed(source, text)?, of("limit"));
-        return Ok(respaced(rows, of("interval").unwrap_or("1h")).to_string());
+        let rows = respaced(parsed(source, text)?, of("interval").unwrap_or("1h"));
+        return Ok(last_rows(within(rows, &of), of("limit")).to_string());
     }
-    let coin = path.strip_prefix("/coins/");
-    let known = if coin.is_some() { "/coins/" } else { path };
+    let is_known = ANSWERS.iter().any(|(_, known, ..)| *known == path);
+    let coin = path.strip_prefix("/coins/").filter(|_| !is_known);
+    let known = match coin {
+        Some(coin) if coin.ends_with("/market_chart") => "/market_chart",
+        Some(_) => "/coins/",
+        None => path,
+    };
+    let coin = coin.map(|coin| coin.trim_end_matches("/market_chart"));
     let found = ANSWERS
         .iter()
         .find(|(owner, name, ..)| *owner == source && *name == known);
@@ -175,7 +230,40 @@ pub fn answer(source: Source, path: &str, query: &[(&str, String)]) -> Result<St
             if symbol != "BTCUSDT" {
                 return Err(unknown(source, symbol));
             }
-            last_rows(body, of("limit"))
+            last_rows(within(body, &of), of("limit"))
+        }
+        Pick::About => match of("symbol") {
+            Some(symbol) => {
+                let row = row(&body["symbols"], symbol).ok_or_else(|| unknown(source, symbol))?;
+                json!({ "symbols": [row] })
+            }
+            None => body,
+        },
+        Pick::Of => {
+            let symbol = of("symbol").unwrap_or_default();
+            let limit = of("limit");
+            match body.get(symbol).cloned().ok_or_else(|| unknown(source, symbol))? {
+                Value::Object(sides) => {
+                    let first = |rows: Value| first_rows(rows, limit, 0);
+                    sides
+                        .into_iter()
+                        .map(|(side, rows)| (side, first(rows)))
+                        .collect()
+                }
+                rows => last_rows(rows, limit),
+            }
+        }
+        Pick::Page => {
+            let page: usize = of("page").and_then(|page| page.parse().ok()).unwrap_or(1);
+            let size: usize = of("per_page").and_then(|size| size.parse().ok()).unwrap_or(100);
+            first_rows(body, of("per_page"), page.saturating_sub(1) * size)
+        }
+        Pick::Days => {
+            let coin = coin.unwrap_or_default();
+            let past = body.get(coin).cloned().ok_or_else(|| unknown(source, coin))?;
+            let lines = past.as_object().into_iter().flatten();
+            let last = |rows: &Value| last_rows(rows.clone(), of("days"));
+            lines.map(|(name, rows)| (name.clone(), last(rows))).collect()
         }
         Pick::Ids => match coin {
             Some(id) => body.get(id).cloned().ok_or_else(|| unknown(source, id))?,
@@ -232,6 +320,29 @@ fn last_rows(body: Value, limit: Option<&str>) -> Value {
     let limit = limit.and_then(|limit| limit.parse().ok()).unwrap_or(rows.len());
     let skip = rows.len().saturating_sub(limit);
     rows.into_iter().skip(skip).collect()
+}
+
+fn first_rows(body: Value, limit: Option<&str>, skip: usize) -> Value {
+    let Value::Array(rows) = body else { return body };
+    let limit = limit.and_then(|limit| limit.parse().ok()).unwrap_or(rows.len());
+    rows.into_iter().skip(skip).take(limit).collect()
+}
+
+/// The rows between `startTime` and `endTime`.
+fn within<'a>(body: Value, of: &impl Fn(&str) -> Option<&'a str>) -> Value {
+    let Value::Array(rows) = body else { return body };
+    let moment = |name: &str| of(name).and_then(|text| text.parse::<i64>().ok());
+    let (start, end) = (moment("startTime"), moment("endTime"));
+    let time = |row: &Value| {
+        [&row[0], &row["fundingTime"], &row["timestamp"]]
+            .into_iter()
+            .find_map(Value::as_i64)
+    };
+    let is_within = |row: &Value| {
+        let time = time(row).unwrap_or_default();
+        start.is_none_or(|start| time >= start) && end.is_none_or(|end| time <= end)
+    };
+    rows.into_iter().filter(is_within).collect()
 }
 
 /// Hourly candles with the times of another interval, ending when they ended.

@@ -1,14 +1,12 @@
 //! A candle, as Binance writes it: twelve elements in a row.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::number::Num;
 
 /// One candle.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(from = "Row")]
-#[schemars(!from)]
 pub struct Candle {
     /// When it opened, in milliseconds since 1970.
     pub open_time: i64,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::input::Slug;
 use crate::number::Num;
 use crate::upstream::{Ask, Call, Failure, Kind, Source};
 
@@ -112,18 +113,35 @@ pub async fn prices(
 ///
 /// # Errors
 /// As [`Ask::get`]; an unknown coin comes with the names that a search finds.
-pub async fn coin(ask: &Ask<'_>, id: &str) -> Result<Arc<Coin>, Failure> {
-    let call = Call::new(Source::CoinGecko, format!("/coins/{id}"))
+pub async fn coin(ask: &Ask<'_>, id: &Slug) -> Result<Arc<Coin>, Failure> {
+    let call = Call::new(Source::CoinGecko, format!("/coins/{}", possible(id)?))
         .with("localization", "false")
         .with("tickers", "false")
         .with("community_data", "false")
         .with("developer_data", "false")
         .ages(Kind::List);
-    match ask.get(&call).await {
-        Err(Failure::Unknown { what, name, .. }) => Err(Failure::Unknown {
+    known(ask, &id.0, ask.get(&call).await).await
+}
+
+/// What stands in a path is asked for only when it can be a name.
+fn possible(id: &Slug) -> Result<&str, Failure> {
+    if id.is_possible() {
+        return Ok(&id.0);
+    }
+    Err(Failure::Unknown {
+        what: "the coin",
+        name: id.0.clone(),
+        near: Vec::new(),
+    })
+}
+
+/// With what a search finds for an unknown name.
+async fn known<T>(ask: &Ask<'_>, id: &str, answer: Result<T, Failure>) -> Result<T, Failure> {
+    match answer {
+        Err(Failure::Unknown { what, .. }) => Err(Failure::Unknown {
             what,
-            near: near(ask, &name).await,
-            name,
+            near: near(ask, id).await,
+            name: id.to_owned(),
         }),
         answer => answer,
     }
@@ -154,4 +172,118 @@ pub async fn search(ask: &Ask<'_>, text: &str) -> Result<Arc<Found>, Failure> {
 pub async fn trending(ask: &Ask<'_>) -> Result<Arc<Trending>, Failure> {
     ask.get(&Call::new(Source::CoinGecko, "/search/trending").ages(Kind::List))
         .await
+}
+
+/// A coin's past: pairs of a moment and a value.
+#[derive(Debug, Deserialize)]
+pub struct Past {
+    pub prices: Vec<(i64, Option<Num>)>,
+    #[serde(default)]
+    pub market_caps: Vec<(i64, Option<Num>)>,
+    #[serde(default)]
+    pub total_volumes: Vec<(i64, Option<Num>)>,
+}
+
+/// A coin's past in a currency.
+///
+/// # Errors
+/// As [`coin`].
+pub async fn past(ask: &Ask<'_>, id: &Slug, currency: &str, days: u32) -> Result<Arc<Past>, Failure> {
+    let call = Call::new(
+        Source::CoinGecko,
+        format!("/coins/{}/market_chart", possible(id)?),
+    )
+    .with("vs_currency", currency)
+    .with("days", days.to_string())
+    .ages(Kind::List);
+    known(ask, &id.0, ask.get(&call).await).await
+}
+
+/// The whole market.
+#[derive(Debug, Deserialize)]
+pub struct Global {
+    pub data: GlobalData,
+}
+
+/// The whole market's numbers.
+#[derive(Debug, Deserialize)]
+pub struct GlobalData {
+    pub active_cryptocurrencies: u64,
+    pub markets: u64,
+    #[serde(default)]
+    pub total_market_cap: InCurrencies,
+    #[serde(default)]
+    pub total_volume: InCurrencies,
+    #[serde(default)]
+    pub market_cap_percentage: InCurrencies,
+    pub market_cap_change_percentage_24h_usd: Option<Num>,
+    /// In seconds.
+    pub updated_at: i64,
+}
+
+/// The whole market.
+///
+/// # Errors
+/// As [`Ask::get`].
+pub async fn global(ask: &Ask<'_>) -> Result<Arc<Global>, Failure> {
+    ask.get(&Call::new(Source::CoinGecko, "/global").ages(Kind::List))
+        .await
+}
+
+/// Coins of a kind.
+#[derive(Debug, Deserialize)]
+pub struct Category {
+    pub id: String,
+    pub name: String,
+    pub market_cap: Option<Num>,
+    pub market_cap_change_24h: Option<Num>,
+    pub volume_24h: Option<Num>,
+    #[serde(default)]
+    pub top_3_coins_id: Vec<String>,
+}
+
+/// Every category, the largest first.
+///
+/// # Errors
+/// As [`Ask::get`].
+pub async fn categories(ask: &Ask<'_>) -> Result<Arc<Vec<Category>>, Failure> {
+    let call = Call::new(Source::CoinGecko, "/coins/categories").with("order", "market_cap_desc");
+    ask.get(&call.ages(Kind::Reference)).await
+}
+
+/// A coin's market in one currency.
+#[derive(Debug, Deserialize)]
+pub struct Ranked {
+    pub id: String,
+    pub symbol: String,
+    pub name: String,
+    pub current_price: Option<Num>,
+    pub market_cap: Option<Num>,
+    pub market_cap_rank: Option<u32>,
+    pub total_volume: Option<Num>,
+    pub high_24h: Option<Num>,
+    pub low_24h: Option<Num>,
+    pub price_change_percentage_24h: Option<Num>,
+}
+
+/// Coins by market value, the largest first.
+///
+/// # Errors
+/// As [`Ask::get`].
+pub async fn markets(
+    ask: &Ask<'_>,
+    currency: &str,
+    category: Option<&str>,
+    limit: u32,
+    page: u32,
+) -> Result<Arc<Vec<Ranked>>, Failure> {
+    let mut call = Call::new(Source::CoinGecko, "/coins/markets")
+        .with("vs_currency", currency)
+        .with("order", "market_cap_desc")
+        .with("per_page", limit.to_string())
+        .with("page", page.to_string());
+    if let Some(category) = category {
+        call = call.with("category", category);
+    }
+    ask.get(&call.ages(Kind::List)).await
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::names::Pair;
 use super::spot::{Day, Price};
-use super::{Candle, with_near};
-use crate::input::{Interval, Pair, Period};
+use super::{About, Book, Candle, Span, Trade};
+use crate::input::{Interval, Period};
 use crate::number::{Num, or_empty};
 use crate::upstream::{Ask, Call, Failure, Kind, Source};
 
@@ -105,34 +106,35 @@ pub struct Taker {
 }
 
 fn of(path: &'static str, pair: &Pair) -> Call {
-    Call::new(Source::Futures, path).with("symbol", &pair.0)
+    Call::new(Source::Futures, path).with("symbol", &pair.name)
 }
 
 /// A contract's price.
 ///
 /// # Errors
-/// As [`Ask::get`]; an unknown contract comes with the names that are like it.
+/// As [`Ask::get`].
 pub async fn price(ask: &Ask<'_>, pair: &Pair) -> Result<Arc<Price>, Failure> {
-    near(ask, ask.get(&of("/fapi/v1/ticker/price", pair)).await).await
+    ask.get(&of("/fapi/v1/ticker/price", pair)).await
 }
 
 /// A contract's last 24 hours.
 ///
 /// # Errors
-/// As [`price`].
+/// As [`Ask::get`].
 pub async fn day(ask: &Ask<'_>, pair: &Pair) -> Result<Arc<Day>, Failure> {
-    near(ask, ask.get(&of("/fapi/v1/ticker/24hr", pair)).await).await
+    ask.get(&of("/fapi/v1/ticker/24hr", pair)).await
 }
 
 /// The last candles, oldest first.
 ///
 /// # Errors
-/// As [`price`].
+/// As [`Ask::get`].
 pub async fn candles(
     ask: &Ask<'_>,
     pair: &Pair,
     interval: Interval,
     limit: u32,
+    span: Span,
 ) -> Result<Arc<Vec<Candle>>, Failure> {
     let call = of("/fapi/v1/klines", pair)
         .with("interval", interval.word())
@@ -144,15 +146,15 @@ pub async fn candles(
         } else {
             5
         });
-    near(ask, ask.get(&call).await).await
+    ask.get(&span.of(call)).await
 }
 
 /// Mark price and funding of a contract.
 ///
 /// # Errors
-/// As [`price`].
+/// As [`Ask::get`].
 pub async fn premium(ask: &Ask<'_>, pair: &Pair) -> Result<Arc<Premium>, Failure> {
-    near(ask, ask.get(&of("/fapi/v1/premiumIndex", pair)).await).await
+    ask.get(&of("/fapi/v1/premiumIndex", pair)).await
 }
 
 /// Mark price and funding of every contract.
@@ -186,30 +188,36 @@ pub fn interval_hours(infos: &[FundingInfo], symbol: &str) -> u32 {
 /// The last fundings, oldest first.
 ///
 /// # Errors
-/// As [`price`].
-pub async fn fundings(ask: &Ask<'_>, pair: &Pair, limit: u32) -> Result<Arc<Vec<Funding>>, Failure> {
+/// As [`Ask::get`].
+pub async fn fundings(
+    ask: &Ask<'_>,
+    pair: &Pair,
+    limit: u32,
+    span: Span,
+) -> Result<Arc<Vec<Funding>>, Failure> {
     let call = of("/fapi/v1/fundingRate", pair).with("limit", limit.to_string());
-    near(ask, ask.get(&call).await).await
+    ask.get(&span.of(call)).await
 }
 
 /// Open contracts now.
 ///
 /// # Errors
-/// As [`price`].
+/// As [`Ask::get`].
 pub async fn open_interest(ask: &Ask<'_>, pair: &Pair) -> Result<Arc<OpenInterest>, Failure> {
-    near(ask, ask.get(&of("/fapi/v1/openInterest", pair)).await).await
+    ask.get(&of("/fapi/v1/openInterest", pair)).await
 }
 
 /// A statistic's last values, oldest first: `name` is the end of its path under `/futures/data`.
 ///
 /// # Errors
-/// As [`price`].
+/// As [`Ask::get`].
 pub async fn statistic<T>(
     ask: &Ask<'_>,
     path: &'static str,
     pair: &Pair,
     period: Period,
     limit: u32,
+    span: Span,
 ) -> Result<Arc<Vec<T>>, Failure>
 where
     T: serde::de::DeserializeOwned + Send + Sync + 'static,
@@ -218,23 +226,37 @@ where
         .with("period", period.word())
         .with("limit", limit.to_string())
         .ages(Kind::List);
-    near(ask, ask.get(&call).await).await
+    ask.get(&span.of(call)).await
 }
 
-async fn near<T>(ask: &Ask<'_>, answer: Result<T, Failure>) -> Result<T, Failure> {
-    let failure = match answer {
-        Err(failure @ Failure::Unknown { .. }) => failure,
-        answer => return answer,
-    };
-    let all = Call::new(Source::Futures, "/fapi/v1/ticker/price")
-        .weighs(2)
-        .ages(Kind::List);
-    // Apart, for it is not to be part of every answer's state.
-    match Box::pin(ask.get::<Vec<Price>>(&all)).await {
-        Ok(prices) => Err(with_near(
-            failure,
-            prices.iter().map(|price| price.symbol.as_str()),
-        )),
-        Err(_) => Err(failure),
-    }
+/// What is offered and wanted.
+///
+/// # Errors
+/// As [`Ask::get`].
+pub async fn book(ask: &Ask<'_>, pair: &Pair, limit: u32) -> Result<Arc<Book>, Failure> {
+    // Only these depths are had.
+    let depth = [5, 10, 20, 50, 100]
+        .into_iter()
+        .find(|depth| *depth >= limit)
+        .unwrap_or(100);
+    let call = of("/fapi/v1/depth", pair).with("limit", depth.to_string());
+    ask.get(&call.weighs(if depth > 50 { 5 } else { 2 })).await
+}
+
+/// The last trades, oldest first.
+///
+/// # Errors
+/// As [`Ask::get`].
+pub async fn trades(ask: &Ask<'_>, pair: &Pair, limit: u32) -> Result<Arc<Vec<Trade>>, Failure> {
+    let call = of("/fapi/v1/trades", pair).with("limit", limit.to_string());
+    ask.get(&call.weighs(5)).await
+}
+
+/// What the exchange says of all contracts; it is not asked of one.
+///
+/// # Errors
+/// As [`Ask::get`].
+pub async fn about(ask: &Ask<'_>) -> Result<Arc<About>, Failure> {
+    ask.get(&Call::new(Source::Futures, "/fapi/v1/exchangeInfo").ages(Kind::List))
+        .await
 }

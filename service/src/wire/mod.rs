@@ -1,28 +1,45 @@
 //! The exchanges' own shapes, and the questions that get them.
 
+mod book;
 mod candle;
 pub mod coingecko;
 pub mod futures;
+pub mod names;
 pub mod spot;
 
+pub use book::{About, Book, Filter, Trade};
 pub use candle::Candle;
 
-use crate::upstream::Failure;
+use crate::input::Moment;
+use crate::upstream::{Call, Failure};
 
-/// Adds to an unknown name the known ones that are like it.
-fn with_near<'a>(failure: Failure, known: impl Iterator<Item = &'a str>) -> Failure {
-    let Failure::Unknown { what, name, .. } = failure else {
-        return failure;
-    };
-    let mut ranked: Vec<(f64, &str)> = known
-        .map(|known| (strsim::jaro_winkler(&name, known), known))
-        .filter(|(likeness, _)| *likeness > 0.85)
-        .collect();
-    ranked.sort_by(|(a, first), (b, second)| b.total_cmp(a).then(first.cmp(second)));
-    let near = ranked
-        .into_iter()
-        .take(3)
-        .map(|(_, known)| known.to_owned())
-        .collect();
-    Failure::Unknown { what, name, near }
+/// From when and until when.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Span {
+    start: Option<i64>,
+    end: Option<i64>,
+}
+
+impl Span {
+    /// What lies between two moments.
+    ///
+    /// # Errors
+    /// When it ends before it begins.
+    pub fn new(start: Option<Moment>, end: Option<Moment>) -> Result<Self, Failure> {
+        let (start, end) = (start.map(|moment| moment.0), end.map(|moment| moment.0));
+        if start.zip(end).is_some_and(|(start, end)| start > end) {
+            return Err(Failure::Input("`start_time` is after `end_time`".into()));
+        }
+        Ok(Self { start, end })
+    }
+
+    fn of(self, mut call: Call) -> Call {
+        if let Some(start) = self.start {
+            call = call.with("startTime", start.to_string());
+        }
+        if let Some(end) = self.end {
+            call = call.with("endTime", end.to_string());
+        }
+        call
+    }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Candle, with_near};
-use crate::input::{Interval, Pair};
+use super::names::Pair;
+use super::{About, Book, Candle, Span, Trade};
+use crate::input::Interval;
 use crate::number::Num;
 use crate::upstream::{Ask, Call, Failure, Kind, Source};
 
@@ -39,12 +40,13 @@ pub struct Day {
 /// The price of a pair.
 ///
 /// # Errors
-/// As [`Ask::get`]; an unknown pair comes with the names that are like it.
+/// As [`Ask::get`].
 pub async fn price(ask: &Ask<'_>, pair: &Pair) -> Result<Arc<Price>, Failure> {
-    let call = Call::new(Source::Spot, "/api/v3/ticker/price")
-        .with("symbol", &pair.0)
-        .weighs(2);
-    near(ask, ask.get(&call).await).await
+    ask.get(&of("/api/v3/ticker/price", pair)).await
+}
+
+fn of(path: &'static str, pair: &Pair) -> Call {
+    Call::new(Source::Spot, path).with("symbol", &pair.name).weighs(2)
 }
 
 /// The price of every pair.
@@ -61,24 +63,21 @@ pub async fn prices(ask: &Ask<'_>) -> Result<Arc<Vec<Price>>, Failure> {
 /// A pair's last 24 hours.
 ///
 /// # Errors
-/// As [`price`].
+/// As [`Ask::get`].
 pub async fn day(ask: &Ask<'_>, pair: &Pair) -> Result<Arc<Day>, Failure> {
-    let call = Call::new(Source::Spot, "/api/v3/ticker/24hr")
-        .with("symbol", &pair.0)
-        .weighs(2);
-    near(ask, ask.get(&call).await).await
+    ask.get(&of("/api/v3/ticker/24hr", pair)).await
 }
 
 /// Some pairs' last 24 hours.
 ///
 /// # Errors
-/// As [`price`].
+/// As [`Ask::get`].
 pub async fn some_days(ask: &Ask<'_>, pairs: &[Pair]) -> Result<Arc<Vec<Day>>, Failure> {
-    let names: Vec<&str> = pairs.iter().map(|pair| pair.0.as_str()).collect();
+    let names: Vec<&str> = pairs.iter().map(|pair| pair.name.as_str()).collect();
     let call = Call::new(Source::Spot, "/api/v3/ticker/24hr")
         .with("symbols", serde_json::json!(names).to_string())
         .weighs(if names.len() > 20 { 40 } else { 2 });
-    near(ask, ask.get(&call).await).await
+    ask.get(&call).await
 }
 
 /// Every pair's last 24 hours.
@@ -92,34 +91,46 @@ pub async fn days(ask: &Ask<'_>) -> Result<Arc<Vec<Day>>, Failure> {
     ask.get(&call).await
 }
 
-/// The last candles, oldest first.
+/// The last candles of a span, oldest first.
 ///
 /// # Errors
-/// As [`price`].
+/// As [`Ask::get`].
 pub async fn candles(
     ask: &Ask<'_>,
     pair: &Pair,
     interval: Interval,
     limit: u32,
+    span: Span,
 ) -> Result<Arc<Vec<Candle>>, Failure> {
-    let call = Call::new(Source::Spot, "/api/v3/klines")
-        .with("symbol", &pair.0)
+    let call = of("/api/v3/klines", pair)
         .with("interval", interval.word())
-        .with("limit", limit.to_string())
-        .weighs(2);
-    near(ask, ask.get(&call).await).await
+        .with("limit", limit.to_string());
+    ask.get(&span.of(call)).await
 }
 
-async fn near<T>(ask: &Ask<'_>, answer: Result<T, Failure>) -> Result<T, Failure> {
-    match answer {
-        // Apart, for it is not to be part of every answer's state.
-        Err(failure @ Failure::Unknown { .. }) => match Box::pin(prices(ask)).await {
-            Ok(prices) => Err(with_near(
-                failure,
-                prices.iter().map(|price| price.symbol.as_str()),
-            )),
-            Err(_) => Err(failure),
-        },
-        answer => answer,
-    }
+/// What is offered and wanted.
+///
+/// # Errors
+/// As [`Ask::get`].
+pub async fn book(ask: &Ask<'_>, pair: &Pair, limit: u32) -> Result<Arc<Book>, Failure> {
+    let call = of("/api/v3/depth", pair).with("limit", limit.to_string());
+    ask.get(&call.weighs(5)).await
+}
+
+/// The last trades, oldest first.
+///
+/// # Errors
+/// As [`Ask::get`].
+pub async fn trades(ask: &Ask<'_>, pair: &Pair, limit: u32) -> Result<Arc<Vec<Trade>>, Failure> {
+    let call = of("/api/v3/trades", pair).with("limit", limit.to_string());
+    ask.get(&call.weighs(25)).await
+}
+
+/// What the exchange says of a pair.
+///
+/// # Errors
+/// As [`Ask::get`].
+pub async fn about(ask: &Ask<'_>, pair: &Pair) -> Result<Arc<About>, Failure> {
+    let call = of("/api/v3/exchangeInfo", pair).weighs(20);
+    ask.get(&call.ages(Kind::List)).await
 }

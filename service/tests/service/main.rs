@@ -6,5 +6,6 @@ mod mcp;
 mod operation;
 mod program;
 mod rest;
+mod sloppy;
 mod source;
 mod upstream;

@@ -37,7 +37,8 @@ async fn every_route_answers_its_example_and_says_that_it_is_recorded() {
 #[tokio::test]
 async fn a_live_source_is_not_marked_and_every_route_can_read_it() {
     let source = Local::start().await;
-    let program = Program::asking(&source, &[]);
+    // CoinGecko lets who has no key ask less often than there are routes.
+    let program = Program::asking(&source, &[("COINGECKO_API_KEY", "a-key")]);
     for example in examples(&program).await {
         let (status, body) = program.get(&example).await;
         assert_eq!(
@@ -130,7 +131,7 @@ async fn a_chart_is_a_picture_and_a_browser_gets_a_page_that_shows_it() {
         .text()
         .await
         .expect("a body");
-    assert!(page.contains("<img src=\"/binance/klines/chart"));
+    assert!(page.contains("<img src=\"binance/klines/chart"));
     for example in examples(&program).await {
         assert!(page.contains(&example.replace('&', "&amp;")), "{example}");
     }
@@ -144,7 +145,7 @@ async fn the_readme_names_every_tool_and_route() {
     for (route, item) in openapi["paths"].as_object().expect("paths") {
         let name = item["get"]["operationId"].as_str().unwrap_or_default();
         assert!(
-            readme.contains(&format!("| `{name}` | `{route}?")),
+            readme.contains(&format!("| `{name}` | `{route}")),
             "{name} {route}"
         );
     }

@@ -1,0 +1,121 @@
+//! The requests of MCP, answered with what is offered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as STANDARD;
+use rmcp::model::{
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest,
+    CustomResult, DiscoverResult, ErrorCode, ErrorData, Implementation, ListToolsResult,
+    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool as Listed,
+    ToolAnnotations,
+};
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, ServerHandler};
+
+use crate::{Called, Offer, Tool};
+
+/// How long a client may keep the list of tools: it changes with the program alone.
+const LIST_IS_GOOD: Duration = Duration::from_secs(3600);
+
+/// Answers MCP's requests.
+#[derive(Debug, Clone)]
+pub struct Handler {
+    offer: Arc<dyn Offer>,
+    listed: Arc<[Listed]>,
+}
+
+impl Handler {
+    /// Offers this.
+    pub fn new(offer: Arc<dyn Offer>) -> Self {
+        Self {
+            listed: offer.tools().into_iter().map(listed).collect(),
+            offer,
+        }
+    }
+}
+
+fn listed(tool: Tool) -> Listed {
+    let hints = ToolAnnotations::with_title(tool.title)
+        .read_only(true)
+        .destructive(false)
+        .idempotent(true)
+        .open_world(true);
+    let listed = Listed::new(tool.name, tool.description, tool.input)
+        .with_title(tool.title)
+        .with_annotations(hints);
+    match tool.output {
+        Some(output) => listed.with_raw_output_schema(output),
+        None => listed,
+    }
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        let implementation = Implementation::new("mcp-crypto-api", env!("CARGO_PKG_VERSION"))
+            .with_title("MCP Crypto API Server");
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(implementation)
+            .with_instructions(self.offer.instructions())
+    }
+
+    async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        let versions = ProtocolVersion::KNOWN_VERSIONS.to_vec();
+        Ok(DiscoverResult::from_server_info(versions, self.get_info())
+            .with_ttl_ms(LIST_IS_GOOD.as_millis() as u64)
+            .with_cache_scope(CacheScope::Public))
+    }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let message = format!("there is no method {}", request.method);
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Listed> {
+        self.listed.iter().find(|tool| tool.name == name).cloned()
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(self.listed.to_vec())
+            .with_ttl_ms(LIST_IS_GOOD.as_millis() as u64)
+            .with_cache_scope(CacheScope::Public))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let arguments = request.arguments.unwrap_or_default();
+        let Some(called) = self.offer.call(&request.name, arguments).await else {
+            let message = format!(
+                "there is no tool {}; tools/list names what there is",
+                request.name
+            );
+            return Err(ErrorData::invalid_params(message, None));
+        };
+        let result = match called {
+            Called::Answer(answer, beside) => {
+                let texts = [Some(answer.to_string()), beside].into_iter().flatten();
+                let mut result = CallToolResult::success(texts.map(ContentBlock::text).collect());
+                result.structured_content = Some(answer);
+                result
+            }
+            // Alone: clients that find something beside a picture drop it.
+            Called::Picture(media, bytes) => {
+                CallToolResult::success(vec![ContentBlock::image(STANDARD.encode(bytes), media)])
+            }
+            Called::Failed(cause) => CallToolResult::error(vec![ContentBlock::text(cause)]),
+        };
+        Ok(result.into())
+    }
+}
