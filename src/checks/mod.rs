@@ -41,6 +41,14 @@ pub struct CheckDeclaration {
     pub within: Option<Duration>,
 }
 
+impl CheckDeclaration {
+    /// The URL that the host itself asks for, with curl.
+    pub fn asked_on_host(&self) -> Option<&str> {
+        let url = self.http.as_ref().filter(|_| self.from == From::Host);
+        url.map(|url| url.0.as_str())
+    }
+}
+
 /// What an answer must be.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -3,7 +3,9 @@
 nginx_load() {
   command -v nginx >/dev/null || return 0
   if ! nginx_all=$(nginx -T 2>"$keeping/nginx"); then
-    cat "$keeping/nginx"
+    # The cause first; what it says of others stands behind it.
+    grep -F '[emerg]' "$keeping/nginx" || true
+    grep -vF '[emerg]' "$keeping/nginx" || true
     return 1
   fi
   sed '/syntax is ok$/d; /test is successful$/d; s/^/note: /' "$keeping/nginx"

@@ -344,6 +344,15 @@ pub fn render(loaded: &Loaded, artifacts: Option<&Artifacts>) -> Result<Desired,
         errors: Vec::new(),
         missing: Vec::new(),
     };
+    for (name, placed) in &loaded.playbook.checks {
+        if let Some(url) = placed.value.asked_on_host() {
+            let check = format!("check.{name}");
+            cx.needs_package("curl", &check);
+            if url.starts_with("https:") {
+                cx.needs_package("ca-certificates", &check);
+            }
+        }
+    }
     for (kind, (name, section)) in loaded.playbook.sections().into_iter().enumerate().rev() {
         (cx.kind, cx.section) = (kind, name);
         if let Err(error) = section.render(&mut cx) {

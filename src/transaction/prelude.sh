@@ -284,7 +284,7 @@ step() {
   fi
   # Before it is told: what is done is not undone.
   if [ -n "$proven" ]; then disarm; fi
-  mark done "$1"
+  mark 'done' "$1"
 }
 
 # undo NUMBER: after the boot that follows a power cut in the middle of a step that was armed.
