@@ -262,7 +262,11 @@ impl Drawing<'_> {
             let y = scale.place(mark);
             // The last price's label stands there.
             let hidden = last.is_some_and(|last| (last - y).abs() < 15.0);
-            let label = if hidden { String::new() } else { price(mark, decimals) };
+            let label = if hidden {
+                String::new()
+            } else {
+                price(mark, decimals)
+            };
             self.mark(y, &label);
         }
         let width = (self.step() * 0.7).clamp(1.0, 16.0);
