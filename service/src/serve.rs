@@ -90,7 +90,7 @@ pub async fn stdio(config: &Config) -> Result<(), ServeError> {
 }
 
 /// What every connection needs.
-struct Serving {
+struct Server {
     app: Arc<App>,
     connections: Arc<Connections>,
     places: Arc<Semaphore>,
@@ -103,7 +103,7 @@ struct Serving {
 pub async fn http(config: &Config) -> Result<(), ServeError> {
     log::start(false);
     let (tools, market, metrics) = parts(config)?;
-    let serving = Serving {
+    let server = Server {
         app: Arc::new(App::new(config, tools, market, metrics)),
         connections: Arc::new(Connections::new(config.keep_alive)),
         places: Arc::new(Semaphore::new(CONNECTIONS)),
@@ -116,12 +116,12 @@ pub async fn http(config: &Config) -> Result<(), ServeError> {
     log::event("listening", &json!({ "address": address.to_string() }));
     let graceful = GracefulShutdown::new();
     tokio::select! {
-        never = serving.accept(&listener, &graceful) => match never {},
+        never = server.accept(&listener, &graceful) => match never {},
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         _ = hang_up.recv() => {}
     }
-    let unanswered = serving.drain(listener, graceful, config.drain).await;
+    let unanswered = server.drain(listener, graceful, config.drain).await;
     log::event("stopped", &json!({ "unanswered": unanswered }));
     // The writer of the log is a thread of its own; what is queued is written within this.
     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -131,7 +131,7 @@ pub async fn http(config: &Config) -> Result<(), ServeError> {
     Ok(())
 }
 
-impl Serving {
+impl Server {
     async fn accept(&self, listener: &TcpListener, graceful: &GracefulShutdown) -> Infallible {
         loop {
             // The semaphore is never closed.
