@@ -307,6 +307,9 @@ fn spelled(text: &str) -> Option<&'static str> {
         .filter(|c| !c.is_whitespace() && !"_-".contains(*c))
         .collect();
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    if text.is_empty() {
+        return None;
+    }
     let number: u32 = if number.is_empty() {
         1
     } else {

@@ -30,6 +30,11 @@ impl Num {
         }
     }
 
+    /// The number to so many significant digits.
+    pub fn rounded(self, digits: u32) -> Self {
+        Self(self.0.round_sf(digits).unwrap_or(self.0).normalize())
+    }
+
     /// The number that a calculation gave, to so many significant digits; none when it is not finite.
     pub fn significant(value: f64, digits: u32) -> Option<Self> {
         Some(Self(

@@ -61,8 +61,15 @@ fn simplify(schema: &mut Value) {
             plain_enumeration(members);
             // Formats such as `uint64` are Rust's own.
             members.shift_remove("format");
+            // Google's SDK fails at a plain no; a name that there is not is refused when it comes.
+            if members.get("additionalProperties") == Some(&Value::Bool(false)) {
+                members.shift_remove("additionalProperties");
+            }
             optional(members);
             members.values_mut().for_each(simplify);
+            if let Some(Value::Object(items)) = members.get_mut("items") {
+                items.shift_remove(NULLABLE);
+            }
         }
         Value::Array(list) => list.iter_mut().for_each(simplify),
         _ => {}

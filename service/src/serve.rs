@@ -1,8 +1,9 @@
 //! Listens, serves, and on SIGTERM, SIGINT or SIGHUP finishes what it has begun.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +70,10 @@ pub enum ServeError {
     Stdio(#[from] mcp_crypto_protocol::StdioError),
 }
 
+/// The service until its end. Behind a pointer, for it to be compiled here: what an `async fn` does is compiled by who
+/// waits for it, and the program would compile all of the service once more.
+pub type Serving<'a> = Pin<Box<dyn Future<Output = Result<(), ServeError>> + 'a>>;
+
 type Parts = (Arc<[Described]>, Arc<Market>, Arc<Metrics>);
 
 fn parts(config: &Config) -> Result<Parts, ServeError> {
@@ -81,7 +86,11 @@ fn parts(config: &Config) -> Result<Parts, ServeError> {
 ///
 /// # Errors
 /// When it cannot begin to.
-pub async fn stdio(config: &Config) -> Result<(), ServeError> {
+pub fn stdio(config: &Config) -> Serving<'_> {
+    Box::pin(serve_stdio(config))
+}
+
+async fn serve_stdio(config: &Config) -> Result<(), ServeError> {
     log::start(true);
     let (tools, market, metrics) = parts(config)?;
     let models = Models::new(&tools, &config.offer, market, metrics);
@@ -100,7 +109,11 @@ struct Server {
 ///
 /// # Errors
 /// When it cannot begin to, and when it ends with requests unanswered.
-pub async fn http(config: &Config) -> Result<(), ServeError> {
+pub fn http(config: &Config) -> Serving<'_> {
+    Box::pin(serve_http(config))
+}
+
+async fn serve_http(config: &Config) -> Result<(), ServeError> {
     log::start(false);
     let (tools, market, metrics) = parts(config)?;
     let server = Server {

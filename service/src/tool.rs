@@ -170,6 +170,14 @@ impl Described {
         }
     }
 
+    /// Its route with its example.
+    pub fn target(&self) -> String {
+        match self.example {
+            "" => self.route.to_owned(),
+            example => format!("{}?{example}", self.route),
+        }
+    }
+
     /// Whether it answers with pictures.
     pub fn gives_pictures(&self) -> bool {
         !self.media.contains(&"application/json")
@@ -243,7 +251,7 @@ fn without_nulls(value: &mut Value) {
 
 async fn run<T: Tool>(arguments: &Arguments, ask: &Ask<'_>) -> Result<Ran, Failure> {
     let input =
-        read(&arguments, |given| T::Input::deserialize(given)).map_err(|cause| wrong(T::NAME, &cause))?;
+        read(arguments, |given| T::Input::deserialize(given)).map_err(|cause| wrong(T::NAME, &cause))?;
     let mut output = T::run(input, ask).await?;
     let picture = T::picture(&mut output);
     let answer = serde_json::to_value(&output).map_err(|error| unwritable(T::NAME, &error))?;

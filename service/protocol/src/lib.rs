@@ -5,11 +5,9 @@ mod fixtures;
 mod handler;
 mod served;
 
-pub use served::{Service, StdioError, stdio, versions};
+pub use served::{Later, Service, StdioError, stdio, versions};
 
 use std::fmt::Debug;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -17,7 +15,7 @@ use serde_json::{Map, Value};
 /// A JSON object.
 pub type Object = Map<String, Value>;
 /// A tool's answer, in time; none when there is no such tool.
-pub type Calling<'a> = Pin<Box<dyn Future<Output = Option<Called>> + Send + 'a>>;
+pub type Calling<'a> = Later<'a, Option<Called>>;
 
 /// What is offered to models.
 pub trait Offer: Debug + Send + Sync {

@@ -1,5 +1,7 @@
 //! The protocol over HTTP, without sessions, and over standard input and output.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full};
@@ -20,6 +22,9 @@ pub fn versions() -> impl Iterator<Item = &'static str> {
         .iter()
         .map(ProtocolVersion::as_str)
 }
+
+/// What comes later. Behind a pointer, for it to be compiled here: what an `async fn` does is compiled by who waits for it.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The protocol over HTTP.
 pub struct Service(StreamableHttpService<Offered, NeverSessionManager>);
@@ -44,10 +49,12 @@ impl Service {
     }
 
     /// Answers a message, all at once: no tool has anything to say before its answer.
-    pub async fn answer(&self, request: Request<Full<Bytes>>) -> Response<Bytes> {
-        let (parts, body) = self.0.handle(request).await.into_parts();
-        let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes);
-        Response::from_parts(parts, body)
+    pub fn answer(&self, request: Request<Full<Bytes>>) -> Later<'_, Response<Bytes>> {
+        Box::pin(async move {
+            let (parts, body) = self.0.handle(request).await.into_parts();
+            let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes);
+            Response::from_parts(parts, body)
+        })
     }
 }
 
@@ -67,10 +74,12 @@ impl std::error::Error for StdioError {}
 ///
 /// # Errors
 /// When the client does not speak the protocol.
-pub async fn stdio(offer: Arc<dyn Offer>) -> Result<(), StdioError> {
-    let handler = Offered::new(Handler::new(offer), false);
-    let serving = handler.serve(rmcp::transport::stdio_pipes()).await;
-    let serving = serving.map_err(|error| StdioError(error.to_string()))?;
-    let ended = serving.waiting().await;
-    ended.map(|_| ()).map_err(|error| StdioError(error.to_string()))
+pub fn stdio(offer: Arc<dyn Offer>) -> Later<'static, Result<(), StdioError>> {
+    Box::pin(async move {
+        let handler = Offered::new(Handler::new(offer), false);
+        let serving = handler.serve(rmcp::transport::stdio_pipes()).await;
+        let serving = serving.map_err(|error| StdioError(error.to_string()))?;
+        let ended = serving.waiting().await;
+        ended.map(|_| ()).map_err(|error| StdioError(error.to_string()))
+    })
 }

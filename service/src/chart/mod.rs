@@ -16,16 +16,14 @@ use crate::wire::Candle;
 use canvas::{Anchor, Canvas, Color};
 use scale::{Scale, decimals, price, short, times};
 
-/// Width and height in pixels: what models are shown without being scaled down.
-const SIZE: (u32, u32) = (1000, 640);
 /// So many candles before the first one drawn settle the indicators.
 pub const WARM_UP: usize = 50;
-/// What is drawn lies between these; the axis stands right of it, next to the newest candle.
+/// Where what is drawn begins on the left, and how wide the axis is that stands right of it, next to the newest candle.
 const LEFT: f64 = 16.0;
-const RIGHT: f64 = 898.0;
-/// Where the panels begin and end.
+const AXIS: f64 = 102.0;
+/// Where the panels begin, and the room below them for the times.
 const TOP: f64 = 66.0;
-const BOTTOM: f64 = 606.0;
+const TIMES: f64 = 34.0;
 /// A panel's height, and the room above it for its name.
 const PANEL: f64 = 76.0;
 const GAP: f64 = 24.0;
@@ -40,6 +38,26 @@ const MARKS: Color = Color(176, 182, 192);
 const INK: Color = Color(48, 52, 60);
 const FAINT: Color = Color(108, 114, 126);
 const WHITE: Color = Color(255, 255, 255);
+
+/// How large a picture is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Size {
+    #[default]
+    Usual,
+    Small,
+}
+
+impl Size {
+    /// Width and height in pixels: what models are shown without being scaled down, and what a telephone shows.
+    fn pixels(self) -> (u32, u32) {
+        match self {
+            Self::Usual => (1000, 640),
+            Self::Small => (480, 400),
+        }
+    }
+}
 
 /// What may be drawn with the candles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -68,6 +86,8 @@ pub struct Chart<'a> {
     /// What prices and volumes are counted in; empty when the pair's name does not tell.
     pub quote: String,
     pub base: String,
+    /// How large it is.
+    pub size: Size,
     /// What is drawn besides.
     pub indicators: &'a [Indicator],
     /// Oldest first; the first [`WARM_UP`] are not drawn when there are more.
@@ -102,7 +122,7 @@ impl Chart<'_> {
             candles: &self.candles[skip..],
             skip,
             canvas: Canvas {
-                size: SIZE,
+                size: self.size.pixels(),
                 title: format!("{}, {}", self.title, self.source),
                 shapes: Vec::new(),
             },
@@ -126,7 +146,7 @@ impl Drawing<'_> {
     fn all(mut self) -> Result<Canvas, String> {
         let panels = [Indicator::Volume, Indicator::Rsi, Indicator::Macd];
         let panels: Vec<Indicator> = panels.into_iter().filter(|panel| self.wants(*panel)).collect();
-        let price_bottom = BOTTOM - panels.len() as f64 * (PANEL + GAP);
+        let price_bottom = self.bottom() - panels.len() as f64 * (PANEL + GAP);
         self.time_marks();
         self.heading()?;
         self.prices(TOP, price_bottom)?;
@@ -145,9 +165,23 @@ impl Drawing<'_> {
         self.chart.indicators.contains(&indicator)
     }
 
+    fn width(&self) -> f64 {
+        f64::from(self.canvas.size.0)
+    }
+
+    /// Where the axis begins.
+    fn right(&self) -> f64 {
+        self.width() - AXIS
+    }
+
+    /// Where the last panel ends.
+    fn bottom(&self) -> f64 {
+        f64::from(self.canvas.size.1) - TIMES
+    }
+
     /// The width that a candle has for itself.
     fn step(&self) -> f64 {
-        (RIGHT - LEFT) / self.candles.len().max(1) as f64
+        (self.right() - LEFT) / self.candles.len().max(1) as f64
     }
 
     /// The middle of a candle.
@@ -156,15 +190,16 @@ impl Drawing<'_> {
     }
 
     fn heading(&mut self) -> Result<(), String> {
+        let width = self.width();
+        let (title, source) = (&self.chart.title, &self.chart.source);
+        let (mut large, mut small) = (19.0, 12.0);
+        // Long names and small pictures have smaller headings.
+        while text::width(title, large)? + text::width(source, small)? > width - 3.0 * LEFT && small > 7.0 {
+            (large, small) = (large - 1.0, small - 0.5);
+        }
+        self.canvas.text((LEFT, 28.0), large, Anchor::Start, INK, title);
         self.canvas
-            .text((LEFT, 28.0), 19.0, Anchor::Start, INK, &self.chart.title);
-        self.canvas.text(
-            (f64::from(SIZE.0) - LEFT, 27.0),
-            12.0,
-            Anchor::End,
-            FAINT,
-            &self.chart.source,
-        );
+            .text((width - LEFT, 27.0), small, Anchor::End, FAINT, source);
         let mut at = LEFT;
         let mut legend = vec![(RISING, "rising"), (FALLING, "falling")];
         for (indicator, color, name) in [
@@ -183,26 +218,27 @@ impl Drawing<'_> {
             at += 17.0 + text::width(name, 12.0)? + 18.0;
         }
         let ends = self.candles.first().zip(self.candles.last());
-        if let Some((first, last)) = ends {
+        if let Some((first, last)) = ends.filter(|_| self.chart.size == Size::Usual) {
             let day = |candle: &Candle| iso(candle.open_time)[..10].to_owned();
             let span = format!("{} to {}, UTC", day(first), day(last));
             self.canvas
-                .text((f64::from(SIZE.0) - LEFT, 53.0), 12.0, Anchor::End, FAINT, span);
+                .text((width - LEFT, 53.0), 12.0, Anchor::End, FAINT, span);
         }
         Ok(())
     }
 
     fn time_marks(&mut self) {
+        let (right, bottom) = (self.right(), self.bottom());
         let opened: Vec<i64> = self.candles.iter().map(|candle| candle.open_time).collect();
         for (place, label) in times(&opened, 78.0 / self.step()) {
             let x = self.x(place);
-            self.canvas.rect((x - 0.5, TOP), (1.0, BOTTOM - TOP), LINES, 1.0);
-            if (LEFT + 24.0..RIGHT - 16.0).contains(&x) {
+            self.canvas.rect((x - 0.5, TOP), (1.0, bottom - TOP), LINES, 1.0);
+            if (LEFT + 24.0..right - 16.0).contains(&x) {
                 self.canvas
-                    .text((x, BOTTOM + 20.0), 12.0, Anchor::Middle, FAINT, label);
+                    .text((x, bottom + 20.0), 12.0, Anchor::Middle, FAINT, label);
             }
         }
-        self.canvas.rect((LEFT, BOTTOM), (RIGHT - LEFT, 1.0), MARKS, 1.0);
+        self.canvas.rect((LEFT, bottom), (right - LEFT, 1.0), MARKS, 1.0);
     }
 
     /// The lines over the prices, with their colours.
@@ -253,10 +289,7 @@ impl Drawing<'_> {
             bottom,
         };
         let marks = scale.marks(46.0);
-        let decimals = marks
-            .windows(2)
-            .next()
-            .map_or(2, |pair| decimals(pair[1] - pair[0]));
+        let decimals = decimals(scale.step(46.0));
         let last = self.candles.last().map(|last| scale.place(last.close.float()));
         for mark in marks {
             let y = scale.place(mark);
@@ -301,42 +334,41 @@ impl Drawing<'_> {
             self.last(scale.place(last.close.float()), &exact(last.close), color)?;
         }
         if !self.chart.quote.is_empty() {
-            let unit = &self.chart.quote;
-            self.canvas.text(
-                (f64::from(SIZE.0) - LEFT, top + 2.0),
-                11.0,
-                Anchor::End,
-                FAINT,
-                unit,
-            );
+            let (unit, right) = (&self.chart.quote, self.width() - LEFT);
+            self.canvas
+                .text((right, top + 2.0), 11.0, Anchor::End, FAINT, unit);
         }
         Ok(())
     }
 
     /// The last price: a line across, and a label on the axis.
     fn last(&mut self, y: f64, label: &str, color: Color) -> Result<(), String> {
+        let (width, right) = (self.width(), self.right());
         let dashes = canvas::Shape::Dashes {
             from: (LEFT, y),
-            length: RIGHT - LEFT,
+            length: right - LEFT,
             color,
         };
         self.canvas.shapes.push(dashes);
-        let room = f64::from(SIZE.0) - RIGHT - 4.0;
+        let room = width - right - 4.0;
         let mut size = 12.0;
         while size > 8.0 && text::width(label, size)? > room - 8.0 {
             size -= 0.5;
         }
-        self.canvas.rect((RIGHT + 2.0, y - 9.0), (room, 18.0), color, 1.0);
+        self.canvas.rect((right + 2.0, y - 9.0), (room, 18.0), color, 1.0);
         self.canvas
-            .text((RIGHT + 7.0, y + 4.0), size, Anchor::Start, WHITE, label);
+            .text((right + 7.0, y + 4.0), size, Anchor::Start, WHITE, label);
         Ok(())
     }
 
     /// A level line and what it stands for.
     fn mark(&mut self, y: f64, label: &str) {
-        self.canvas.rect((LEFT, y - 0.5), (RIGHT - LEFT, 1.0), LINES, 1.0);
-        self.canvas
-            .text((RIGHT + 7.0, y + 4.0), 12.0, Anchor::Start, FAINT, label);
+        let right = self.right();
+        self.canvas.rect((LEFT, y - 0.5), (right - LEFT, 1.0), LINES, 1.0);
+        if !label.is_empty() {
+            self.canvas
+                .text((right + 7.0, y + 4.0), 12.0, Anchor::Start, FAINT, label);
+        }
     }
 
     fn curve(&mut self, scale: &Scale, series: &Series, color: Color, width: f64) {
@@ -388,6 +420,7 @@ impl Drawing<'_> {
     }
 
     fn strength(&mut self, top: f64) {
+        let right = self.right();
         let scale = Scale {
             low: 0.0,
             high: 100.0,
@@ -403,7 +436,7 @@ impl Drawing<'_> {
         // Below 30 a pair counts as oversold, above 70 as overbought.
         let (upper, lower) = (scale.place(70.0), scale.place(30.0));
         self.canvas
-            .rect((LEFT, upper), (RIGHT - LEFT, lower - upper), VIOLET, 0.06);
+            .rect((LEFT, upper), (right - LEFT, lower - upper), VIOLET, 0.06);
         for level in [30.0, 70.0] {
             self.mark(scale.place(level), &format!("{level:.0}"));
         }
@@ -502,6 +535,7 @@ mod tests {
             source: "Binance spot".into(),
             quote: "USDT".into(),
             base: "BTC".into(),
+            size: Size::Usual,
             indicators,
             candles: &candles,
         };
@@ -548,8 +582,8 @@ mod tests {
             ">EMA 20<",
             ">EMA 50<",
             ">MACD 12, 26, 9: 0<",
-            ">06:00<",
-            ">Oct 8<",
+            ">12:00<",
+            ">Oct 9<",
         ] {
             assert!(svg.contains(text), "{text}: {svg}");
         }

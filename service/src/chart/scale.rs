@@ -18,10 +18,15 @@ impl Scale {
         self.bottom - share * (self.bottom - self.top)
     }
 
-    /// Round values at least so many pixels apart.
-    pub fn marks(&self, apart: f64) -> Vec<f64> {
+    /// How far apart round values are that lie at least so many pixels apart.
+    pub fn step(&self, apart: f64) -> f64 {
         let wanted = (self.bottom - self.top) / apart;
-        let step = round_step((self.high - self.low) / wanted.max(1.0));
+        round_step((self.high - self.low) / wanted.max(1.0))
+    }
+
+    /// Those values.
+    pub fn marks(&self, apart: f64) -> Vec<f64> {
+        let step = self.step(apart);
         let first = (self.low / step).ceil() as i64;
         let last = (self.high / step).floor() as i64;
         (first..=last).map(|mark| mark as f64 * step).collect()
@@ -259,7 +264,7 @@ mod tests {
             ]
         );
         let days = from(1_791_244_800_000, DAY, 100);
-        assert_eq!(labels(&days, 14.0), ["Nov 2026", "Dec 2026", "2027"]);
+        assert_eq!(labels(&days, 20.0), ["Nov 2026", "Dec 2026", "2027"]);
         assert!(labels(&from(0, HOUR, 1), 6.0).is_empty());
     }
 }

@@ -18,7 +18,7 @@ use super::access::{Access, Asker};
 use super::body::JSON;
 use super::ending::{CUT, Ending};
 use super::finished::Finished;
-use super::{Answer, body, docs, mcp, rest};
+use super::{Answer, body, docs, mcp, page, rest};
 use crate::config::Config;
 use crate::log;
 use crate::mcp::Models;
@@ -58,13 +58,17 @@ pub struct App {
 impl App {
     /// Serves these tools.
     pub fn new(config: &Config, tools: Arc<[Described]>, market: Arc<Market>, metrics: Arc<Metrics>) -> Self {
+        let address = config
+            .url
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", config.listen));
         let models = Models::new(&tools, &config.offer, Arc::clone(&market), Arc::clone(&metrics));
         Self {
             access: Access::new(config),
             mcp: Service::new(Arc::new(models), config.fixtures, body::LIMIT),
             finished: Finished::new(),
             index: docs::index(&tools).to_string().into(),
-            page: docs::page(&tools).into(),
+            page: page::page(&tools, &address).into(),
             openapi: docs::openapi(&tools).to_string().into(),
             log_requests: config.log_requests,
             ending: Ending::new(),

@@ -14,7 +14,7 @@ pub fn index(tools: &[Described]) -> Value {
             .split_once('/')
             .unwrap_or_default();
         let routes = groups.entry(group).or_insert_with(|| json!({}));
-        routes[name.replace(['/', '-'], "_")] = format!("GET {}?{}", tool.route, tool.example).into();
+        routes[name.replace(['/', '-'], "_")] = format!("GET {}", tool.target()).into();
     }
     let mut endpoints = json!({
         "health": "GET /health",
@@ -111,39 +111,4 @@ fn content(tool: &Described) -> Value {
         ((*media).to_owned(), kind)
     });
     Value::Object(kinds.collect())
-}
-
-/// The page at `/` for people with a browser: what this is, every route to try, a chart.
-pub fn page(tools: &[Described]) -> String {
-    let mut rows = String::new();
-    for tool in tools {
-        let (route, example) = (tool.route, escaped(tool.example));
-        rows.push_str(&format!(
-            "<tr><td><code>{}</code><td><a href=\"{route}?{example}\">{route}?{example}</a><td>{}\n",
-            tool.name,
-            escaped(tool.description),
-        ));
-    }
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>MCP Crypto API Server</title>\n\
-         <link rel=\"icon\" href=\"data:,\">\n\
-         <style>body{{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}}\
-         table{{border-collapse:collapse}}th{{text-align:left}}td{{border-top:1px solid #ddd}}\
-         th,td{{padding:.3rem .6rem;vertical-align:top}}.chart{{overflow-x:auto}}img{{min-width:48rem;max-width:100%;height:auto}}\
-         @media(max-width:48rem){{th{{display:none}}td{{display:block;padding:.1rem 0;overflow-wrap:anywhere}}\
-         td+td{{border:0}}tr>:last-child{{padding-bottom:.6rem}}}}</style>\n\
-         <h1>MCP Crypto API Server</h1>\n\
-         <p>Crypto-market data for models and programs. Models connect by MCP at <code>/mcp</code>; programs ask the routes\n\
-         below, which <a href=\"/openapi.json\">/openapi.json</a> describes. <a href=\"/health\">/health</a>,\n\
-         <a href=\"/ready\">/ready</a> and <a href=\"/metrics\">/metrics</a> are for who runs this.</p>\n\
-         <p class=\"chart\"><img src=\"/binance/klines/chart?symbol=BTC&amp;format=svg\" width=\"1000\" height=\"640\" alt=\"The last 100 hours of BTCUSDT\"></p>\n\
-         <table><tr><th>Tool<th>Try it<th>What it answers\n{rows}</table>\n"
-    )
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('"', "&quot;")
 }

@@ -7,6 +7,7 @@ mod docs;
 mod ending;
 mod finished;
 mod mcp;
+mod page;
 mod rest;
 
 pub use access::network;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::chart::{Chart, Indicator, WARM_UP};
+use crate::chart::{Chart, Indicator, Size, WARM_UP};
 use crate::input::{Count, Interval, Market, Several, Symbol};
 use crate::number::Num;
 use crate::time::iso;
@@ -31,6 +31,9 @@ pub struct Input {
     limit: Count<100, 200>,
     /// What is drawn with the candles: bollinger, volume and rsi when nothing is said.
     indicators: Option<Several<Indicator, 6>>,
+    /// How large the picture is.
+    #[serde(default)]
+    size: Size,
     /// What the picture is: models see PNG.
     #[serde(default)]
     format: Format,
@@ -68,7 +71,7 @@ impl Tool for Definition {
     const ROUTE: &str = "/binance/klines/chart";
     const EXAMPLE: &str = "symbol=BTC&interval=1h&limit=100&format=svg";
     const SET: Set = Set::Analysis;
-    const ROUTE_ONLY: &[&str] = &["format"];
+    const ROUTE_ONLY: &[&str] = &["format", "size"];
     const MEDIA: &[&str] = &["image/png", "image/svg+xml"];
     type Input = Input;
     type Output = Drawn;
@@ -97,7 +100,7 @@ impl Tool for Definition {
         let indicators = input
             .indicators
             .map_or_else(|| Indicator::USUAL.to_vec(), |chosen| chosen.0);
-        let drawing = candles.clone();
+        let (size, drawing) = (input.size, candles.clone());
         // Drawing takes milliseconds, which other requests should not wait for.
         let drawn = tokio::task::spawn_blocking(move || {
             let chart = Chart {
@@ -105,6 +108,7 @@ impl Tool for Definition {
                 source,
                 quote,
                 base,
+                size,
                 indicators: &indicators,
                 candles: &drawing,
             };

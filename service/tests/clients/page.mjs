@@ -28,7 +28,7 @@ try {
     [row.querySelector('code')?.textContent, row.querySelector('a')?.href]).filter(([name]) => name));
   const tools = Object.entries(paths).map(([path, { get }]) => [get.operationId, `${base}${path}`]);
   assert(tools.length >= 29);
-  assert.deepEqual(rows.map(([name, link]) => [name, link.split('?')[0]]), tools);
+  assert.deepEqual(rows.map(([name, link]) => [name, link.split('?')[0]]).sort(), tools.sort());
   for (const [name, link] of rows) {
     assert.equal((await fetch(link)).status, 200, `${name}: ${link}`);
   }
@@ -38,10 +38,26 @@ try {
   const drawn = await chart.evaluate((image) => [image.complete, image.naturalWidth, image.getBoundingClientRect().width]);
   assert.deepEqual(drawn, [true, 1000, 1000]);
 
-  // On a telephone the page is as wide as the screen; the chart alone scrolls.
-  await page.setViewportSize({ width: 390, height: 800 });
+  // On a telephone the page is as wide as the screen, and so is the chart, a smaller one with all of its title and its
+  // newest candles.
+  await page.setViewportSize({ width: 375, height: 800 });
   const width = await page.evaluate(() => document.documentElement.scrollWidth);
-  assert.equal(width, 390);
+  assert.equal(width, 375);
+  await page.waitForFunction(() => document.querySelector('img').naturalWidth === 480);
+  const edges = await chart.evaluate((image) => image.getBoundingClientRect()).then(({ left, right }) => [left >= 0, right <= 375]);
+  assert.deepEqual(edges, [true, true]);
+
+  // Colours follow the system's.
+  const back = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await back();
+  await page.emulateMedia({ colorScheme: 'dark' });
+  assert.notEqual(await back(), light);
+
+  // Each client has a text to copy, and no link depends on where a proxy puts the page.
+  assert((await page.$$eval('pre', (texts) => texts.map((text) => text.textContent))).every((text) => text.includes('/mcp')));
+  const rooted = await page.$$eval('a,img,source', (all) => all.map((one) =>
+    one.getAttribute('href') ?? one.getAttribute('src') ?? one.getAttribute('srcset')).filter((link) => link.startsWith('/')));
+  assert.deepEqual(rooted, []);
 
   // The browser found nothing against the page's policy, and asked nobody else.
   assert.deepEqual(complaints, []);

@@ -24,7 +24,7 @@ async fn arguments(program: &Program) -> Vec<(String, Value)> {
     let (_, openapi) = program.get("/openapi.json").await;
     let mut all = Vec::new();
     for example in crate::rest::examples(program).await {
-        let (route, query) = example.split_once('?').expect("an example");
+        let (route, query) = example.split_once('?').unwrap_or((&example, ""));
         let name = openapi["paths"][route]["get"]["operationId"]
             .as_str()
             .expect("a name");
