@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use hyper::header::HeaderName;
+
 use crate::settings::{SettingError, Values};
 use crate::tool::{Described, Set};
 use crate::upstream::{Lifetimes, Limits, Setup};
@@ -59,6 +61,10 @@ pub struct Config {
     pub api_keys: Vec<[u8; 32]>,
     /// Requests a minute for each client; none for no limit.
     pub rate_limit: Option<std::num::NonZeroU32>,
+    /// The header in which a proxy on this machine names its client; none when there is no proxy.
+    pub client_ip_header: Option<HeaderName>,
+    /// How long a client's connection may lie idle.
+    pub keep_alive: Duration,
     /// How long open requests may take after SIGTERM.
     pub drain: Duration,
     /// Where clients find the service; none when they are to start it themselves.
@@ -179,6 +185,17 @@ impl Config {
                     text.parse::<u32>().ok()
                 })?
                 .and_then(std::num::NonZeroU32::new),
+            client_ip_header: values
+                .get(
+                    "CLIENT_IP_HEADER",
+                    "a header's name, or `none`",
+                    |text| match text {
+                        "none" => Some(None),
+                        name => name.parse().ok().map(Some),
+                    },
+                )?
+                .flatten(),
+            keep_alive: seconds("KEEP_ALIVE_SECONDS")?.unwrap_or(Duration::from_secs(75)),
             drain: seconds("DRAIN_SECONDS")?.unwrap_or(Duration::from_secs(8)),
             url: values.get("PUBLIC_URL", "an http or https URL", |text| {
                 let valid = text.starts_with("http://") || text.starts_with("https://");
@@ -328,6 +345,7 @@ mod tests {
             message(&[], &[("UPSTREAM", "x")]),
             "UPSTREAM=x (from the environment) is not `live` or `recorded`"
         );
+        assert!(message(&[], &[("CLIENT_IP_HEADER", "X Y")]).starts_with("CLIENT_IP_HEADER=X Y"));
         assert!(message(&[], &[("BIND", "x")]).starts_with("BIND=x"));
         assert!(message(&[], &[("BINANCE_BASE_URL", "ftp://x")]).starts_with("BINANCE_BASE_URL"));
         assert!(message(&[], &[("API_KEYS_SHA256", "abc")]).starts_with("API_KEYS_SHA256"));

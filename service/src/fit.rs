@@ -8,23 +8,27 @@ const WORDS: usize = 400;
 /// Cuts the answer's lists alike until its text has at most `room` characters. Rows of candles run from the oldest to
 /// the newest and lose the oldest; all other lists begin with what matters most.
 pub fn within(answer: &mut Value, room: usize) {
+    let is_long =
+        |name: &str, value: &Value| name != "columns" && value.as_array().is_some_and(|list| list.len() > 1);
+    let Value::Object(members) = &*answer else {
+        return;
+    };
+    // Nothing else is long, and writing an answer only to measure it costs.
+    if !members.iter().any(|(name, value)| is_long(name, value)) {
+        return;
+    }
     let length = characters(answer);
-    let Value::Object(members) = answer else { return };
     let room = room.saturating_sub(WORDS);
+    let Value::Object(members) = answer else { return };
     if length <= room {
         return;
     }
     let oldest_first = members.contains_key("columns");
-    let is_long =
-        |name: &str, value: &Value| name != "columns" && value.as_array().is_some_and(|list| list.len() > 1);
     let lists: usize = members
         .iter()
         .filter(|(name, value)| is_long(name, value))
         .map(|(_, value)| characters(value))
         .sum();
-    if lists == 0 {
-        return;
-    }
     let room_for_lists = room.saturating_sub(length - lists);
     let (mut shown, mut total) = (0, 0);
     for (name, value) in members.iter_mut() {

@@ -5,6 +5,7 @@ mod arguments;
 mod chart;
 pub mod client;
 pub mod config;
+mod connection;
 mod fit;
 mod http;
 mod input;

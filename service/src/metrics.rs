@@ -4,7 +4,7 @@ use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::upstream::Market;
+use crate::upstream::{Market, Standing};
 
 /// The counters of this process.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub struct Metrics {
     upstream: IntCounterVec,
     weight: IntGaugeVec,
     circuit: IntGaugeVec,
+    paused: IntGaugeVec,
 }
 
 impl Metrics {
@@ -68,6 +69,10 @@ impl Metrics {
             )?,
             weight: gauge("upstream_weight_used", "Weight spent on a source this minute.")?,
             circuit: gauge("upstream_circuit_open", "1 while a failing source is left alone.")?,
+            paused: gauge(
+                "upstream_paused_seconds",
+                "What is left of a pause that a source asked for.",
+            )?,
             duration,
             registry,
         })
@@ -99,13 +104,16 @@ impl Metrics {
     /// # Errors
     /// When a metric cannot be written as text.
     pub fn text(&self, market: &Market) -> Result<Vec<u8>, prometheus::Error> {
-        for (source, weight, open) in market.states() {
-            self.weight
-                .with_label_values(&[source.name()])
-                .set(i64::from(weight));
-            self.circuit
-                .with_label_values(&[source.name()])
-                .set(i64::from(open));
+        for (source, weight, standing) in market.states() {
+            let (open, paused) = match standing {
+                Standing::Up => (0, 0),
+                Standing::Paused(left) => (0, left.as_secs() as i64 + 1),
+                Standing::Down(..) => (1, 0),
+            };
+            let labels = [source.name()];
+            self.weight.with_label_values(&labels).set(i64::from(weight));
+            self.circuit.with_label_values(&labels).set(open);
+            self.paused.with_label_values(&labels).set(paused);
         }
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;

@@ -1,24 +1,28 @@
-//! Listens, serves, and on SIGTERM finishes what it has begun.
+//! Listens, serves, and on SIGTERM, SIGINT or SIGHUP finishes what it has begun.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use serde_json::json;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::config::Config;
-use crate::http::App;
+use crate::connection::{Connections, Watched};
+use crate::http::{App, network};
 use crate::log;
 use crate::mcp::Models;
 use crate::metrics::Metrics;
@@ -26,12 +30,12 @@ use crate::tool::Described;
 use crate::tools;
 use crate::upstream::Market;
 
-/// How long a client may take to send a request's head, and to say nothing between requests.
-const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// How long what we send may stay unacknowledged: who does not read is cut off.
 const SEND_PATIENCE: Duration = Duration::from_secs(30);
 /// How long connections that are open at SIGTERM may still begin a request.
 const LAST_QUESTIONS: Duration = Duration::from_millis(250);
+/// How long clients have to take the answers that say that there was no time for theirs.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// More connections wait in the kernel's queue.
 const CONNECTIONS: usize = 4096;
 /// A request's head; that it has a hundred headers at most is hyper's own limit, and any other would be set up anew for
@@ -58,6 +62,9 @@ pub enum ServeError {
     /// Two metrics have one name.
     #[error("cannot set up the metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// Requests were cut at the end.
+    #[error("{0} requests were not answered within DRAIN_SECONDS")]
+    Unanswered(usize),
     /// The client on standard input does not speak MCP.
     #[error("the client on standard input does not speak MCP: {0}")]
     Stdio(#[from] mcp_crypto_protocol::StdioError),
@@ -91,10 +98,17 @@ async fn serve_stdio(config: &Config) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// Serves HTTP until SIGTERM or SIGINT.
+/// What every connection needs.
+struct Server {
+    app: Arc<App>,
+    connections: Arc<Connections>,
+    places: Arc<Semaphore>,
+}
+
+/// Serves HTTP until SIGTERM, SIGINT or SIGHUP.
 ///
 /// # Errors
-/// When it cannot begin to.
+/// When it cannot begin to, and when it ends with requests unanswered.
 pub fn http(config: &Config) -> Serving<'_> {
     Box::pin(serve_http(config))
 }
@@ -102,24 +116,42 @@ pub fn http(config: &Config) -> Serving<'_> {
 async fn serve_http(config: &Config) -> Result<(), ServeError> {
     log::start(false);
     let (tools, market, metrics) = parts(config)?;
-    let app = Arc::new(App::new(config, tools, market, metrics));
+    let server = Server {
+        app: Arc::new(App::new(config, tools, market, metrics)),
+        connections: Arc::new(Connections::new(config.keep_alive)),
+        places: Arc::new(Semaphore::new(CONNECTIONS)),
+    };
     let address = config.listen;
     let listener = listen(address).map_err(|cause| ServeError::Listen { address, cause })?;
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signal)?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(ServeError::Signal)?;
     log::event("listening", &json!({ "address": address.to_string() }));
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let accepted = async {
+    tokio::select! {
+        never = server.accept(&listener, &graceful) => match never {},
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+    let unanswered = server.drain(listener, graceful, config.drain).await;
+    log::event("stopped", &json!({ "unanswered": unanswered }));
+    // The writer of the log is a thread of its own; what is queued is written within this.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    if unanswered > 0 {
+        return Err(ServeError::Unanswered(unanswered));
+    }
+    Ok(())
+}
+
+impl Server {
+    async fn accept(&self, listener: &TcpListener, graceful: &GracefulShutdown) -> Infallible {
+        loop {
             // The semaphore is never closed.
-            let place = Arc::clone(&places).acquire_owned().await;
-            (listener.accept().await, place)
-        };
-        tokio::select! {
-            (accepted, place) = accepted => match accepted {
+            let place = Arc::clone(&self.places).acquire_owned().await;
+            match listener.accept().await {
                 Ok((stream, peer)) => {
-                    let connection = serve_connection(stream, peer, &app, &graceful);
+                    let connection = self.connection(stream, peer, graceful);
                     tokio::spawn(async move {
                         let _place = place;
                         connection.await;
@@ -131,33 +163,100 @@ async fn serve_http(config: &Config) -> Result<(), ServeError> {
                 }
                 // A connection that broke before it was taken is its client's affair.
                 Err(_) => {}
-            },
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-        }
-    }
-    app.drain();
-    log::event("draining", &json!({}));
-    // What the kernel has already taken for us is served: closing the socket would reset it. The socket is
-    // asked itself, since the runtime may not have heard of it yet.
-    if let Ok(listener) = listener.into_std() {
-        while let Ok((stream, peer)) = listener.accept() {
-            if stream.set_nonblocking(true).is_ok()
-                && let Ok(stream) = TcpStream::from_std(stream)
-            {
-                tokio::spawn(serve_connection(stream, peer, &app, &graceful));
             }
         }
     }
-    // A connection that has just been opened is about to ask; answers now close theirs.
-    tokio::time::sleep(LAST_QUESTIONS).await;
-    let drained = tokio::time::timeout(config.drain, graceful.shutdown())
-        .await
-        .is_ok();
-    log::event("stopped", &json!({ "drained": drained }));
-    // The writer of the log is a thread of its own; what is queued is written within this.
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    Ok(())
+
+    /// Finishes what is begun within a limit: how many requests were not answered.
+    async fn drain(&self, listener: TcpListener, begun: GracefulShutdown, limit: Duration) -> usize {
+        self.app.ending().drain();
+        log::event("draining", &json!({}));
+        let end = Instant::now() + limit;
+        // Whoever asks meanwhile is served, and who asks whether to come learns that it should not: a port that is
+        // closed says that to nobody. What comes late has some time left as well.
+        let late = GracefulShutdown::new();
+        let closing = end - (limit / 4).min(Duration::from_secs(1));
+        let mut finishing = pin!(async {
+            // A connection that has just been opened is about to ask; answers now close theirs.
+            tokio::time::sleep(LAST_QUESTIONS).await;
+            begun.shutdown().await;
+        });
+        let finished = tokio::select! {
+            never = self.accept(&listener, &late) => match never {},
+            () = &mut finishing => true,
+            () = tokio::time::sleep_until(closing) => false,
+        };
+        // What the kernel has already taken for us is served: closing the socket would reset it. The socket is
+        // asked itself, since the runtime may not have heard of it yet.
+        if let Ok(listener) = listener.into_std() {
+            while let Ok((stream, peer)) = listener.accept() {
+                if stream.set_nonblocking(true).is_ok()
+                    && let Ok(stream) = TcpStream::from_std(stream)
+                {
+                    tokio::spawn(self.connection(stream, peer, &late));
+                }
+            }
+        }
+        let mut all = pin!(async {
+            if !finished {
+                finishing.await;
+            }
+            tokio::time::sleep(LAST_QUESTIONS).await;
+            late.shutdown().await;
+        });
+        if tokio::time::timeout_at(end, &mut all).await.is_ok() {
+            return 0;
+        }
+        self.app.ending().cut();
+        let left = match tokio::time::timeout(LAST_ANSWERS, &mut all).await {
+            Ok(()) => 0,
+            Err(_) => self.connections.unfinished(),
+        };
+        self.app.ending().unanswered() + left
+    }
+
+    fn connection(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        graceful: &GracefulShutdown,
+    ) -> impl Future<Output = ()> + use<> {
+        // A socket without these still serves.
+        let _ = stream.set_nodelay(true);
+        let socket = socket2::SockRef::from(&stream);
+        let _ = socket.set_tcp_user_timeout(Some(SEND_PATIENCE));
+        let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(Duration::from_secs(60)));
+        let app = Arc::clone(&self.app);
+        let connections = Arc::clone(&self.connections);
+        let connection = connections.add(network(peer.ip().to_canonical()));
+        let watched = Watched::new(stream, Arc::clone(&connection));
+        let asked = Arc::clone(&connection);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (app, connection) = (Arc::clone(&app), Arc::clone(&asked));
+            async move {
+                connection.asked();
+                if app.is_proxys(request.headers()) {
+                    connection.is_of_proxy();
+                }
+                let answer = app.answer(request, peer.ip()).await;
+                connection.answered();
+                Ok::<_, Infallible>(answer)
+            }
+        });
+        let serving = http1::Builder::new()
+            .max_buf_size(HEAD_LIMIT)
+            .serve_connection(TokioIo::new(watched), service);
+        let serving = graceful.watch(serving);
+        async move {
+            // Broken and slow clients end here; there is nobody left to tell.
+            tokio::select! {
+                biased;
+                _ = serving => {}
+                () = connections.given_up(&connection) => {}
+            }
+            connections.remove(&connection);
+        }
+    }
 }
 
 /// A socket that a successor can share: it listens before we stop, and no connection is refused between.
@@ -172,32 +271,4 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(1024)?;
     TcpListener::from_std(socket.into())
-}
-
-fn serve_connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    app: &Arc<App>,
-    graceful: &GracefulShutdown,
-) -> impl Future<Output = ()> + use<> {
-    // A socket without these still serves.
-    let _ = stream.set_nodelay(true);
-    let socket = socket2::SockRef::from(&stream);
-    let _ = socket.set_tcp_user_timeout(Some(SEND_PATIENCE));
-    let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(Duration::from_secs(60)));
-    let app = Arc::clone(app);
-    let service = service_fn(move |request| {
-        let app = Arc::clone(&app);
-        async move { Ok::<_, Infallible>(app.answer(request, peer.ip()).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
-        .max_buf_size(HEAD_LIMIT)
-        .serve_connection(TokioIo::new(stream), service);
-    let connection = graceful.watch(connection);
-    async move {
-        // Broken and slow clients end here; there is nobody left to tell.
-        let _ = connection.await;
-    }
 }

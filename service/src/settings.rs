@@ -27,7 +27,7 @@ const fn setting(name: &'static str, default: &'static str, meaning: &'static st
 }
 
 /// Every setting, in the order of the help text.
-pub const SETTINGS: [Setting; 21] = [
+pub const SETTINGS: [Setting; 23] = [
     setting("PORT", "8080", "port to listen on"),
     setting("BIND", "127.0.0.1", "IP address to listen on"),
     setting("UPSTREAM", "live", "live, or recorded for bundled answers"),
@@ -87,6 +87,16 @@ pub const SETTINGS: [Setting; 21] = [
         "ANSWER_CHARACTERS",
         "25000",
         "characters in an answer over MCP at most; 0 for no limit",
+    ),
+    setting(
+        "CLIENT_IP_HEADER",
+        "X-Forwarded-For",
+        "header in which the proxy on this machine names its client; none without one",
+    ),
+    setting(
+        "KEEP_ALIVE_SECONDS",
+        "75",
+        "how long a connection may lie idle; longer than the proxy keeps its own",
     ),
     setting("CACHE_SECONDS", "10", "how long a price is good"),
     setting(

@@ -1,6 +1,6 @@
 //! Who may ask, and how often.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 
 use governor::clock::{Clock, DefaultClock};
@@ -14,25 +14,33 @@ use crate::config::Config;
 /// So many clients are remembered before those that have been quiet are forgotten.
 const CLIENTS: usize = 10_000;
 
-const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-
 /// The rules for who may ask.
 #[derive(Debug)]
 pub struct Access {
     keys: Vec<[u8; 32]>,
-    limiter: Option<DefaultKeyedRateLimiter<Client>>,
+    limiter: Option<DefaultKeyedRateLimiter<Counted>>,
+    /// Where the proxy on this machine says whom it serves.
+    proxys_header: Option<HeaderName>,
     hosts: Vec<String>,
     origins: Vec<String>,
 }
 
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asker {
+    /// Where from.
+    pub address: IpAddr,
+    /// The number of the known key that was given.
+    pub key: Option<usize>,
+}
+
 /// Whose requests are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Client {
-    /// Who has this key, by its number.
+enum Counted {
+    /// Who has this key.
     Key(usize),
-    /// Who comes from this address.
-    Address(IpAddr),
+    /// Who comes from this network.
+    Network(IpAddr),
 }
 
 impl Access {
@@ -42,15 +50,51 @@ impl Access {
         Self {
             keys: config.api_keys.clone(),
             limiter: config.rate_limit.map(quota),
+            proxys_header: config.client_ip_header.clone(),
             hosts: config.allowed_hosts.clone(),
             origins: config.allowed_origins.clone(),
         }
     }
 
-    /// Who asks; none when a key is required and not given.
-    pub fn client(&self, headers: &HeaderMap, peer: IpAddr) -> Option<Client> {
+    /// Who asks.
+    pub fn asker(&self, headers: &HeaderMap, peer: IpAddr) -> Asker {
+        Asker {
+            address: self.address(headers, peer.to_canonical()),
+            key: self.key(headers),
+        }
+    }
+
+    /// The client's address: the proxy on this machine says whom it serves, by its own entry, which is the last.
+    /// Entries that name this machine are those of one proxy behind another. Nobody else is believed.
+    fn address(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+        let Some(name) = self.proxys_header.as_ref().filter(|_| peer.is_loopback()) else {
+            return peer;
+        };
+        let lines: Vec<&str> = headers
+            .get_all(name)
+            .iter()
+            .map(|line| line.to_str().unwrap_or_default())
+            .collect();
+        let mut address = peer;
+        for entry in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+            match address_of(entry.trim()) {
+                Some(from) if address.is_loopback() => address = from,
+                _ => break,
+            }
+        }
+        address
+    }
+
+    /// Whether requests that came by this connection's peer are a proxy's, which speaks for many clients.
+    pub fn is_proxys(&self, headers: &HeaderMap) -> bool {
+        self.proxys_header
+            .as_ref()
+            .is_some_and(|name| headers.contains_key(name))
+    }
+
+    fn key(&self, headers: &HeaderMap) -> Option<usize> {
         if self.keys.is_empty() {
-            return Some(Client::Address(forwarded(headers, peer)));
+            return None;
         }
         let given = headers.get("x-api-key").map(|key| key.as_bytes());
         let bearer = || {
@@ -63,24 +107,33 @@ impl Access {
         let mut found = None;
         for (number, key) in self.keys.iter().enumerate() {
             if bool::from(key.as_slice().ct_eq(sum.as_ref())) {
-                found = Some(Client::Key(number));
+                found = Some(number);
             }
         }
         found
+    }
+
+    /// Whether who asks has a key, or needs none.
+    pub fn lets_in(&self, asker: &Asker) -> bool {
+        self.keys.is_empty() || asker.key.is_some()
     }
 
     /// Counts a request.
     ///
     /// # Errors
     /// The seconds after which the client may ask again.
-    pub fn count(&self, client: &Client) -> Result<(), u64> {
+    pub fn count(&self, asker: &Asker) -> Result<(), u64> {
         let Some(limiter) = &self.limiter else {
             return Ok(());
+        };
+        let counted = match asker.key {
+            Some(number) => Counted::Key(number),
+            None => Counted::Network(network(asker.address)),
         };
         if limiter.len() > CLIENTS {
             limiter.retain_recent();
         }
-        limiter.check_key(client).map_err(|wait| {
+        limiter.check_key(&counted).map_err(|wait| {
             let wait = wait.wait_time_from(DefaultClock::default().now());
             wait.as_secs() + 1
         })
@@ -116,16 +169,19 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// The client's address: a proxy on this machine says whom it serves; nobody else is believed.
-fn forwarded(headers: &HeaderMap, peer: IpAddr) -> IpAddr {
-    if !peer.is_loopback() {
-        return peer;
+/// What is counted as one client: an IPv6 client has a /64 of its own, and may ask from each of its addresses.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
     }
-    let last = |name: &HeaderName| {
-        let value = headers.get(name)?.to_str().ok()?;
-        value.rsplit(',').next()?.trim().parse().ok()
-    };
-    last(&REAL_IP).or_else(|| last(&FORWARDED_FOR)).unwrap_or(peer)
+}
+
+/// An address as proxies write it, some with the port.
+fn address_of(entry: &str) -> Option<IpAddr> {
+    let address = entry.parse::<SocketAddr>().map(|address| address.ip());
+    let bracketed = || entry.trim_start_matches('[').trim_end_matches(']').parse();
+    Some(address.or_else(|_| bracketed()).ok()?.to_canonical())
 }
 
 #[cfg(test)]
@@ -142,19 +198,18 @@ mod tests {
         Access {
             keys: keys.iter().map(sum).collect(),
             limiter: NonZeroU32::new(limit).map(|limit| RateLimiter::keyed(Quota::per_minute(limit))),
+            proxys_header: Some(HeaderName::from_static("x-forwarded-for")),
             hosts: texts(hosts),
             origins: texts(origins),
         }
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        let pairs = pairs.iter().map(|(name, value)| {
-            (
-                header::HeaderName::from_static(name),
-                value.parse().expect("a value"),
-            )
-        });
-        pairs.collect()
+        let mut all = HeaderMap::new();
+        for (name, value) in pairs {
+            all.append(*name, value.parse().expect("a value"));
+        }
+        all
     }
 
     const PROXY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -162,26 +217,59 @@ mod tests {
     #[test]
     fn a_key_is_taken_from_either_header() {
         let access = access(&["first", "second"], &[], &[], 0);
-        let client = |pairs: &[(&'static str, &str)]| access.client(&headers(pairs), PROXY);
-        assert_eq!(client(&[("x-api-key", "second")]), Some(Client::Key(1)));
-        assert_eq!(client(&[("authorization", "Bearer first")]), Some(Client::Key(0)));
-        assert_eq!(client(&[("authorization", "Basic first")]), None);
-        assert_eq!(client(&[("x-api-key", "third")]), None);
-        assert_eq!(client(&[]), None);
+        let key = |pairs: &[(&'static str, &str)]| access.asker(&headers(pairs), PROXY).key;
+        assert_eq!(key(&[("x-api-key", "second")]), Some(1));
+        assert_eq!(key(&[("authorization", "Bearer first")]), Some(0));
+        assert_eq!(key(&[("authorization", "Basic first")]), None);
+        assert_eq!(key(&[("x-api-key", "third")]), None);
+        assert_eq!(key(&[]), None);
+        assert!(!access.lets_in(&access.asker(&headers(&[]), PROXY)));
     }
 
     #[test]
-    fn clients_behind_a_proxy_are_told_apart_and_strangers_are_not_believed() {
+    fn a_proxys_own_entry_is_believed_and_nothing_else() {
+        let access = access(&[], &[], &[], 0);
+        let of = |pairs: &[(&'static str, &str)], peer: &str| {
+            let peer = peer.parse().expect("an address");
+            access.asker(&headers(pairs), peer).address.to_string()
+        };
+        let by = |value| of(&[("x-forwarded-for", value)], "127.0.0.1");
+        assert_eq!(by("192.0.2.1"), "192.0.2.1");
+        assert_eq!(by("198.51.100.9, 192.0.2.1"), "192.0.2.1");
+        assert_eq!(by("192.0.2.1:4711"), "192.0.2.1");
+        assert_eq!(by("[2001:db8::1]:4711"), "2001:db8::1");
+        assert_eq!(by("[2001:db8::1]"), "2001:db8::1");
+        assert_eq!(by("::ffff:192.0.2.1"), "192.0.2.1");
+        assert_eq!(by("198.51.100.9, 192.0.2.1, 127.0.0.1"), "192.0.2.1");
+        assert_eq!(by("192.0.2.1, unknown"), "127.0.0.1");
+        assert_eq!(by(""), "127.0.0.1");
+        let two = [
+            ("x-forwarded-for", "198.51.100.9"),
+            ("x-forwarded-for", "192.0.2.1"),
+        ];
+        assert_eq!(
+            of(&two, "127.0.0.1"),
+            "192.0.2.1",
+            "the proxy adds a line of its own"
+        );
+        assert_eq!(of(&two, "::ffff:127.0.0.1"), "192.0.2.1");
+        assert_eq!(of(&two, "192.0.2.7"), "192.0.2.7", "a stranger is not believed");
+        assert_eq!(of(&[("x-real-ip", "198.51.100.9")], "127.0.0.1"), "127.0.0.1");
+    }
+
+    #[test]
+    fn clients_are_counted_by_address_and_by_64_bits_of_it() {
         let access = access(&[], &[], &[], 1);
-        let of = |address: &str, peer| access.client(&headers(&[("x-real-ip", address)]), peer);
-        let (first, second) = (of("192.0.2.1", PROXY), of("192.0.2.2", PROXY));
-        assert_ne!(first, second);
-        let stranger: IpAddr = "192.0.2.9".parse().expect("an address");
-        assert_eq!(of("192.0.2.1", stranger), Some(Client::Address(stranger)));
-        let (first, second) = (first.expect("a client"), second.expect("a client"));
-        assert_eq!(access.count(&first), Ok(()));
-        assert!(access.count(&first).is_err_and(|seconds| seconds >= 1));
-        assert_eq!(access.count(&second), Ok(()));
+        let count = |address: &str| {
+            let address = address.parse().expect("an address");
+            access.count(&access.asker(&headers(&[]), address))
+        };
+        assert_eq!(count("192.0.2.1"), Ok(()));
+        assert!(count("192.0.2.1").is_err_and(|seconds| seconds >= 1));
+        assert_eq!(count("192.0.2.2"), Ok(()));
+        assert_eq!(count("2001:db8::1"), Ok(()));
+        assert!(count("2001:db8::ffff:0:0:2").is_err());
+        assert_eq!(count("2001:db8:0:1::1"), Ok(()));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! One request from its head to its answer: who asks, what for, how it went.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use hyper::body::{Body, Bytes};
@@ -13,8 +14,9 @@ use mcp_crypto_protocol::Service;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::access::Access;
+use super::access::{Access, Asker};
 use super::body::JSON;
+use super::ending::{CUT, Ending};
 use super::finished::Finished;
 use super::{Answer, body, docs, mcp, page, rest};
 use crate::config::Config;
@@ -22,11 +24,18 @@ use crate::log;
 use crate::mcp::Models;
 use crate::metrics::Metrics;
 use crate::tool::Described;
-use crate::upstream::Market;
+use crate::upstream::{Market, Standing};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// JSON-RPC's code for what the server refuses.
 const REFUSED: i64 = -32600;
+/// So many characters of a path are repeated in answers and in the log.
+const REPEATED: usize = 256;
+/// What others than this service define: keys and tokens are looked for here, by clients that have none yet.
+const WELL_KNOWN: &str = "/.well-known/";
+
+/// The tool that a request names, or several with commas between.
+pub type Named = Option<Cow<'static, str>>;
 
 /// Everything that requests share.
 pub struct App {
@@ -40,7 +49,7 @@ pub struct App {
     page: Bytes,
     openapi: Bytes,
     log_requests: bool,
-    draining: AtomicBool,
+    ending: Ending,
     /// Request identifiers: a part of this process's own, and a count.
     process: String,
     count: AtomicU64,
@@ -62,7 +71,7 @@ impl App {
             page: page::page(&tools, &address).into(),
             openapi: docs::openapi(&tools).to_string().into(),
             log_requests: config.log_requests,
-            draining: AtomicBool::new(false),
+            ending: Ending::new(),
             process: format!("{:08x}-", rand::random::<u32>()),
             count: AtomicU64::new(0),
             tools,
@@ -71,9 +80,14 @@ impl App {
         }
     }
 
-    /// From now on `/ready` says that no more requests should come.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+    /// The end of the service.
+    pub fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
+    /// Whether a request comes by a proxy.
+    pub fn is_proxys(&self, headers: &HeaderMap) -> bool {
+        self.access.is_proxys(headers)
     }
 
     /// Answers one request.
@@ -85,26 +99,34 @@ impl App {
         let began = Instant::now();
         let (parts, incoming) = request.into_parts();
         let id = self.request_id(&parts.headers);
-        let (route, answer) = self.routed(&parts, incoming, peer).await;
+        let asker = self.access.asker(&parts.headers, peer);
+        let target = self.target(&parts);
+        let (tool, answer) = tokio::select! {
+            biased;
+            routed = self.routed(&parts, incoming, &target, &asker) => routed,
+            () = self.ending.is_cut() => (None, cut_off(&target)),
+        };
         let mut answer = body::compressed(&parts.headers, answer).await;
         let took = began.elapsed();
         let (method, status) = (method_label(&parts.method), answer.status());
         self.metrics
-            .request(method, route, status.as_str(), took.as_secs_f64());
+            .request(method, target.route, status.as_str(), took.as_secs_f64());
         if self.log_requests {
             let seen = Seen {
                 id: id.to_str().unwrap_or_default(),
                 method,
-                path: parts.uri.path(),
+                path: cut(parts.uri.path()),
                 status: status.as_u16(),
                 ms: took.as_micros() as f64 / 1000.0,
-                client: peer,
+                client: asker.address,
+                key: asker.key.map(|number| number + 1),
+                tool: tool.as_deref(),
             };
             log::event("request", &seen);
         }
         let headers = answer.headers_mut();
         headers.insert(REQUEST_ID, id);
-        if self.draining.load(Ordering::Relaxed) {
+        if self.ending.is_draining() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         headers.insert(
@@ -114,24 +136,44 @@ impl App {
         answer
     }
 
-    /// The route's name for the metrics, and the answer.
-    async fn routed<B>(&self, parts: &Parts, incoming: B, peer: IpAddr) -> (&'static str, Answer)
-    where
-        B: Body<Data = Bytes>,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let path = parts.uri.path();
-        let is_mcp = path == "/mcp" || (path == "/" && parts.method == Method::POST);
+    /// What a request is for.
+    fn target<'a>(&'a self, parts: &'a Parts) -> Target<'a> {
+        let path = without_odd_slashes(parts.uri.path());
+        let is_mcp = path == "/mcp" || (path == "/" && speaks_mcp(parts));
         let tool = self.tools.iter().find(|tool| tool.route == path);
         let route = match tool {
             _ if is_mcp => "/mcp",
             Some(tool) => tool.route,
             None => own(path),
         };
+        Target {
+            path,
+            is_mcp,
+            tool,
+            route,
+        }
+    }
+
+    /// The tool's name for the log, and the answer.
+    async fn routed<B>(
+        &self,
+        parts: &Parts,
+        incoming: B,
+        target: &Target<'_>,
+        asker: &Asker,
+    ) -> (Named, Answer)
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let Target {
+            path, is_mcp, tool, ..
+        } = *target;
         let origin = parts
             .headers
             .get(header::ORIGIN)
             .map(|origin| origin.to_str().unwrap_or("null"));
+        let mut named = tool.map(|tool| Cow::Borrowed(tool.name));
         let allowed = !is_mcp || origin.is_none_or(|origin| self.access.allows_origin(origin));
         let mut answer = if !names_its_host(parts) {
             body::error(
@@ -140,10 +182,12 @@ impl App {
             )
         } else if parts.method == Method::OPTIONS {
             preflight()
-        } else if let Some(refusal) = self.refused(parts, is_mcp, allowed, peer) {
+        } else if let Some(refusal) = self.refused(parts, target, allowed, asker) {
             refusal
         } else if is_mcp {
-            mcp::answer(&self.mcp, parts, incoming).await
+            let (called, answer) = mcp::answer(&self.mcp, &self.tools, &self.ending, parts, incoming).await;
+            named = called;
+            answer
         } else if parts.method != Method::GET && parts.method != Method::HEAD {
             let mut answer = body::error(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here");
             let methods = HeaderValue::from_static("GET, HEAD, OPTIONS");
@@ -169,7 +213,7 @@ impl App {
                     .insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, readable);
             }
         }
-        (route, answer)
+        (named, answer)
     }
 
     fn get(&self, parts: &Parts, path: &str) -> Answer {
@@ -188,7 +232,7 @@ impl App {
             },
             path => body::error(
                 StatusCode::NOT_FOUND,
-                &format!("there is no {path} here; / lists what there is"),
+                &format!("there is no {} here; / lists what there is", cut(path)),
             ),
         }
     }
@@ -211,7 +255,7 @@ impl App {
     /// Whether requests should come: not while draining. A source that is down does not make the service
     /// unready, since restarting or leaving this instance would not mend it; its state is told.
     fn ready(&self) -> Answer {
-        if self.draining.load(Ordering::Relaxed) {
+        if self.ending.is_draining() {
             let body = json!({ "status": "draining" });
             return body::json(StatusCode::SERVICE_UNAVAILABLE, &body);
         }
@@ -219,25 +263,28 @@ impl App {
         if self.market.is_recorded() {
             body["upstream"] = "recorded".into();
         }
-        let states = self.market.states();
-        let sources: serde_json::Map<String, Value> = states
-            .map(|(source, _, open)| (source.name().to_owned(), if open { "down" } else { "up" }.into()))
-            .collect();
-        if !sources.is_empty() {
-            body["sources"] = Value::Object(sources);
+        for (source, _, standing) in self.market.states() {
+            let name = source.name();
+            let (state, left) = match standing {
+                Standing::Up => ("up", None),
+                Standing::Paused(left) => ("paused", Some(left)),
+                Standing::Down(cause, left) => {
+                    body["causes"][name] = cause.into();
+                    ("down", Some(left))
+                }
+            };
+            body["sources"][name] = state.into();
+            if let Some(left) = left {
+                body["asked_again_in_seconds"][name] = (left.as_secs() + 1).into();
+            }
         }
         body::json(StatusCode::OK, &body)
     }
 
     /// The answer to who may not ask; none for who may.
-    fn refused(&self, parts: &Parts, is_mcp: bool, allowed: bool, peer: IpAddr) -> Option<Answer> {
-        let say = |status, cause: &str| {
-            if is_mcp {
-                mcp::refusal(status, REFUSED, cause, &Value::Null)
-            } else {
-                body::error(status, cause)
-            }
-        };
+    fn refused(&self, parts: &Parts, target: &Target<'_>, allowed: bool, asker: &Asker) -> Option<Answer> {
+        let Target { path, is_mcp, .. } = *target;
+        let say = |status, cause: &str| target.error(status, REFUSED, cause);
         if !allowed {
             return Some(say(
                 StatusCode::FORBIDDEN,
@@ -252,22 +299,18 @@ impl App {
             ));
         }
         // Monitors have no key, and are not to be turned away.
-        if matches!(parts.uri.path(), "/health" | "/ready") {
+        if matches!(path, "/health" | "/ready") {
             return None;
         }
-        let Some(client) = self.access.client(&parts.headers, peer) else {
+        if !self.access.lets_in(asker) && !path.starts_with(WELL_KNOWN) {
             let mut answer = body::error(StatusCode::UNAUTHORIZED, "Invalid API key");
             let scheme = HeaderValue::from_static("Bearer");
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
             return Some(answer);
-        };
-        let seconds = self.access.count(&client).err()?;
+        }
+        let seconds = self.access.count(asker).err()?;
         let cause = format!("too many requests; ask again in {seconds} s");
-        let mut answer = say(StatusCode::TOO_MANY_REQUESTS, &cause);
-        answer
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        Some(answer)
+        Some(body::later(say(StatusCode::TOO_MANY_REQUESTS, &cause), seconds))
     }
 
     /// The client's own identifier when it is one, else ours.
@@ -286,6 +329,34 @@ impl App {
     }
 }
 
+/// What a request is for.
+struct Target<'a> {
+    path: &'a str,
+    is_mcp: bool,
+    tool: Option<&'a Described>,
+    /// Its name in the metrics.
+    route: &'static str,
+}
+
+impl Target<'_> {
+    /// An error, as who asks for this reads it.
+    fn error(&self, status: StatusCode, code: i64, cause: &str) -> Answer {
+        if self.is_mcp {
+            mcp::refusal(status, code, cause, &Value::Null)
+        } else {
+            body::error(status, cause)
+        }
+    }
+}
+
+/// The answer to who is not answered before the service ends.
+fn cut_off(target: &Target<'_>) -> Answer {
+    body::later(
+        target.error(StatusCode::SERVICE_UNAVAILABLE, mcp::INTERNAL_ERROR, CUT),
+        1,
+    )
+}
+
 /// What the log says of a request.
 #[derive(Serialize)]
 struct Seen<'a> {
@@ -295,6 +366,48 @@ struct Seen<'a> {
     status: u16,
     ms: f64,
     client: IpAddr,
+    /// The number of the client's key, counted from 1 as they are configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool: Option<&'a str>,
+}
+
+/// Whether a request for the bare address is one of MCP. It is unless it is a browser's or a program's GET: clients
+/// that are configured with the bare address GET a stream of events, which there is none of, and poll when they get
+/// anything else than 405.
+fn speaks_mcp(parts: &Parts) -> bool {
+    let said = |name| parts.headers.get(name).map(HeaderValue::as_bytes);
+    // A browser that asks before it sends names the method that it is about.
+    let method = match parts.method {
+        Method::OPTIONS => said(header::ACCESS_CONTROL_REQUEST_METHOD).unwrap_or(b"GET"),
+        ref method => method.as_str().as_bytes(),
+    };
+    if method != b"GET" && method != b"HEAD" {
+        return true;
+    }
+    let accepts = |media: &str| {
+        let values = parts.headers.get_all(header::ACCEPT).iter();
+        let mut values = values.filter_map(|value| value.to_str().ok());
+        values.any(|value| value.to_ascii_lowercase().contains(media))
+    };
+    accepts("text/event-stream") && !accepts("text/html")
+}
+
+/// The path without the slashes that joining addresses leaves at its ends: `/mcp/` and `//mcp` are `/mcp`.
+fn without_odd_slashes(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    let begins = path.find(|c| c != '/').unwrap_or_default();
+    match begins.checked_sub(1) {
+        Some(slash) => &path[slash..],
+        None => "/",
+    }
+}
+
+/// As much of a client's text as is repeated in answers and in the log.
+fn cut(text: &str) -> &str {
+    let end = text.char_indices().nth(REPEATED).map(|(end, _)| end);
+    &text[..end.unwrap_or(text.len())]
 }
 
 /// RFC 9112, section 3.2; older clients need not.
@@ -306,6 +419,9 @@ fn names_its_host(parts: &Parts) -> bool {
 
 /// The path when it is one of ours: strangers' paths would fill the metrics.
 fn own(path: &str) -> &'static str {
+    if path.starts_with(WELL_KNOWN) {
+        return WELL_KNOWN;
+    }
     const OWN: [&str; 5] = ["/", "/health", "/ready", "/metrics", "/openapi.json"];
     OWN.into_iter().find(|own| *own == path).unwrap_or("other")
 }
@@ -332,7 +448,7 @@ fn preflight() -> Answer {
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static(
-            "accept, authorization, content-type, mcp-method, mcp-name, mcp-protocol-version, mcp-session-id, x-api-key, x-request-id",
+            "accept, authorization, content-type, last-event-id, mcp-method, mcp-name, mcp-protocol-version, mcp-session-id, x-api-key, x-request-id",
         ),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));

@@ -71,12 +71,17 @@ pub fn failure(failure: &Failure) -> Answer {
     if let Some(seconds) = retry {
         body["retry_after_seconds"] = seconds.into();
     }
-    let mut answer = json(status, &body);
-    if let Some(seconds) = retry {
-        answer
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    let answer = json(status, &body);
+    match retry {
+        Some(seconds) => later(answer, seconds),
+        None => answer,
     }
+}
+
+/// An answer that says in how many seconds to ask again.
+pub fn later(mut answer: Answer, seconds: u64) -> Answer {
+    let headers = answer.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     answer
 }
 

@@ -1,6 +1,8 @@
 //! MCP over Streamable HTTP: what clients send sloppily is put right, and every refusal is JSON-RPC;
 //! the protocol itself is rmcp's.
 
+use std::borrow::Cow;
+
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes};
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -9,17 +11,63 @@ use hyper::{Method, Request, StatusCode};
 use mcp_crypto_protocol::{Service, versions};
 use serde_json::{Value, json};
 
+use super::app::Named;
+use super::ending::{CUT, Ending};
 use super::{Answer, body};
+use crate::tool::Described;
 
 /// So many messages may come at once, in the versions that allow it.
 const BATCH: usize = 20;
 const PARSE_ERROR: i64 = -32700;
 const INVALID_REQUEST: i64 = -32600;
 const INVALID_PARAMS: i64 = -32602;
+/// JSON-RPC's code for what is the server's own fault.
+pub const INTERNAL_ERROR: i64 = -32603;
 const UNSUPPORTED_VERSION: i64 = -32022;
 
-/// Answers one POST.
-pub async fn answer<B>(service: &Service, parts: &Parts, incoming: B) -> Answer
+/// Answers one request; the tools that it calls come with the answer.
+pub async fn answer<B>(
+    service: &Service,
+    tools: &[Described],
+    ending: &Ending,
+    parts: &Parts,
+    incoming: B,
+) -> (Named, Answer)
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (message, bytes) = match received(parts, incoming).await {
+        Ok(received) => received,
+        Err(refused) => return (None, refused),
+    };
+    match message {
+        Value::Array(messages) => {
+            let named: Vec<_> = messages
+                .iter()
+                .take(BATCH)
+                .filter_map(|message| called(message, tools))
+                .collect();
+            let named = (!named.is_empty()).then(|| named.join(",").into());
+            (named, batch(service, ending, parts, messages).await)
+        }
+        message => {
+            let named = called(&message, tools).map(Cow::Borrowed);
+            (named, one(service, ending, parts, &message, bytes).await)
+        }
+    }
+}
+
+/// The tool that a message calls, when there is such a tool.
+fn called(message: &Value, tools: &[Described]) -> Option<&'static str> {
+    let name = message["params"]["name"]
+        .as_str()
+        .filter(|_| message["method"] == "tools/call")?;
+    tools.iter().map(|tool| tool.name).find(|known| *known == name)
+}
+
+/// What was posted, or the answer to who does not post JSON.
+async fn received<B>(parts: &Parts, incoming: B) -> Result<(Value, Bytes), Answer>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -34,35 +82,27 @@ where
         answer
             .headers_mut()
             .insert(header::ALLOW, HeaderValue::from_static("POST"));
-        return answer;
+        return Err(answer);
     }
     if !is_json(&parts.headers) {
-        return refusal(
+        return Err(refusal(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             INVALID_REQUEST,
             "the Content-Type is not application/json",
             &Value::Null,
-        );
+        ));
     }
-    let bytes = match body::read(incoming).await {
-        Ok(bytes) => bytes,
-        Err((status, cause)) => return refusal(status, INVALID_REQUEST, cause, &Value::Null),
-    };
-    let message: Value = match serde_json::from_slice(&bytes) {
-        Ok(message) => message,
-        Err(error) => {
-            let cause = format!("the body is no JSON: {error}");
-            return refusal(StatusCode::BAD_REQUEST, PARSE_ERROR, &cause, &Value::Null);
-        }
-    };
-    match message {
-        Value::Array(messages) => batch(service, parts, messages).await,
-        message => one(service, parts, &message, bytes).await,
-    }
+    let refused = |(status, cause)| refusal(status, INVALID_REQUEST, cause, &Value::Null);
+    let bytes = body::read(incoming).await.map_err(refused)?;
+    let message = serde_json::from_slice(&bytes).map_err(|error| {
+        let cause = format!("the body is no JSON: {error}");
+        refusal(StatusCode::BAD_REQUEST, PARSE_ERROR, &cause, &Value::Null)
+    })?;
+    Ok((message, bytes))
 }
 
 /// Batches are part of the versions up to 2025-03-26.
-async fn batch(service: &Service, parts: &Parts, messages: Vec<Value>) -> Answer {
+async fn batch(service: &Service, ending: &Ending, parts: &Parts, messages: Vec<Value>) -> Answer {
     let version = parts.headers.get("mcp-protocol-version");
     let allowed = version.is_none_or(|version| version == "2025-03-26" || version == "2024-11-05");
     if !allowed || messages.is_empty() || messages.len() > BATCH {
@@ -76,7 +116,7 @@ async fn batch(service: &Service, parts: &Parts, messages: Vec<Value>) -> Answer
     let mut answers = Vec::new();
     for message in messages {
         let bytes = Bytes::from(message.to_string());
-        let answer = one(service, parts, &message, bytes).await.into_body();
+        let answer = one(service, ending, parts, &message, bytes).await.into_body();
         let Ok(answer) = answer.collect().await.map(http_body_util::Collected::to_bytes);
         if let Ok(answer) = serde_json::from_slice::<Value>(&answer) {
             answers.push(answer);
@@ -88,7 +128,7 @@ async fn batch(service: &Service, parts: &Parts, messages: Vec<Value>) -> Answer
     body::json(StatusCode::OK, &Value::Array(answers))
 }
 
-async fn one(service: &Service, parts: &Parts, message: &Value, bytes: Bytes) -> Answer {
+async fn one(service: &Service, ending: &Ending, parts: &Parts, message: &Value, bytes: Bytes) -> Answer {
     let id = message
         .get("id")
         .filter(|id| id.is_string() || id.is_number())
@@ -118,7 +158,14 @@ async fn one(service: &Service, parts: &Parts, message: &Value, bytes: Bytes) ->
     request
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let (parts, answer) = service.answer(request).await.into_parts();
+    let answered = tokio::select! {
+        biased;
+        answered = service.answer(request) => answered,
+        () = ending.is_cut() => {
+            return body::later(refusal(StatusCode::SERVICE_UNAVAILABLE, INTERNAL_ERROR, CUT, &id), 1);
+        }
+    };
+    let (parts, answer) = answered.into_parts();
     let media = parts.headers.get(header::CONTENT_TYPE);
     let is_text = media.is_none_or(|media| !media.as_bytes().starts_with(b"application/json"));
     if (parts.status.is_client_error() || parts.status.is_server_error()) && is_text {

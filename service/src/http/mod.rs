@@ -4,11 +4,13 @@ mod access;
 mod app;
 mod body;
 mod docs;
+mod ending;
 mod finished;
 mod mcp;
 mod page;
 mod rest;
 
+pub use access::network;
 pub use app::App;
 
 /// The answer to a request.

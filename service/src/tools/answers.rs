@@ -11,7 +11,7 @@ use crate::time::iso;
 use crate::wire::Candle;
 use crate::wire::coingecko::Listed;
 use crate::wire::futures::{FundingInfo, LongShort, Premium, interval_hours};
-use crate::wire::names::Pair;
+use crate::wire::names::{Pair, quote};
 use crate::wire::spot::Day;
 
 /// The markets, as the document names them.
@@ -37,7 +37,7 @@ impl Price {
         Self {
             symbol: symbol.to_owned(),
             price,
-            price_formatted: money(price, &Pair::of(symbol).quote),
+            price_formatted: money(price, quote(symbol)),
             market,
         }
     }
@@ -83,7 +83,7 @@ impl Ticker {
         Self {
             symbol: day.symbol.clone(),
             price: day.last_price,
-            price_formatted: money(day.last_price, &Pair::of(&day.symbol).quote),
+            price_formatted: money(day.last_price, quote(&day.symbol)),
             price_change: day.price_change,
             price_change_percent: day.price_change_percent,
             open: day.open_price,

@@ -1,9 +1,12 @@
 //! One source over HTTP: its hosts, its budget, its pauses.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+
+use reqwest::{Response, Url};
 
 use super::budget::{Budget, Turn};
+use super::market::{Read, Value};
 use super::{Call, Failure, Source};
 use crate::metrics::Metrics;
 
@@ -12,9 +15,16 @@ const ATTEMPTS: u32 = 3;
 /// After so many failed questions in a row the source is left alone for [`REST`].
 const FAILURES_TO_OPEN: u32 = 5;
 const REST: Duration = Duration::from_secs(10);
+/// For so long when every host refuses our country: that does not pass by itself.
+const REST_REFUSED: Duration = Duration::from_secs(60);
 /// Pauses for sources that limit or ban us without saying for how long.
 const PAUSE: Duration = Duration::from_secs(30);
 const PAUSE_BANNED: Duration = Duration::from_secs(120);
+/// The longest pauses that are believed: limits are counted by the minute, and Binance bans for three days at most.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
+const LONGEST_BANNED: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+/// So many redirects are followed.
+const REDIRECTS: u32 = 3;
 /// Larger answers are refused; the whole spot market's day is under 2 MB.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
@@ -45,8 +55,25 @@ struct State {
     /// The host that answered last.
     preferred: usize,
     failures: u32,
-    closed_until: Option<Instant>,
+    resting: Option<Rest>,
     paused_until: Option<Instant>,
+}
+
+#[derive(Debug, Clone)]
+struct Rest {
+    until: Instant,
+    cause: String,
+}
+
+/// How a source is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It may be asked.
+    Up,
+    /// It asked for a pause of which this is left.
+    Paused(Duration),
+    /// It failed repeatedly, last for this cause, and is left alone for this long.
+    Down(String, Duration),
 }
 
 enum Trouble {
@@ -55,7 +82,16 @@ enum Trouble {
     /// The source wants a pause.
     Pause(Duration),
     /// This host cannot answer; another, or the same a little later, may.
-    Host(String),
+    Host(Fault),
+}
+
+/// Why a host cannot answer.
+enum Fault {
+    Down(String),
+    /// It answers what is no answer.
+    Nonsense(String),
+    /// It does not answer us, now or later. Whether it is the country that it refuses.
+    Refuses(String, bool),
 }
 
 impl Exchange {
@@ -70,11 +106,17 @@ impl Exchange {
         }
     }
 
-    /// Whether the source is left alone after failures.
-    pub fn is_open(&self) -> bool {
-        self.lock()
-            .closed_until
-            .is_some_and(|until| until > Instant::now())
+    /// How the source is.
+    pub fn standing(&self) -> Standing {
+        let state = self.lock();
+        let now = Instant::now();
+        if let Some(until) = state.paused_until.filter(|until| *until > now) {
+            return Standing::Paused(until - now);
+        }
+        match &state.resting {
+            Some(rest) if rest.until > now => Standing::Down(rest.cause.clone(), rest.until - now),
+            _ => Standing::Up,
+        }
     }
 
     /// The weight spent this minute.
@@ -82,17 +124,19 @@ impl Exchange {
         self.budget.spent()
     }
 
-    /// The answer's body.
+    /// The answer, read.
     pub async fn fetch(
         &self,
         client: &reqwest::Client,
         metrics: &Metrics,
         call: &Call,
-    ) -> Result<Vec<u8>, Failure> {
+        read: Read,
+    ) -> Result<Value, Failure> {
         self.may_ask()?;
-        match tokio::time::timeout(self.limits.patience, self.attempts(client, metrics, call)).await {
+        let attempts = self.attempts(client, metrics, call, read);
+        match tokio::time::timeout(self.limits.patience, attempts).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(self.failed("it takes too long".into())),
+            Err(_) => Err(self.failed(Fault::Down("it takes too long".into()), false)),
         }
     }
 
@@ -101,22 +145,31 @@ impl Exchange {
         client: &reqwest::Client,
         metrics: &Metrics,
         call: &Call,
-    ) -> Result<Vec<u8>, Failure> {
+        read: Read,
+    ) -> Result<Value, Failure> {
         let target = call.target();
+        let hosts = self.limits.hosts.len();
         let first = self.lock().preferred;
-        let mut cause = String::new();
-        for attempt in 0..ATTEMPTS {
+        let mut refusing = Vec::new();
+        let mut country = true;
+        let mut fault = None;
+        for attempt in 0..(ATTEMPTS as usize).max(hosts) {
+            let mut next = (0..hosts).map(|step| (first + attempt + step) % hosts);
+            let Some(index) = next.find(|index| !refusing.contains(index)) else {
+                break;
+            };
             if attempt > 0 {
                 // Full jitter, so that many waiting instances do not ask in step.
-                let most = 100 * u64::from(2_u32.pow(attempt));
+                let most = 100 << attempt.min(3);
                 tokio::time::sleep(Duration::from_millis(rand::random_range(10..most))).await;
             }
             match self.budget.take(call.weight) {
                 Turn::After(pause) => tokio::time::sleep(pause).await,
                 Turn::Refused(retry) => return Err(self.limited(retry)),
             }
-            let index = (first + attempt as usize) % self.limits.hosts.len();
-            let outcome = self.once(client, &self.limits.hosts[index], &target, call).await;
+            let outcome = self
+                .once(client, &self.limits.hosts[index], &target, call, read)
+                .await;
             let label = match &outcome {
                 Ok(_) => "ok",
                 Err(Trouble::Final(_)) => "refused",
@@ -125,24 +178,35 @@ impl Exchange {
             };
             metrics.upstream(self.source.name(), label);
             match outcome {
-                Ok(body) => {
+                Ok(value) => {
                     let mut state = self.lock();
                     state.preferred = index;
                     state.failures = 0;
-                    return Ok(body);
+                    return Ok(value);
                 }
                 Err(Trouble::Final(failure)) => {
                     self.lock().failures = 0;
                     return Err(failure);
                 }
                 Err(Trouble::Pause(pause)) => {
-                    self.lock().paused_until = Some(Instant::now() + pause);
+                    let until = Some(Instant::now() + pause);
+                    let mut state = self.lock();
+                    state.paused_until = state.paused_until.max(until);
                     return Err(self.limited(pause));
                 }
-                Err(Trouble::Host(why)) => cause = why,
+                Err(Trouble::Host(Fault::Refuses(why, of_country))) => {
+                    refusing.push(index);
+                    country &= of_country;
+                    fault = Some(Fault::Refuses(why, of_country));
+                }
+                // That a host refuses us is what somebody can mend, whatever the others have.
+                Err(Trouble::Host(why)) => {
+                    fault = Some(fault.filter(|_| !refusing.is_empty()).unwrap_or(why));
+                }
             }
         }
-        Err(self.failed(cause))
+        let fault = fault.unwrap_or_else(|| Fault::Down("there is no host to ask".into()));
+        Err(self.failed(fault, country && refusing.len() == hosts))
     }
 
     async fn once(
@@ -151,35 +215,95 @@ impl Exchange {
         host: &str,
         target: &str,
         call: &Call,
-    ) -> Result<Vec<u8>, Trouble> {
-        // The URL stays out of messages: it says nothing to who asked.
-        let down = |error: reqwest::Error| Trouble::Host(root_cause(&error.without_url()));
-        let mut request = client.get(format!("{host}{target}"));
-        if let Some((name, value)) = &self.limits.key {
-            request = request.header(*name, value);
-        }
-        let mut response = request.send().await.map_err(down)?;
+        read: Read,
+    ) -> Result<Value, Trouble> {
+        let down = |error: reqwest::Error| Trouble::Host(Fault::Down(root_cause(error)));
+        let nonsense = |cause: String| Trouble::Host(Fault::Nonsense(cause));
+        let mut response = self.sent(client, &format!("{host}{target}")).await?;
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         if let Some(weight) = header("x-mbx-used-weight-1m").and_then(|value| value.parse().ok()) {
             self.budget.reported(weight);
         }
-        let retry = header("retry-after").and_then(|value| value.parse().ok());
         let status = response.status().as_u16();
+        let pause = pause(status, header("retry-after"), SystemTime::now());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(down)? {
             if body.len() + chunk.len() > BODY_LIMIT {
-                return Err(Trouble::Final(self.nonsense("it is too long")));
+                return Err(nonsense("it is too long".into()));
             }
             body.extend_from_slice(&chunk);
         }
+        let is_page = body.trim_ascii_start().starts_with(b"<");
         match status {
-            200 => Ok(body),
-            429 => Err(Trouble::Pause(retry.map_or(PAUSE, Duration::from_secs))),
-            418 => Err(Trouble::Pause(retry.map_or(PAUSE_BANNED, Duration::from_secs))),
-            451 => Err(Trouble::Host("it does not serve this location".into())),
-            403 | 500.. => Err(Trouble::Host(format!("it answered with status {status}"))),
-            _ => Err(Trouble::Final(self.refusal(status, &body, call))),
+            200 if is_page => Err(nonsense("it is a page, not data".into())),
+            200 => read(&body).map_err(|error| nonsense(error.to_string())),
+            418 | 429 => Err(Trouble::Pause(pause)),
+            401 | 403 | 451 => Err(Trouble::Host(self.refuses(status))),
+            500.. => Err(Trouble::Host(Fault::Down(format!(
+                "it answered with status {status}"
+            )))),
+            // Whoever answers there is not the source.
+            404 | 405 | 407 | 410 if is_page => Err(nonsense(format!(
+                "it is a page with status {status}; {} says where it is asked",
+                self.source.setting()
+            ))),
+            400.. => Err(Trouble::Final(self.refusal(status, &body, call))),
+            _ => Err(nonsense(format!("its status is {status}"))),
         }
+    }
+
+    /// The answer's head, after redirects. The key goes to the host that it is for and to no other.
+    async fn sent(&self, client: &reqwest::Client, url: &str) -> Result<Response, Trouble> {
+        let down = |cause: String| Trouble::Host(Fault::Down(cause));
+        let first = Url::parse(url).map_err(|error| {
+            let setting = self.source.setting();
+            down(format!("{setting} names no host that can be asked: {error}"))
+        })?;
+        let mut url = first.clone();
+        for _ in 0..=REDIRECTS {
+            let mut request = client.get(url.clone());
+            if let Some((name, value)) = self.limits.key.as_ref().filter(|_| may_have_key(&first, &url)) {
+                request = request.header(*name, value);
+            }
+            let response = request.send().await.map_err(|error| down(root_cause(error)))?;
+            let location = response
+                .headers()
+                .get("location")
+                .filter(|_| response.status().is_redirection());
+            let Some(location) = location.and_then(|location| location.to_str().ok()) else {
+                return Ok(response);
+            };
+            url = url
+                .join(location)
+                .map_err(|error| down(format!("it redirects to no address: {error}")))?;
+        }
+        Err(down(format!("it redirects more than {REDIRECTS} times")))
+    }
+
+    /// What it means that a host does not want us, and what can be set for that.
+    fn refuses(&self, status: u16) -> Fault {
+        let hosts = self.source.setting();
+        let why = match (status, self.limits.key.is_some(), self.source) {
+            (401, true, _) => {
+                "it does not take this service's key (status 401); set COINGECKO_API_KEY".into()
+            }
+            (_, false, Source::CoinGecko) if status != 451 => {
+                format!(
+                    "it refuses this service's address (status {status}); set COINGECKO_API_KEY, or {hosts} to a host that serves it"
+                )
+            }
+            (451, ..) => {
+                format!(
+                    "it refuses the country that this service asks from (status 451); set {hosts} to a host that serves it"
+                )
+            }
+            _ => {
+                format!(
+                    "it refuses this service's address (status {status}); set {hosts} to a host that serves it"
+                )
+            }
+        };
+        Fault::Refuses(why, status == 451)
     }
 
     /// What a 4xx means: Binance's code -1121 is an invalid symbol, CoinGecko's 404 an unknown coin.
@@ -222,26 +346,44 @@ impl Exchange {
         if let Some(until) = state.paused_until.filter(|until| *until > now) {
             return Err(self.limited(until - now));
         }
-        if let Some(until) = state.closed_until {
-            if until > now {
-                return Err(self.down("it failed repeatedly and is left alone".into(), until - now));
+        if let Some(rest) = &state.resting {
+            if rest.until > now {
+                let cause = format!("{}, so that it is left alone", rest.cause);
+                return Err(self.down(cause, rest.until - now));
             }
             // One question goes through; one more failure closes the way again.
-            state.closed_until = None;
+            state.resting = None;
             state.failures = FAILURES_TO_OPEN - 1;
         }
         Ok(())
     }
 
-    fn failed(&self, cause: String) -> Failure {
+    /// One more question failed, or all do: every host refuses the country.
+    fn failed(&self, fault: Fault, all_do: bool) -> Failure {
+        let (cause, nonsense) = match fault {
+            Fault::Down(cause) | Fault::Refuses(cause, _) => (cause, None),
+            Fault::Nonsense(cause) => (
+                format!("it answered what cannot be understood ({cause})"),
+                Some(cause),
+            ),
+        };
         let mut state = self.lock();
         state.failures += 1;
         let mut retry = Duration::from_secs(1);
-        if state.failures >= FAILURES_TO_OPEN {
-            state.closed_until = Some(Instant::now() + REST);
-            retry = REST;
+        if all_do || state.failures >= FAILURES_TO_OPEN {
+            retry = if all_do { REST_REFUSED } else { REST };
+            state.resting = Some(Rest {
+                until: Instant::now() + retry,
+                cause: cause.clone(),
+            });
         }
-        self.down(cause, retry)
+        match nonsense {
+            Some(cause) => Failure::Nonsense {
+                source_name: self.source.title(),
+                cause,
+            },
+            None => self.down(cause, retry),
+        }
     }
 
     fn down(&self, cause: String, retry: Duration) -> Failure {
@@ -259,26 +401,94 @@ impl Exchange {
         }
     }
 
-    fn nonsense(&self, cause: &str) -> Failure {
-        Failure::Nonsense {
-            source_name: self.source.title(),
-            cause: cause.into(),
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The innermost cause: "connection refused" rather than "error sending request".
-fn root_cause(error: &reqwest::Error) -> String {
+/// Whether what is meant for the first address may be sent to another: it is the same host, by no weaker way.
+fn may_have_key(first: &Url, url: &Url) -> bool {
+    first.origin() == url.origin() || (first.host() == url.host() && url.scheme() == "https")
+}
+
+/// The pause that a source asks for, in seconds or as a date; within reason, whatever it says.
+fn pause(status: u16, said: Option<&str>, now: SystemTime) -> Duration {
+    let (unsaid, longest) = match status {
+        418 => (PAUSE_BANNED, LONGEST_BANNED),
+        _ => (PAUSE, LONGEST),
+    };
+    let said = said.map(str::trim).and_then(|said| {
+        if said.starts_with(|c: char| c.is_ascii_digit()) {
+            // What is too much for a number is too much for a pause.
+            let seconds: f64 = said.parse().ok()?;
+            return Some(Duration::try_from_secs_f64(seconds).unwrap_or(longest));
+        }
+        let until = httpdate::parse_http_date(said).ok()?;
+        Some(until.duration_since(now).unwrap_or_default())
+    });
+    said.unwrap_or(unsaid).clamp(Duration::from_secs(1), longest)
+}
+
+/// The innermost cause: "connection refused" rather than "error sending request". The URL stays out of messages: it
+/// says nothing to who asked.
+fn root_cause(error: reqwest::Error) -> String {
+    let error = error.without_url();
     if error.is_timeout() {
         return "it takes too long".into();
     }
-    let mut cause: &dyn std::error::Error = error;
+    let mut cause: &dyn std::error::Error = &error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_as_long_as_is_said_within_reason() {
+        let now = httpdate::parse_http_date("Wed, 25 Nov 2026 12:00:00 GMT").expect("a date");
+        for (status, said, seconds) in [
+            (429, None, 30),
+            (418, None, 120),
+            (429, Some("7"), 7),
+            (429, Some(" 7 "), 7),
+            (429, Some("1.5"), 1),
+            (429, Some("0"), 1),
+            (429, Some("-5"), 30),
+            (429, Some("soon"), 30),
+            (429, Some(""), 30),
+            (429, Some("NaN"), 30),
+            (429, Some("7200"), 3600),
+            (418, Some("7200"), 7200),
+            (429, Some("18446744073709551615"), 3600),
+            (418, Some("18446744073709551615"), 259_200),
+            (429, Some("99999999999999999999999999999"), 3600),
+            (429, Some("1e400"), 3600),
+            (429, Some("Wed, 25 Nov 2026 12:01:30 GMT"), 90),
+            (429, Some("Wednesday, 25-Nov-26 12:01:30 GMT"), 90),
+            (429, Some("Wed, 25 Nov 2020 12:00:00 GMT"), 1),
+            (418, Some("Fri, 31 Dec 9999 23:59:59 GMT"), 259_200),
+        ] {
+            assert_eq!(pause(status, said, now).as_secs(), seconds, "{status} {said:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_goes_to_its_own_host_alone() {
+        let may = |first: &str, url: &str| {
+            may_have_key(&first.parse().expect("a URL"), &url.parse().expect("a URL"))
+        };
+        assert!(may("https://a.example/api", "https://a.example/v3"));
+        assert!(may("http://a.example/api", "https://a.example/api"));
+        assert!(!may("https://a.example/api", "http://a.example/api"));
+        assert!(!may("https://a.example/api", "https://b.example/api"));
+        assert!(!may(
+            "https://a.example/api",
+            "https://a.example.evil.example/api"
+        ));
+        assert!(!may("http://127.0.0.1:1000/api", "http://127.0.0.1:1001/api"));
+    }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use moka::future::Cache;
 use serde::de::DeserializeOwned;
 
-use super::{Call, Exchange, Failure, Lifetimes, Limits, Source, recorded};
+use super::{Call, Exchange, Failure, Lifetimes, Limits, Source, Standing, recorded};
 use crate::input::Symbol;
 use crate::metrics::Metrics;
 use crate::time;
@@ -38,6 +38,8 @@ pub struct Market {
     exchanges: Option<[Exchange; 3]>,
     client: reqwest::Client,
     cache: Cache<Call, Arc<Slot>>,
+    /// Names that their source does not know, whatever is asked about them.
+    unknown: Cache<(Source, String), Failure>,
     lifetimes: Lifetimes,
     metrics: Arc<Metrics>,
 }
@@ -58,9 +60,9 @@ struct Good {
 }
 
 /// A source's answer in its type, which who asked for it knows.
-type Value = Arc<dyn Any + Send + Sync>;
+pub(super) type Value = Arc<dyn Any + Send + Sync>;
 /// Reads an answer into its type. All that lies between a question and this is compiled once, not for each type.
-type Read = fn(&[u8]) -> Result<Value, serde_json::Error>;
+pub(super) type Read = fn(&[u8]) -> Result<Value, serde_json::Error>;
 
 fn read<T: DeserializeOwned + Send + Sync + 'static>(body: &[u8]) -> Result<Value, serde_json::Error> {
     Ok(Arc::new(serde_json::from_slice::<T>(body)?))
@@ -77,6 +79,8 @@ impl Market {
             .connect_timeout(Duration::from_secs(3))
             .read_timeout(Duration::from_secs(5))
             .pool_idle_timeout(Duration::from_secs(60))
+            // A source's key must not follow them to other hosts.
+            .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let exchanges = match setup {
             Setup::Live(limits) => {
@@ -93,10 +97,12 @@ impl Market {
             .max_capacity(CAPACITY)
             .time_to_live(lifetimes.stale + lifetimes.reference)
             .build();
+        let unknown = Cache::builder().max_capacity(CAPACITY).time_to_live(UNKNOWN_FOR);
         Ok(Self {
             exchanges,
             client,
             cache,
+            unknown: unknown.build(),
             lifetimes,
             metrics,
         })
@@ -107,13 +113,13 @@ impl Market {
         self.exchanges.is_none()
     }
 
-    /// Each live source with the weight spent this minute and whether it is left alone after failures.
-    pub fn states(&self) -> impl Iterator<Item = (Source, u32, bool)> {
+    /// Each live source with the weight spent this minute and how it is.
+    pub fn states(&self) -> impl Iterator<Item = (Source, u32, Standing)> {
         let exchanges = self.exchanges.iter().flatten();
         Source::ALL
             .into_iter()
             .zip(exchanges)
-            .map(|(source, exchange)| (source, exchange.spent(), exchange.is_open()))
+            .map(|(source, exchange)| (source, exchange.spent(), exchange.standing()))
     }
 
     /// So many answers were wanted, and already were part of one that was given.
@@ -185,17 +191,25 @@ impl Market {
     }
 
     async fn ask(&self, call: &Call, read: Read) -> Result<Value, Failure> {
-        let body = match &self.exchanges {
-            Some(exchanges) => {
-                let exchange = &exchanges[call.source as usize];
-                exchange.fetch(&self.client, &self.metrics, call).await?
-            }
-            None => recorded(call.source, &call.path, &call.query)?.into_bytes(),
+        let Some(exchanges) = &self.exchanges else {
+            let body = recorded(call.source, &call.path, &call.query)?;
+            return read(body.as_bytes()).map_err(|error| Failure::Nonsense {
+                source_name: call.source.title(),
+                cause: error.to_string(),
+            });
         };
-        read(&body).map_err(|error| Failure::Nonsense {
-            source_name: call.source.title(),
-            cause: error.to_string(),
-        })
+        let about = call.about().map(|name| (call.source, name.to_owned()));
+        if let Some(about) = &about
+            && let Some(failure) = self.unknown.get(about).await
+        {
+            return Err(failure);
+        }
+        let exchange = &exchanges[call.source as usize];
+        let answer = exchange.fetch(&self.client, &self.metrics, call, read).await;
+        if let (Some(about), Err(failure @ Failure::Unknown { .. })) = (about, &answer) {
+            self.unknown.insert(about, failure.clone()).await;
+        }
+        answer
     }
 }
 
@@ -263,6 +277,8 @@ struct Known {
     sources: [bool; 3],
     /// What symbols were taken for.
     pairs: Vec<(Source, Symbol, Pair)>,
+    /// What was asked and answered: an equal question is not asked again, though it may be due.
+    answered: Vec<(Call, Result<Value, Failure>)>,
 }
 
 impl<'a> Ask<'a> {
@@ -280,6 +296,7 @@ impl<'a> Ask<'a> {
                 lookups: 0,
                 sources: [false; 3],
                 pairs: Vec::new(),
+                answered: Vec::new(),
             }),
         }
     }
@@ -309,8 +326,13 @@ impl<'a> Ask<'a> {
     }
 
     async fn value(&self, call: &Call, read: Read) -> Result<Value, Failure> {
+        if let Some((_, answer)) = self.known().answered.iter().find(|(asked, _)| asked == call) {
+            return answer.clone();
+        }
         let answer = self.market.get(call, read).await;
         let mut known = self.known();
+        let said = answer.as_ref().map(|answered| Arc::clone(&answered.value));
+        known.answered.push((call.clone(), said.map_err(Clone::clone)));
         known.lookups += 1;
         known.sources[call.source as usize] = true;
         let good_until = match &answer {
@@ -352,6 +374,7 @@ impl<'a> Ask<'a> {
         let mut known = self.known();
         known.good_until = self.began.checked_add(FOREVER);
         known.lookups = 0;
+        known.answered.clear();
         known.pairs.retain(|(at, of, _)| *at != source || *of != symbol);
         known.pairs.push((source, symbol, pair));
     }

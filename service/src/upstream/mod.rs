@@ -7,7 +7,7 @@ mod market;
 mod recorded;
 
 use exchange::Exchange;
-pub use exchange::Limits;
+pub use exchange::{Limits, Standing};
 pub use failure::Failure;
 pub use market::{Ask, Audience, Fresh, Market, Setup};
 pub use recorded::answer as recorded;
@@ -17,7 +17,7 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 /// Who is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
     /// Binance spot.
     Spot,
@@ -40,12 +40,21 @@ impl Source {
         }
     }
 
-    /// The name in metrics and settings.
+    /// The name in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Spot => "spot",
             Self::Futures => "futures",
             Self::CoinGecko => "coingecko",
+        }
+    }
+
+    /// The setting that says where it is asked.
+    pub fn setting(self) -> &'static str {
+        match self {
+            Self::Spot => "BINANCE_BASE_URL",
+            Self::Futures => "BINANCE_FUTURES_BASE_URL",
+            Self::CoinGecko => "COINGECKO_BASE_URL",
         }
     }
 }
@@ -138,6 +147,18 @@ impl Call {
     pub fn ages(mut self, kind: Kind) -> Self {
         self.kind = kind;
         self
+    }
+
+    /// The one pair, contract or coin that is asked about. What traders hold is not known of all that are traded.
+    pub fn about(&self) -> Option<&str> {
+        if self.path.starts_with("/futures/data/") {
+            return None;
+        }
+        let symbol = self.query.iter().find(|(name, _)| *name == "symbol");
+        match symbol {
+            Some((_, symbol)) => Some(symbol),
+            None => self.path.strip_prefix("/coins/"),
+        }
     }
 
     /// Path and parameters, as they stand in the URL.

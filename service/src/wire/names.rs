@@ -34,14 +34,18 @@ pub struct Pair {
     pub quote: String,
 }
 
+/// What a pair is paid in; empty when its name does not tell.
+pub fn quote(name: &str) -> &'static str {
+    let whole = name.split('_').next().unwrap_or(name);
+    let ends = |quote: &&str| whole.len() > quote.len() && whole.ends_with(quote);
+    QUOTES.into_iter().find(ends).unwrap_or_default()
+}
+
 impl Pair {
     /// The pair of this name, taken apart as far as its name tells.
     pub fn of(name: &str) -> Self {
+        let quote = quote(name);
         let whole = name.split('_').next().unwrap_or(name);
-        let quote = QUOTES
-            .into_iter()
-            .find(|quote| whole.len() > quote.len() && whole.ends_with(quote));
-        let quote = quote.unwrap_or_default();
         Self {
             name: name.to_owned(),
             base: if quote.is_empty() {
@@ -55,11 +59,17 @@ impl Pair {
 
     /// What is most likely meant, before the exchange is asked for its names.
     pub fn guess(symbol: &Symbol) -> Self {
-        let written = Written::of(&symbol.0);
-        if written.parts.len() > 1 || written.date.is_some() {
-            return Self::of(&written.joined());
-        }
-        let one = written.joined();
+        let plain = symbol.0.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        // Too short for a pair with `PERP` behind it, as nearly every symbol that comes.
+        let one = if plain && symbol.0.len() < 8 {
+            symbol.0.to_ascii_uppercase()
+        } else {
+            let written = Written::of(&symbol.0);
+            if written.parts.len() > 1 || written.date.is_some() {
+                return Self::of(&written.joined());
+            }
+            written.joined()
+        };
         let quoted = one.contains('_')
             || (!COINS.contains(&one.as_str())
                 && QUOTES

@@ -1,5 +1,6 @@
 //! The program as its users meet it: started, asked over HTTP and standard input, with sources that misbehave.
 
+mod addresses;
 mod compression;
 mod hostile;
 mod mcp;

@@ -256,7 +256,16 @@ async fn fixtures_are_offered_to_the_conformance_suite_alone() {
         assert_eq!(listed(&program).await.iter().all(real), !fixtures);
         for (method, params) in &others {
             let answer = ask(method, params).await;
-            assert_eq!(answer["error"].is_null(), fixtures, "{method}: {answer}");
+            if let (false, Some((list, _))) = (fixtures, method.split_once("/list")) {
+                let list = if list == "resources/templates" {
+                    "resourceTemplates"
+                } else {
+                    list
+                };
+                assert_eq!(answer["result"][list], json!([]), "{method}: {answer}");
+            } else {
+                assert_eq!(answer["error"].is_null(), fixtures, "{method}: {answer}");
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -13,6 +14,8 @@ pub struct Program {
     child: Child,
     pub base: String,
     pub client: reqwest::Client,
+    /// What it has written to its log.
+    log: Arc<Mutex<String>>,
 }
 
 /// The program with nothing in its environment that a test did not put there.
@@ -49,12 +52,36 @@ impl Program {
         lines.read_line(&mut line).expect("a line");
         assert!(line.contains("listening"), "{line}");
         // What follows is read away, so that the program never waits for us.
-        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        let log = Arc::new(Mutex::new(String::new()));
+        let written = Arc::clone(&log);
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while lines.read_line(&mut line).is_ok_and(|length| length > 0) {
+                written.lock().expect("no panic").push_str(&line);
+                line.clear();
+            }
+        });
         Self {
             child,
             base: format!("http://127.0.0.1:{port}"),
             client: reqwest::Client::new(),
+            log,
         }
+    }
+
+    /// All of the log, once a request with this identifier is in it; and that line.
+    pub async fn logged(&self, id: &str) -> (String, Value) {
+        for _ in 0..500 {
+            let log = self.log.lock().expect("no panic").clone();
+            let lines = log
+                .lines()
+                .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            if let Some(line) = lines.into_iter().find(|line| line["id"] == id) {
+                return (log, line);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{id} is not in the log");
     }
 
     /// Answers with what is bundled.
@@ -115,8 +142,13 @@ impl Program {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        let sent = Command::new("kill").args([name, &pid]).status();
         assert!(sent.expect("kill runs").success());
     }
 

@@ -27,6 +27,12 @@ pub enum Manner {
     Status(u16, Option<u64>),
     /// As recorded, and so much weight is said to be used.
     Heavy(u32),
+    /// 200 with this.
+    Answer(&'static str),
+    /// This status, with this as its Retry-After.
+    Says(u16, &'static str),
+    /// Sent on to another source.
+    Elsewhere(SocketAddr),
     /// The connection ends in the middle of the answer.
     Gone,
 }
@@ -41,6 +47,7 @@ pub struct Local {
 struct State {
     manner: Manner,
     hits: HashMap<String, usize>,
+    keyed: bool,
 }
 
 impl Local {
@@ -52,6 +59,7 @@ impl Local {
             state: Arc::new(Mutex::new(State {
                 manner: Manner::Good,
                 hits: HashMap::new(),
+                keyed: false,
             })),
         };
         let accepting = local.clone();
@@ -85,11 +93,17 @@ impl Local {
         state.hits.get(path).copied().unwrap_or_default()
     }
 
+    /// Whether a key ever came.
+    pub fn saw_a_key(&self) -> bool {
+        self.state.lock().expect("no panic").keyed
+    }
+
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, std::io::Error> {
         let path = request.uri().path().to_owned();
         let manner = {
             let mut state = self.state.lock().expect("no panic");
             *state.hits.entry(path.clone()).or_default() += 1;
+            state.keyed |= request.headers().contains_key("x-cg-demo-api-key");
             state.manner
         };
         let answer = Response::builder();
@@ -113,6 +127,21 @@ impl Local {
                     Some(seconds) => answer.header("retry-after", seconds),
                     None => answer,
                 };
+                return Ok(answer.body(empty()).expect("an answer"));
+            }
+            Manner::Answer(text) => {
+                return Ok(answer
+                    .body(Full::new(Bytes::from_static(text.as_bytes())))
+                    .expect("an answer"));
+            }
+            Manner::Says(status, retry) => {
+                let answer = answer.status(status).header("retry-after", retry);
+                return Ok(answer.body(empty()).expect("an answer"));
+            }
+            Manner::Elsewhere(address) => {
+                let answer = answer
+                    .status(302)
+                    .header("location", format!("http://{address}{}", request.uri()));
                 return Ok(answer.body(empty()).expect("an answer"));
             }
             Manner::Gone => return Err(std::io::Error::other("gone")),

@@ -166,3 +166,159 @@ async fn a_slow_source_is_given_up() {
         "{status} {body}"
     );
 }
+
+/// How the program says that spot is: its state, and all of `/ready`.
+async fn spot(program: &Program) -> (String, serde_json::Value) {
+    let (_, ready) = program.get("/ready").await;
+    (
+        ready["sources"]["spot"].as_str().unwrap_or_default().to_owned(),
+        ready,
+    )
+}
+
+async fn metric(program: &Program, line: &str) -> bool {
+    let (_, metrics) = program.get("/metrics").await;
+    metrics
+        .as_str()
+        .unwrap_or_default()
+        .lines()
+        .any(|one| one.starts_with(line))
+}
+
+#[tokio::test]
+async fn a_pause_of_any_length_is_kept_within_reason_and_shown() {
+    for (status, retry, longest) in [
+        (429, "18446744073709551615", 3600),
+        (418, "18446744073709551615", 259_200),
+        (429, "99999999999999999999999999", 3600),
+        (429, "Fri, 31 Dec 9999 23:59:59 GMT", 3600),
+        (429, "soon", 30),
+    ] {
+        let source = Local::start().await;
+        source.behave(Manner::Says(status, retry));
+        let program = Program::asking(&source, &[]);
+        let (got, body) = program.get(PRICE).await;
+        let seconds = body["retry_after_seconds"].as_u64().unwrap_or_default();
+        assert!(
+            got == 503 && (longest - 2..=longest).contains(&seconds),
+            "{retry}: {body}"
+        );
+        let (state, ready) = spot(&program).await;
+        let left = ready["asked_again_in_seconds"]["spot"]
+            .as_u64()
+            .unwrap_or_default();
+        assert!(
+            state == "paused" && (longest - 5..=longest + 1).contains(&left),
+            "{retry}: {ready}"
+        );
+        assert!(!metric(&program, "upstream_paused_seconds{source=\"spot\"} 0").await);
+        assert!(metric(&program, "upstream_paused_seconds{source=\"futures\"} 0").await);
+    }
+}
+
+#[tokio::test]
+async fn who_is_refused_learns_what_to_set() {
+    for (status, why) in [(451, "country"), (403, "address")] {
+        let source = Local::start().await;
+        source.behave(Manner::Status(status, None));
+        let program = Program::asking(&source, &[]);
+        for (path, setting) in [
+            (PRICE, "BINANCE_BASE_URL"),
+            ("/binance/futures/price?symbol=BTC", "BINANCE_FUTURES_BASE_URL"),
+            ("/coingecko/price?coin_ids=bitcoin", "COINGECKO_BASE_URL"),
+        ] {
+            let (got, body) = program.get(path).await;
+            let error = body["error"].as_str().unwrap_or_default();
+            assert!(
+                got == 503 && error.contains(setting) && error.contains(why),
+                "{body}"
+            );
+        }
+        assert_eq!(source.hits(ASKED), 1, "the same host says the same again");
+        // A country does not change by waiting: nobody is asked again at once.
+        let (state, ready) = spot(&program).await;
+        assert_eq!(state == "down", status == 451, "{ready}");
+        let (_, body) = program.get("/binance/ticker/24h?symbol=BTC").await;
+        let error = body["error"].as_str().unwrap_or_default();
+        assert!(error.contains("BINANCE_BASE_URL"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed_and_the_key_stays() {
+    let (first, second) = (Local::start().await, Local::start().await);
+    first.behave(Manner::Elsewhere(second.address));
+    let program = Program::asking(&first, &[("COINGECKO_API_KEY", "secret")]);
+    let (status, body) = program.get("/coingecko/price?coin_ids=bitcoin").await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!((first.saw_a_key(), second.saw_a_key()), (true, false));
+    first.behave(Manner::Elsewhere(first.address));
+    let (status, body) = program.get("/coingecko/trending").await;
+    assert!(status == 503 && body.to_string().contains("redirects"), "{body}");
+}
+
+#[tokio::test]
+async fn nonsense_is_a_failure_like_any_other() {
+    for nonsense in [
+        "<html>maintenance</html>",
+        "",
+        "[]",
+        "null",
+        "{\"price\":",
+        "{\"code\":0,\"msg\":\"maintenance\"}",
+    ] {
+        let (first, second) = (Local::start().await, Local::start().await);
+        first.behave(Manner::Answer(nonsense));
+        let both = format!("{},{}", first.url(), second.url());
+        let program = Program::start(&[("BINANCE_BASE_URL", &both)]);
+        let (status, body) = program.get(PRICE).await;
+        assert_eq!((status, second.hits(ASKED)), (200, 1), "{nonsense}: {body}");
+        assert!(
+            metric(
+                &program,
+                r#"upstream_requests_total{outcome="failed",source="spot"} 1"#
+            )
+            .await,
+            "{nonsense}"
+        );
+    }
+    let source = Local::start().await;
+    source.behave(Manner::Garbage);
+    let program = Program::asking(&source, &[]);
+    let (status, body) = program.get(PRICE).await;
+    assert!(status == 502 && body.to_string().contains("a page"), "{body}");
+    for interval in ["1m", "5m", "15m", "1h"] {
+        program
+            .get(&format!("/binance/klines?symbol=BTC&interval={interval}"))
+            .await;
+    }
+    let (state, ready) = spot(&program).await;
+    assert!(state == "down" && ready["causes"]["spot"].is_string(), "{ready}");
+    assert!(metric(&program, r#"upstream_circuit_open{source="spot"} 1"#).await);
+    let asked = source.hits(ASKED);
+    assert_eq!(program.get("/binance/spot/price?symbol=ETH").await.0, 503);
+    assert_eq!(source.hits(ASKED), asked, "it is left alone");
+}
+
+#[tokio::test]
+async fn an_unknown_name_costs_nothing_twice() {
+    let source = Local::start().await;
+    let program = Program::asking(&source, &[QUICKLY]);
+    let about = [
+        "spot/price",
+        "ticker/24h",
+        "klines",
+        "analysis/kline-patterns",
+        "spot/price",
+    ];
+    let questions = || {
+        let paths = [ASKED, "/api/v3/ticker/24hr", "/api/v3/klines"];
+        paths.map(|path| source.hits(path)).iter().sum::<usize>()
+    };
+    let mut first = None;
+    for route in about {
+        let (status, body) = program.get(&format!("/binance/{route}?symbol=NOPEUSDT")).await;
+        assert_eq!(status, 404, "{route}: {body}");
+        assert_eq!(questions(), *first.get_or_insert_with(questions), "{route}");
+    }
+}
