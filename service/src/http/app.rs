@@ -104,7 +104,11 @@ impl App {
         let (tool, answer) = tokio::select! {
             biased;
             routed = self.routed(&parts, incoming, &target, &asker) => routed,
-            () = self.ending.is_cut() => (None, cut_off(&target)),
+            // Who can answer by the request's own id has noticed by the next turn, and comes first.
+            () = async {
+                self.ending.is_cut().await;
+                tokio::task::yield_now().await;
+            } => (None, cut_off(&target)),
         };
         let mut answer = body::compressed(&parts.headers, answer).await;
         let took = began.elapsed();
