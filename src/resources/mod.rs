@@ -15,6 +15,7 @@ pub mod nginx;
 mod renewal;
 mod renewal_conf;
 mod standing;
+mod supervised;
 pub mod supervisor;
 mod supervisor_config;
 pub mod systemd;
