@@ -213,11 +213,14 @@ impl Account {
                 .shell(format!("usermod --home {} {name}", shell::quote(home)));
         }
         let outside = |group: &&String| !cx.facts.group(group).is_some_and(|all| all.contains(&self.name));
+        let mut recover = String::new();
         for group in self.groups.iter().filter(outside) {
-            change = change.note(format!("joins the group {group}")).shell(format!(
-                "usermod --append --groups {} {name}",
-                shell::quote(group)
-            ));
+            let word = shell::quote(group);
+            change = change
+                .note(format!("joins the group {group}"))
+                .shell(format!("usermod --append --groups {word} {name}"));
+            // It fails where he has not joined yet.
+            recover += &format!("gpasswd --delete {name} {word} >/dev/null 2>&1 || true\n");
         }
         if change.actions.is_empty() {
             return Ok(None);
@@ -234,11 +237,12 @@ impl Account {
         if self.name == "root" || !self.system {
             // It may be the user whom we log in as.
             change = change.if_access_stays();
-            change.recover = Some(format!(
+            recover += &format!(
                 "usermod --shell {} --home {} {name}",
                 shell::quote(&user.shell),
                 shell::quote(&user.home)
-            ));
+            );
+            change.recover = Some(recover);
         }
         Ok(Some(change))
     }

@@ -155,7 +155,7 @@ fn keys_that_shut_us_out_are_undone() {
 #[test]
 fn a_home_or_a_shell_that_shuts_us_out_is_undone() {
     let Some(host) = Host::boot() else { return };
-    let before = host.sh("stat -c %a /root; getent passwd root");
+    let before = host.sh("stat -c %a /root; getent passwd root; id -nG root");
     says(
         &host,
         "name: ssh\ndirectories: { /root: { mode: 0777 } }\n",
@@ -163,10 +163,13 @@ fn a_home_or_a_shell_that_shuts_us_out_is_undone() {
     );
     says(
         &host,
-        "name: ssh\nusers: { root: { shell: /usr/sbin/nologin } }\n",
+        "name: ssh\nusers: { root: { shell: /usr/sbin/nologin, groups: [adm] } }\n",
         NOBODY,
     );
-    assert_eq!(host.sh("stat -c %a /root; getent passwd root"), before);
+    assert_eq!(
+        host.sh("stat -c %a /root; getent passwd root; id -nG root"),
+        before
+    );
     host.converge("name: ssh\nusers: { root: { shell: /bin/sh } }\n");
 }
 
