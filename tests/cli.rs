@@ -131,7 +131,7 @@ secrets:
   empty: { env: EMPTY }
   allowed: { env: EMPTY, empty: true }
   two: { env: A, file: b }
-apt: { packages: [nginx], pakages: [curl] }
+apt: { packages: [nginx, Curl, -x], pakages: [curl] }
 users:
   a: { system: maybe, shel: /bin/sh }
   a: { system: true }
@@ -144,7 +144,7 @@ files:
   /etc/c: { template: two.hbs, mode: 9 }
   /etc/d: { content: a, source: b }
   etc/e: { content: a }
-ufw: { allow: [ssh] }
+ufw: { allow: [ssh, 0/tcp] }
 absent: [/etc, /usr, /srv/old]
 nginx:
   site: { proxy: "127.0.0.1:99999", certificate: main }

@@ -64,7 +64,7 @@ impl Problem {
 /// One section of a playbook.
 pub trait Section {
     /// Adds what the section declares to the desired state.
-    fn render(&self, cx: &mut Render<'_>) -> Result<(), PlaybookError>;
+    fn render(&self, cx: &mut Render<'_>);
 }
 
 /// One named thing of a section.
@@ -79,7 +79,7 @@ pub trait Declaration {
 }
 
 impl<K: std::fmt::Display, T: Declaration> Section for indexmap::IndexMap<K, Placed<T>> {
-    fn render(&self, cx: &mut Render<'_>) -> Result<(), PlaybookError> {
+    fn render(&self, cx: &mut Render<'_>) {
         for (name, placed) in self {
             cx.after = placed.value.after().iter().map(|id| Id::parse(&id.0)).collect();
             let name = name.to_string();
@@ -90,7 +90,6 @@ impl<K: std::fmt::Display, T: Declaration> Section for indexmap::IndexMap<K, Pla
             }
             cx.await_after(placed);
         }
-        Ok(())
     }
 }
 
@@ -222,7 +221,7 @@ impl<'a> Render<'a> {
     }
 
     /// A problem with its place.
-    pub fn locate<T>(&self, problem: Problem, placed: &Placed<T>) -> PlaybookError {
+    fn locate<T>(&self, problem: Problem, placed: &Placed<T>) -> PlaybookError {
         match problem {
             Problem::There(error) => *error,
             Problem::Here { message, help } => self.at(placed.line, placed.column, message).with_help(help),
@@ -355,9 +354,7 @@ pub fn render(loaded: &Loaded, artifacts: Option<&Artifacts>) -> Result<Desired,
     }
     for (kind, (name, section)) in loaded.playbook.sections().into_iter().enumerate().rev() {
         (cx.kind, cx.section) = (kind, name);
-        if let Err(error) = section.render(&mut cx) {
-            cx.errors.push(error);
-        }
+        section.render(&mut cx);
     }
     cx.finish()
 }

@@ -7,7 +7,6 @@ use super::standing;
 use crate::change::{Action, Change, Id, Verb};
 use crate::desired::{Context, Refusal, Resource};
 use crate::facts::Questions;
-use crate::playbook::PlaybookError;
 use crate::playbook::parse::Placed;
 use crate::playbook::render::{Problem, Render, Section};
 use crate::playbook::scalar::AbsPath;
@@ -31,7 +30,7 @@ pub(super) const NEVER: [&str; 16] = [
 ];
 
 impl Section for Absent {
-    fn render(&self, cx: &mut Render<'_>) -> Result<(), PlaybookError> {
+    fn render(&self, cx: &mut Render<'_>) {
         for (index, placed) in self.0.iter().enumerate() {
             let path = &placed.value.0;
             if NEVER.contains(&path.as_str()) {
@@ -52,7 +51,6 @@ impl Section for Absent {
                 path: path.clone(),
             });
         }
-        Ok(())
     }
 }
 

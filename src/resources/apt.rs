@@ -8,8 +8,8 @@ use serde::Deserialize;
 use crate::change::{Change, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
-use crate::playbook::PlaybookError;
-use crate::playbook::render::{Render, Section};
+use crate::playbook::parse::Placed;
+use crate::playbook::render::{Problem, Render, Section};
 use crate::playbook::scalar::{Flag, Line, optional};
 use crate::shell;
 
@@ -19,7 +19,7 @@ use crate::shell;
 pub struct Apt {
     /// Packages by name. Kinds bring their own: nginx sites need no `nginx` here.
     #[serde(default)]
-    pub packages: Vec<Line>,
+    pub packages: Vec<Placed<Line>>,
     /// Whether what packages recommend comes along. Unless given it does, as the host's apt says, with those that
     /// are named here alone, and does not with those that kinds bring: `cron` brings no mail server.
     #[serde(default, deserialize_with = "optional")]
@@ -30,14 +30,17 @@ pub struct Apt {
 const FRESH: u32 = 24 * 60;
 
 impl Section for Apt {
-    fn render(&self, cx: &mut Render<'_>) -> Result<(), PlaybookError> {
-        for package in &self.packages {
+    fn render(&self, cx: &mut Render<'_>) {
+        for placed in &self.packages {
+            let package = &placed.value;
             let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.:".contains(c);
             if !package.0.chars().all(valid) || package.0.starts_with(['-', '.', '+']) {
-                return Err(PlaybookError::plain(
-                    format!("`{package}` is not a package name (under `apt.packages`)"),
+                let problem = Problem::new(
+                    format!("`{package}` is not a package name"),
                     "a Debian package name has lower-case letters, digits, `+`, `-` and `.`",
-                ));
+                );
+                cx.wrong(problem, placed);
+                continue;
             }
             cx.needs_package(&package.0, "");
         }
@@ -63,7 +66,6 @@ impl Section for Apt {
                     .collect(),
             });
         }
-        Ok(())
     }
 }
 

@@ -10,7 +10,6 @@ use super::managed::ManagedFile;
 use super::supervised::{Ended, FOLDER, Supervised, name, reads};
 use crate::change::{Content, Id};
 use crate::desired::resolve;
-use crate::playbook::PlaybookError;
 use crate::playbook::parse::Placed;
 use crate::playbook::render::{Declaration, Problem, Render, Section};
 use crate::playbook::scalar::{AbsPath, Count, Flag, Line, LocalPath, Name, optional};
@@ -118,8 +117,8 @@ fn quote(value: &str) -> Result<String, Problem> {
 }
 
 impl Section for Programs {
-    fn render(&self, cx: &mut Render<'_>) -> Result<(), PlaybookError> {
-        self.0.render(cx)?;
+    fn render(&self, cx: &mut Render<'_>) {
+        self.0.render(cx);
         // Files that others put where supervisor reads are loaded as if this kind had written them.
         for (path, content) in files(cx) {
             let id = Id::new("supervisor", name(&path));
@@ -134,7 +133,6 @@ impl Section for Programs {
                 cx.push(Ended { id, path });
             }
         }
-        Ok(())
     }
 }
 

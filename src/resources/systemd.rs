@@ -8,7 +8,6 @@ use super::systemd_files::{covers, glob, is_unit_file, may_hold_units, unit_of};
 use crate::change::{Action, Change, Id, Verb, sha256};
 use crate::desired::{Context, Ref, Refusal, Resource, resolve};
 use crate::facts::Questions;
-use crate::playbook::PlaybookError;
 use crate::playbook::parse::Placed;
 use crate::playbook::render::{Declaration, Problem, Render, Section};
 use crate::playbook::scalar::{Flag, Line, UnitName, optional};
@@ -35,8 +34,8 @@ pub struct Unit {
 }
 
 impl Section for Units {
-    fn render(&self, cx: &mut Render<'_>) -> Result<(), PlaybookError> {
-        self.0.render(cx)?;
+    fn render(&self, cx: &mut Render<'_>) {
+        self.0.render(cx);
         for (name, package) in cx.units.clone() {
             if !cx.has(&id(&name)) {
                 let service = Service::new(&name, Some(true), Some(true), cx);
@@ -54,7 +53,6 @@ impl Section for Units {
                 cx.push(Service::new(unit, None, None, cx));
             }
         }
-        Ok(())
     }
 }
 

@@ -21,7 +21,6 @@ use self::traffic::Traffic;
 use crate::change::{Change, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
-use crate::playbook::PlaybookError;
 use crate::playbook::parse::Placed;
 use crate::playbook::render::{Problem, Render, Section};
 use crate::playbook::scalar::Line;
@@ -41,19 +40,22 @@ pub struct Ufw {
 }
 
 impl Section for Ufw {
-    fn render(&self, cx: &mut Render<'_>) -> Result<(), PlaybookError> {
+    fn render(&self, cx: &mut Render<'_>) {
         let mut rules: Vec<Own> = Vec::new();
         for (action, declared) in [("allow", &self.allow), ("limit", &self.limit)] {
             for placed in declared {
-                let rule = placed
-                    .value
-                    .0
-                    .parse::<Rule>()
-                    .map_err(|message| cx.locate(Problem::Here { message, help: None }, placed))?;
+                let rule = match placed.value.0.parse::<Rule>() {
+                    Ok(rule) => rule,
+                    Err(message) => {
+                        cx.wrong(Problem::Here { message, help: None }, placed);
+                        continue;
+                    }
+                };
                 if rules.iter().any(|(_, known)| *known == rule) {
                     let message = format!("a rule for `{rule}` stands here already, and ufw keeps one");
                     let problem = Problem::new(message, "take one of the two away");
-                    return Err(cx.locate(problem, placed));
+                    cx.wrong(problem, placed);
+                    continue;
                 }
                 rules.push((action, rule));
             }
@@ -65,7 +67,6 @@ impl Section for Ufw {
                 rules: by_particularity(rules),
             });
         }
-        Ok(())
     }
 }
 
