@@ -117,7 +117,7 @@ pub struct Outcome {
     pub wrong: Option<String>,
 }
 
-/// The checks of a playbook. A declaration without a probe, or with two, is found by [`problems`].
+/// The checks of a playbook. A declaration without a probe, or with two, is found by [`problem`].
 pub fn render(playbook: &Playbook) -> Vec<Check> {
     let check = |(name, placed): (&Name, &crate::playbook::parse::Placed<CheckDeclaration>)| {
         let declared = &placed.value;
