@@ -9,9 +9,9 @@ use super::common::{
     show,
 };
 use super::{Exit, Failure};
+use crate::language::PlaybookError;
+use crate::operations::session::Session;
 use crate::plan::Plan;
-use crate::playbook::PlaybookError;
-use crate::session::Session;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -36,8 +36,8 @@ pub(super) async fn run(args: &Args) -> Exit {
     if !args.yes && !is_interactive() {
         return Err(nobody_to_ask());
     }
-    let loaded = args.playbook.load(false)?;
-    let (desired, mut session) = connect(&loaded, &args.host).await?;
+    let (loaded, proved) = args.playbook.load(false)?;
+    let (desired, mut session) = connect(&loaded, proved, &args.host).await?;
     let (facts, mut plan) = plan_when_free(&session, &desired).await?;
     let show = |plan: &Plan, session: &Session| {
         let release = &facts.system.release;

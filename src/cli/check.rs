@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use super::Exit;
-use super::common::{PlaybookArgs, boxed};
+use super::common::PlaybookArgs;
 use crate::change::counted;
-use crate::playbook::render::render;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -14,8 +13,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Exit {
-    let loaded = args.playbook.load(false)?;
-    let desired = render(&loaded, None).map_err(boxed)?;
+    let (loaded, rendered) = args.playbook.load(false)?;
+    let desired = rendered.desired;
     if args.playbook.verbose {
         for entry in &desired.entries {
             anstream::println!("{}", entry.resource.id());
@@ -23,7 +22,7 @@ pub(super) fn run(args: &Args) -> Exit {
     }
     anstream::println!(
         "{} is valid: {}, {}.",
-        loaded.file,
+        loaded.document.file,
         counted(desired.entries.len(), "resource"),
         counted(desired.checks.len(), "check")
     );

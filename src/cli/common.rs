@@ -8,19 +8,19 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::Failure;
-use crate::artifact;
 use crate::change::{Change, counted};
-use crate::checks::shortened;
+use crate::checks::answer::shortened;
 use crate::desired::Desired;
 use crate::host::ssh::Options;
 use crate::host::target::Target;
+use crate::operations::artifact;
+use crate::operations::session::Session;
 use crate::plan::Plan;
 use crate::playbook::load::{Loaded, Overrides, load};
+use crate::playbook::render::Rendered;
 use crate::playbook::render::render;
 use crate::report::progress::Progress;
 use crate::report::{self};
-use crate::resources::binary::sources;
-use crate::session::Session;
 use crate::transaction::run::{Access, Outcome};
 
 /// Which playbook, and with which values.
@@ -79,7 +79,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 impl PlaybookArgs {
     /// Reads the playbook; nothing is built and no host is contacted.
-    pub fn load(&self, rehearsal: bool) -> Result<Loaded, Failure> {
+    pub fn load(&self, rehearsal: bool) -> Result<(Loaded, Rendered), Failure> {
         let overrides = Overrides {
             set: self.set.clone(),
             vars: self.vars.clone(),
@@ -87,11 +87,11 @@ impl PlaybookArgs {
         };
         let loaded = load(&self.playbook, &overrides).map_err(boxed)?;
         // The whole playbook is proved before anything is built.
-        let desired = render(&loaded, None).map_err(boxed)?;
-        for warning in &desired.warnings {
+        let rendered = render(&loaded, None).map_err(boxed)?;
+        for warning in &rendered.desired.warnings {
             anstream::eprintln!("warning: {warning}");
         }
-        Ok(loaded)
+        Ok((loaded, rendered))
     }
 }
 
@@ -101,13 +101,16 @@ pub(super) fn boxed(error: impl miette::Diagnostic + Send + Sync + 'static) -> F
 }
 
 /// Builds the playbook's binaries and renders its desired state.
-pub(super) async fn desired(loaded: &Loaded) -> Result<Desired, Failure> {
-    let (directory, sources) = (loaded.directory.clone(), sources(&loaded.playbook));
+pub(super) async fn desired(loaded: &Loaded, proved: Rendered) -> Result<Desired, Failure> {
+    if proved.origins.is_empty() {
+        return Ok(proved.desired);
+    }
+    let (directory, sources) = (loaded.document.source.directory().to_path_buf(), proved.origins);
     let built = spawn_blocking(move || artifact::build(&directory, sources)).await;
     let artifacts = built
         .map_err(|error| boxed(Unexpected(error.to_string())))?
         .map_err(boxed)?;
-    render(loaded, Some(&artifacts)).map_err(boxed)
+    Ok(render(loaded, Some(&artifacts)).map_err(boxed)?.desired)
 }
 
 /// A part of the program that ended before its end.
@@ -118,9 +121,13 @@ pub(super) struct Unexpected(pub String);
 
 /// Makes the desired state and connects to the host, side by side: a build takes as long as a handshake
 /// even when nothing is to build.
-pub(super) async fn connect(loaded: &Loaded, host: &HostArgs) -> Result<(Desired, Session), Failure> {
+pub(super) async fn connect(
+    loaded: &Loaded,
+    proved: Rendered,
+    host: &HostArgs,
+) -> Result<(Desired, Session), Failure> {
     let session = async { Session::open(host.access()).await.map_err(boxed) };
-    tokio::try_join!(desired(loaded), session)
+    tokio::try_join!(desired(loaded, proved), session)
 }
 
 /// Whether a person looks on and can answer.

@@ -17,8 +17,8 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args) -> Exit {
-    let loaded = args.playbook.load(false)?;
-    let (desired, session) = connect(&loaded, &args.host).await?;
+    let (loaded, proved) = args.playbook.load(false)?;
+    let (desired, session) = connect(&loaded, proved, &args.host).await?;
     let (facts, plan) = session.plan(&desired).await.map_err(boxed)?;
     show(
         &plan,

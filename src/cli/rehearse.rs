@@ -16,7 +16,7 @@ use crate::host::rehearsal::{
 };
 use crate::host::ssh::Options;
 use crate::host::target::Target;
-use crate::session::Session;
+use crate::operations::session::Session;
 use crate::transaction::run::Access;
 
 #[derive(Debug, clap::Args)]
@@ -133,7 +133,7 @@ async fn remove(name: String) -> Exit {
 
 async fn with(playbook: &PlaybookArgs, args: &Args) -> Exit {
     let start = Instant::now();
-    let loaded = playbook.load(true)?;
+    let (loaded, proved) = playbook.load(true)?;
     prepare(args.yes)?;
     let mut timings = Timings::default();
     let part = Instant::now();
@@ -141,7 +141,7 @@ async fn with(playbook: &PlaybookArgs, args: &Args) -> Exit {
     let (suite, mirror) = (args.suite.clone(), args.mirror.clone());
     let image = blocking(move || get_image(suite.as_deref(), mirror.as_deref()));
     // Side by side: a compiler waits for its slowest crate, debootstrap for the network.
-    let (desired, image) = tokio::try_join!(desired(&loaded), image)?;
+    let (desired, image) = tokio::try_join!(desired(&loaded, proved), image)?;
     timings.add("build and image", part);
     let part = Instant::now();
     let mut interrupts = Interrupts::listen()?;

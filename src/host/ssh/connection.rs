@@ -16,10 +16,11 @@ use super::auth;
 use super::command::Script;
 use super::config::{self, Resolved};
 use super::error::SshError;
-use super::exec::{Exec, Login, Output};
+use super::exec::{Exec, Output};
 use super::first_line::{FirstLine, Remembering};
 use super::host_keys::HostKeys;
 use super::keys;
+use super::login::Login;
 use super::options::Options;
 use crate::host::target::Target;
 

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use super::command::Sent;
 use super::error::SshError;
+use super::login::Login;
 use super::refusal::{self, Noise};
 
 /// Something a running command did.
@@ -46,19 +47,6 @@ pub struct Exec {
     events: UnboundedReceiver<Result<Event, SshError>>,
     login: Arc<Login>,
     ended: bool,
-}
-
-/// Who is logged in where, for messages.
-#[derive(Debug)]
-pub(super) struct Login {
-    pub host: String,
-    pub user: String,
-}
-
-impl Login {
-    pub fn is_root(&self) -> bool {
-        self.user == "root"
-    }
 }
 
 /// How much of the input is handed over at once: a packet of OpenSSH's.

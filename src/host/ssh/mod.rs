@@ -11,6 +11,7 @@ mod host_keys;
 mod key_file;
 mod keys;
 mod known_hosts;
+mod login;
 mod options;
 mod refusal;
 

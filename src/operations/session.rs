@@ -7,8 +7,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::change::Change;
-use crate::checks::{Check, From, Outcome, here, on_host};
+use crate::checks::answer::Outcome;
+use crate::checks::{here, on_host};
 use crate::desired::Desired;
+use crate::desired::check::{Check, From};
 use crate::facts::{DecodeError, Facts, decode, script};
 use crate::host::ssh::{Connection, Script, SshError};
 use crate::plan::{Plan, PlanError, plan};
