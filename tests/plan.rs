@@ -33,7 +33,7 @@ fn planned(set: &[(&str, &str)]) -> String {
     let mut facts = Facts::default();
     facts.system = system;
     let plan = plan(&desired, &facts).expect("a plan");
-    let text = hostwright::report::plan::text(&plan, &desired.secrets, true);
+    let text = hostwright::report::text::plan::text(&plan, &desired.secrets, true);
     anstream::adapter::strip_str(&text).to_string()
 }
 

@@ -1,9 +1,12 @@
 //! What an answer says of the check that asked for it.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::desired::check::Expected;
 
 /// How a check ended: what is wrong, or nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Outcome {
     /// The check's name.
     pub name: String,

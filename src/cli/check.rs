@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::Exit;
 use super::common::PlaybookArgs;
-use crate::change::counted;
+use crate::report::View;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -12,19 +12,11 @@ pub(super) struct Args {
     playbook: PlaybookArgs,
 }
 
-pub(super) fn run(args: &Args) -> Exit {
-    let (loaded, rendered) = args.playbook.load(false)?;
-    let desired = rendered.desired;
-    if args.playbook.verbose {
-        for entry in &desired.entries {
-            anstream::println!("{}", entry.resource.id());
-        }
-    }
-    anstream::println!(
-        "{} is valid: {}, {}.",
-        loaded.document.file,
-        counted(desired.entries.len(), "resource"),
-        counted(desired.checks.len(), "check")
-    );
-    Ok(ExitCode::SUCCESS)
+pub(super) async fn run(args: &Args) -> Exit {
+    let check = async |view: &mut View| {
+        let proved = args.playbook.prove(false, view)?;
+        proved.tell(&mut |event| view.event(event));
+        Ok(ExitCode::SUCCESS)
+    };
+    args.playbook.shown("check", check).await
 }

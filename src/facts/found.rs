@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::questions::LISTENING;
+use crate::change::sha256;
 
 /// What stands at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,6 +214,31 @@ impl Facts {
     /// The sockets that listen, as `ss -ltnpH` prints them.
     pub fn listening(&self) -> &str {
         self.output(LISTENING)
+    }
+
+    /// A hash of all that was found, but for what tells nothing of the host: the connection that asked, and a run
+    /// that was going on.
+    pub fn fingerprint(&self) -> String {
+        let system = System {
+            ssh_connection: String::new(),
+            busy: None,
+            ..self.system.clone()
+        };
+        let mut lines = vec![format!("{system:?} {:?}", self.unfinished)];
+        lines.extend(self.paths.iter().map(|fact| format!("path {fact:?}")));
+        lines.extend(self.mounts.iter().map(|fact| format!("mount {fact:?}")));
+        lines.extend(self.matches.iter().map(|fact| format!("match {fact:?}")));
+        lines.extend(self.contents.iter().map(|fact| format!("content {fact:?}")));
+        lines.extend(self.listings.iter().map(|fact| format!("listing {fact:?}")));
+        lines.extend(self.trees.iter().map(|fact| format!("tree {fact:?}")));
+        lines.extend(self.packages.iter().map(|fact| format!("package {fact:?}")));
+        lines.extend(self.users.iter().map(|fact| format!("user {fact:?}")));
+        lines.extend(self.groups.iter().map(|fact| format!("group {fact:?}")));
+        lines.extend(self.units.iter().map(|fact| format!("unit {fact:?}")));
+        lines.extend(self.loaded.iter().map(|fact| format!("loaded {fact:?}")));
+        lines.extend(self.scripts.iter().map(|fact| format!("script {fact:?}")));
+        lines.sort_unstable();
+        sha256(lines.join("\n").as_bytes())
     }
 
     /// What a script question printed.

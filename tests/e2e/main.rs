@@ -13,6 +13,7 @@ mod host;
 mod logrotate;
 mod main_job;
 mod nginx;
+mod output;
 mod paths;
 mod power;
 mod safety;
