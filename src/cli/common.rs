@@ -22,13 +22,6 @@ pub(super) struct PlaybookArgs {
     /// Give vars other values from a YAML file
     #[arg(long, value_name = "FILE")]
     pub vars: Option<PathBuf>,
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
-
-/// How a command says what happens.
-#[derive(Debug, clap::Args)]
-pub(super) struct OutputArgs {
     /// Show whole new files and every line that steps print
     #[arg(short, long)]
     pub verbose: bool,
@@ -91,7 +84,9 @@ impl PlaybookArgs {
 
     /// Does the work of `command` before the eyes of whoever reads its output, and shows what it failed with.
     pub async fn shown(&self, command: &str, work: impl AsyncFnOnce(&mut View) -> Exit) -> Exit {
-        let OutputArgs { verbose, quiet, json } = self.output;
+        let Self {
+            verbose, quiet, json, ..
+        } = *self;
         let mut view = match json {
             true => View::json(command),
             false => View::text(verbose, quiet),
