@@ -57,6 +57,8 @@ pub enum Event<'a> {
     Plan(&'a Plan),
     /// What would change now, since the host is no longer as it was when the plan was made.
     Replanned(&'a Plan),
+    /// What a rehearsal's second plan, over a new connection, would change.
+    SecondPlan(&'a Plan),
     /// What is left to change when a run is over: something undoes it, or a command does not do what it should.
     Left(&'a Plan),
     /// The changes are being made.

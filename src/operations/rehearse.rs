@@ -189,10 +189,7 @@ async fn on(
     let session = Session::open(access).await?;
     let (_, second) = session.plan(desired).await.map_err(ApplyError::from)?;
     timings.add("second plan", part);
-    observe(&Event::Doing {
-        what: "\nThe second plan:",
-    });
-    observe(&Event::Plan(&second));
+    observe(&Event::SecondPlan(&second));
     if !second.changes.is_empty() {
         return Err(RehearseError::NotEmpty);
     }

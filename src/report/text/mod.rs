@@ -69,6 +69,10 @@ impl Text {
                 self.say(&format!("\n{} has changed meanwhile.", plan.host));
                 self.plan(plan);
             }
+            Event::SecondPlan(plan) => {
+                let text = plan::text(plan, &self.secrets, self.verbose);
+                self.say(&format!("\nThe second plan:\n{text}"));
+            }
             Event::Left(plan) => self.tell(&format!("\n{}", plan::text(plan, &self.secrets, self.verbose))),
             Event::Applying { changes, .. } => {
                 self.say("");
