@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The identity of a resource: `kind.name`, unique in a playbook.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Id(String);
 
 impl Id {
@@ -38,8 +38,10 @@ impl fmt::Display for Id {
 pub struct Content {
     /// The SHA-256 of the bytes, in hex.
     pub sha256: String,
-    /// The bytes.
+    /// The bytes; none of them here where only the host's store holds them.
     pub bytes: Arc<[u8]>,
+    /// How many there are.
+    pub size: u64,
     /// Whether they hold a secret, and so are never shown.
     pub secret: bool,
 }
@@ -50,15 +52,31 @@ impl Content {
         let bytes = bytes.into();
         Self {
             sha256: sha256(&bytes),
+            size: bytes.len() as u64,
             bytes,
             secret,
         }
+    }
+
+    /// What the host's store holds, and this machine does not.
+    pub fn held(sha256: impl Into<String>, size: u64) -> Self {
+        Self {
+            sha256: sha256.into(),
+            bytes: Arc::default(),
+            size,
+            secret: false,
+        }
+    }
+
+    /// Whether the bytes are here.
+    pub fn is_here(&self) -> bool {
+        self.bytes.len() as u64 == self.size
     }
 }
 
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Content({}, {} bytes)", &self.sha256[..12], self.bytes.len())
+        write!(f, "Content({}, {} bytes)", &self.sha256[..12], self.size)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hostwright::change::Content;
 use hostwright::facts::{Facts, System};
 use hostwright::language::render::Artifacts;
 use hostwright::plan::plan;
@@ -22,7 +23,7 @@ fn planned(set: &[(&str, &str)]) -> String {
         },
     )
     .expect("loads");
-    let artifacts = Artifacts::from([("mcp-crypto-api".to_owned(), b"program".to_vec())]);
+    let artifacts = Artifacts::from([("mcp-crypto-api".to_owned(), Content::new(&b"program"[..], false))]);
     let desired = render(&loaded, Some(&artifacts)).expect("renders").desired;
     let system = System {
         uid: "0".into(),

@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 
+use serde_json::Value;
+
 pub mod check;
 
 use self::check::Check;
-use crate::change::{Change, Id};
+use crate::change::{Change, Content, Id};
 use crate::facts::{Facts, Questions, is_everywhere};
 use crate::secret::Secrets;
 
@@ -99,6 +101,11 @@ pub trait Resource: Debug + Send + Sync {
         None
     }
 
+    /// What its kind must know to take it away again; null where there is nothing to take away.
+    fn remains(&self) -> Value {
+        Value::Null
+    }
+
     /// Says what it must know of the host.
     fn ask(&self, questions: &mut Questions);
 
@@ -117,6 +124,17 @@ pub struct Entry {
     pub after: Vec<Id>,
 }
 
+/// What a playbook means, to be kept on the host: from it the desired state can be made again.
+#[derive(Clone, Debug)]
+pub struct Meaning {
+    /// A hash of it.
+    pub digest: String,
+    /// It as JSON.
+    pub bundle: String,
+    /// The contents that it names by their hashes.
+    pub contents: Vec<Content>,
+}
+
 /// What a host should be. Its entries stand in the order in which they are applied.
 #[derive(Debug)]
 pub struct Desired {
@@ -130,12 +148,16 @@ pub struct Desired {
     pub secrets: Secrets,
     /// Remarks on the playbook, each with its place.
     pub warnings: Vec<String>,
+    /// What is kept of it on the host; none where it would hold a secret.
+    pub meaning: Option<Meaning>,
 }
 
 impl Desired {
     /// Everything that must be known of the host to make a plan.
     pub fn questions(&self) -> Questions {
         let mut questions = Questions::default();
+        let digest = self.meaning.as_ref().map_or("", |meaning| &meaning.digest);
+        questions.generations(&self.name, digest);
         for entry in &self.entries {
             entry.resource.ask(&mut questions);
             for need in entry.resource.needs() {

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::questions::LISTENING;
+use super::generations::{self, Latest};
+use super::questions::{GENERATIONS, LISTENING};
 use crate::change::sha256;
 
 /// What stands at a path.
@@ -239,6 +240,11 @@ impl Facts {
         lines.extend(self.scripts.iter().map(|fact| format!("script {fact:?}")));
         lines.sort_unstable();
         sha256(lines.join("\n").as_bytes())
+    }
+
+    /// The newest generation of each playbook that was applied.
+    pub fn generations(&self) -> Vec<Latest> {
+        generations::read(self.output(GENERATIONS))
     }
 
     /// What a script question printed.

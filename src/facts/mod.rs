@@ -2,11 +2,13 @@
 
 mod decode;
 mod found;
+mod generations;
 mod questions;
 mod script;
 
 pub use decode::{DecodeError, decode};
 pub use found::{Facts, PathFact, System, UnitFact, UserFact};
+pub use generations::{Declared, Latest};
 pub use questions::Questions;
 pub(crate) use questions::is_everywhere;
 pub use script::{IS_UNDOING, script};

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::generations;
+
 /// Whether a user or group need not be asked for: root is on every host, and so is a number.
 pub(crate) fn is_everywhere(name: &str) -> bool {
     name == "root" || name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The name of a script question.
+/// The names of script questions.
 pub(super) const LISTENING: &str = "listening";
+pub(super) const GENERATIONS: &str = "generations";
 
 /// What must be known of a host. Equal questions are asked once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,6 +83,11 @@ impl Questions {
     /// Which processes listen at which TCP ports.
     pub fn listening(&mut self) {
         self.script(LISTENING, "ss -ltnpH");
+    }
+
+    /// What playbooks were applied, this one among them, whose meaning has this hash.
+    pub fn generations(&mut self, playbook: &str, digest: &str) {
+        self.script(GENERATIONS, generations::script(playbook, digest));
     }
 
     /// The state of a systemd unit.

@@ -15,7 +15,7 @@ use crate::change::{Content, Id};
 use crate::desired::{Entry, Resource};
 
 /// Binaries that have been built or read, by the name of their entry.
-pub type Artifacts = BTreeMap<String, Vec<u8>>;
+pub type Artifacts = BTreeMap<String, Content>;
 
 /// Where a binary's bytes come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,17 +203,20 @@ impl<'a> Render<'a> {
     /// A program that is built or read here: its bytes, or none while that has not been done.
     pub fn artifact(&mut self, name: &str, origin: Origin) -> Content {
         self.origins.push((name.to_owned(), origin));
-        let bytes = self.artifacts.and_then(|artifacts| artifacts.get(name).cloned());
-        Content::new(bytes.unwrap_or_default(), false)
+        let built = self.artifacts.and_then(|artifacts| artifacts.get(name).cloned());
+        built.unwrap_or_else(|| Content::new(Vec::new(), false))
     }
 
     /// Fills the template at `path` (relative to the playbook, else one that ships with the program) with
     /// the playbook's vars and `own` values, which come first.
     pub fn template(&self, path: &str, own: Map<String, Value>) -> Result<Content, Problem> {
         let local = self.document.source.path(path);
-        let (file, source) = match (self.document.source.text(path), template::shipped(path)) {
+        let (file, source) = match (
+            self.document.source.text(path),
+            self.document.source.shipped(path),
+        ) {
             (Ok(text), _) => (local.display().to_string(), text),
-            (Err(_), Some(text)) => (format!("templates/{path}"), text.to_owned()),
+            (Err(_), Some(text)) => (format!("templates/{path}"), text),
             (Err(error), None) => {
                 let shipped: Vec<&str> = template::shipped_names().collect();
                 return Err(Problem::new(

@@ -1,4 +1,5 @@
-//! Where the files that a playbook names come from. Each is read once, however often a playbook is rendered.
+//! Where the files that a playbook names come from. Each is read once, however often a playbook is rendered, and
+//! what was read is noted: a playbook can be rendered again from the notes alone.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -8,15 +9,28 @@ use std::rc::Rc;
 
 use super::problem::Problem;
 use super::scalar::Line;
+use super::template;
 use super::tree::{self, Exclude, Tree};
 use crate::change::Content;
 
-/// A directory of this machine, and what was read of it.
+/// What was read, by the paths that the playbook gives.
+#[derive(Clone, Debug, Default)]
+pub struct Read {
+    /// Files.
+    pub files: BTreeMap<String, Content>,
+    /// Templates that ship with the program, by name.
+    pub shipped: BTreeMap<String, Content>,
+    /// Directories, each with the patterns of what is none of it.
+    pub trees: BTreeMap<(String, Vec<String>), Rc<Tree>>,
+}
+
+/// A directory of this machine, or what was read of one before.
 #[derive(Debug)]
 pub struct Source {
     directory: PathBuf,
-    files: RefCell<BTreeMap<String, Content>>,
-    trees: RefCell<BTreeMap<(String, Vec<String>), Rc<Tree>>>,
+    /// Whether only what has been noted is there.
+    closed: bool,
+    read: RefCell<Read>,
 }
 
 impl Source {
@@ -24,9 +38,23 @@ impl Source {
     pub fn new(directory: &Path) -> Self {
         Self {
             directory: directory.to_path_buf(),
-            files: RefCell::default(),
-            trees: RefCell::default(),
+            closed: false,
+            read: RefCell::default(),
         }
+    }
+
+    /// Files that were read when paths started from `directory`.
+    pub fn noted(directory: &Path, read: Read) -> Self {
+        Self {
+            directory: directory.to_path_buf(),
+            closed: true,
+            read: RefCell::new(read),
+        }
+    }
+
+    /// What has been read.
+    pub fn read(&self) -> Read {
+        self.read.borrow().clone()
     }
 
     /// Where paths start from.
@@ -39,21 +67,27 @@ impl Source {
         self.directory.join(path)
     }
 
-    /// Whether a file is there.
-    pub fn has(&self, path: &str) -> bool {
-        self.path(path).is_file()
+    /// Whether cargo finds a package in the directory at `path`. What was built from it before is there in any case.
+    pub fn has_package(&self, path: &str) -> bool {
+        self.closed || self.path(path).join("Cargo.toml").is_file()
     }
 
     /// What the file at `path` holds.
     ///
     /// # Errors
-    /// That of the file system.
+    /// That of the file system, or that it has not been noted.
     pub fn file(&self, path: &str) -> io::Result<Content> {
-        if let Some(content) = self.files.borrow().get(path) {
+        if let Some(content) = self.read.borrow().files.get(path) {
             return Ok(content.clone());
         }
+        if self.closed {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "it was not kept"));
+        }
         let content = Content::new(std::fs::read(self.path(path))?, false);
-        self.files.borrow_mut().insert(path.to_owned(), content.clone());
+        self.read
+            .borrow_mut()
+            .files
+            .insert(path.to_owned(), content.clone());
         Ok(content)
     }
 
@@ -66,6 +100,17 @@ impl Source {
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
     }
 
+    /// The text of a template that ships with the program.
+    pub fn shipped(&self, name: &str) -> Option<String> {
+        if let Some(content) = self.read.borrow().shipped.get(name) {
+            return String::from_utf8(content.bytes.to_vec()).ok();
+        }
+        let text = template::shipped(name)?;
+        let content = Content::new(text.as_bytes(), false);
+        self.read.borrow_mut().shipped.insert(name.to_owned(), content);
+        Some(text.to_owned())
+    }
+
     /// What the directory at `path` holds, but for what the patterns exclude.
     ///
     /// # Errors
@@ -73,11 +118,16 @@ impl Source {
     pub fn tree(&self, path: &str, patterns: &[Line]) -> Result<Rc<Tree>, Problem> {
         let excluded = patterns.iter().map(|pattern| pattern.0.clone());
         let key = (path.to_owned(), excluded.collect());
-        if let Some(tree) = self.trees.borrow().get(&key) {
+        if let Some(tree) = self.read.borrow().trees.get(&key) {
             return Ok(Rc::clone(tree));
         }
-        let tree = Rc::new(tree::read(&self.path(path), &Exclude::new(patterns)?)?);
-        self.trees.borrow_mut().insert(key, Rc::clone(&tree));
+        let exclude = Exclude::new(patterns)?;
+        if self.closed {
+            let message = format!("{} was not kept", self.path(path).display());
+            return Err(Problem::new(message, "apply the playbook from its own directory"));
+        }
+        let tree = Rc::new(tree::read(&self.path(path), &exclude)?);
+        self.read.borrow_mut().trees.insert(key, Rc::clone(&tree));
         Ok(tree)
     }
 }

@@ -151,11 +151,12 @@ impl ManagedFile {
         if self.content.secret {
             return hidden("the contents hold a secret and are not shown");
         }
+        let size = counted(self.content.size as usize, "byte");
+        if !self.content.is_here() {
+            return hidden(&format!("{size}, which the host has kept"));
+        }
         let Ok(new) = std::str::from_utf8(&self.content.bytes) else {
-            return hidden(&format!(
-                "{}, not text",
-                counted(self.content.bytes.len(), "byte")
-            ));
+            return hidden(&format!("{size}, not text"));
         };
         // What only its owner could read until now may hold a secret that the playbook no longer knows.
         let closed = |mode: &str| mode.ends_with("00");

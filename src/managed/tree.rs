@@ -126,7 +126,7 @@ impl Tree {
                 }
             },
             Item::File(file) if anew => {
-                let size = counted(file.content.bytes.len(), "byte");
+                let size = counted(file.content.size as usize, "byte");
                 let text = format!("{} {} {}, {size}", file.path, file.mode, file.owner);
                 change.details.push(Detail::Note(text));
                 change.actions.push(file.write());

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::change::Content;
 use crate::language::render::{Artifacts, Origin};
 
 /// Why a binary could not be had.
@@ -64,7 +65,7 @@ pub fn build(directory: &Path, origins: Vec<(String, Origin)>) -> Result<Artifac
             path: path.display().to_string(),
             cause,
         })?;
-        artifacts.insert(name, bytes);
+        artifacts.insert(name, Content::new(bytes, false));
     }
     Ok(artifacts)
 }

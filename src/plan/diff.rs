@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{access, accounts, daemons, ports};
 use crate::change::{Change, Detail};
-use crate::desired::{Context, Desired, Providers, Refusal};
+use crate::desired::{Context, Desired, Meaning, Providers, Refusal};
 use crate::facts::Facts;
 
 /// What would change on one host, in the order in which it would be done.
@@ -23,6 +23,10 @@ pub struct Plan {
     pub release: String,
     /// A hash of what was found on the host.
     pub facts: String,
+    /// The number of the playbook's newest generation on the host, if it has been applied there.
+    pub generation: Option<u32>,
+    /// Whether applying it makes a generation: the playbook means something else than that.
+    pub records: bool,
     /// The changes; none when the host is as it should be.
     pub changes: Vec<Change>,
 }
@@ -88,7 +92,11 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
         changes.extend(own.into_iter().map(access::kept));
     }
     changes.extend(daemons::left(facts, &loads));
+    let latest = facts.generations().into_iter().find(|latest| latest.playbook == desired.name);
+    let is_new = |meaning: &Meaning| latest.as_ref().is_none_or(|latest| latest.digest != meaning.digest);
     Ok(Plan {
+        generation: latest.as_ref().map(|latest| latest.number),
+        records: desired.meaning.as_ref().is_some_and(is_new),
         playbook: desired.name.clone(),
         host: String::new(),
         address: String::new(),

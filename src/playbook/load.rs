@@ -6,12 +6,13 @@ use std::rc::Rc;
 use indexmap::IndexMap;
 
 use super::Playbook;
+use super::bundle::Bundle;
 use super::head::{Head, SecretSource, Var, expand};
 use crate::language::document::Document;
 use crate::language::parse::from_str;
 use crate::language::scalar::Name;
 use crate::language::scope::{Scope, TOLD, nearest, within};
-use crate::language::source::Source;
+use crate::language::source::{Read, Source};
 use crate::language::{PlaybookError, PlaybookErrors, template};
 use crate::secret::{SHORTEST, Secrets};
 
@@ -33,6 +34,8 @@ pub struct Loaded {
     pub playbook: Playbook,
     /// Its text, and what it may name.
     pub document: Document,
+    /// Values that vars were given in place of their own, the last of a name counting.
+    pub given: Vec<(String, Option<String>)>,
     /// Where each var is declared, for warnings.
     pub var_lines: Vec<(String, usize)>,
     /// What is wrong with what could not be read; rendering fails with it.
@@ -48,7 +51,34 @@ pub struct Loaded {
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, PlaybookErrors> {
     let file = path.display().to_string();
     let text = read(path)?;
-    let directory = path.parent().unwrap_or(Path::new(".")).to_path_buf();
+    let source = Source::new(path.parent().unwrap_or(Path::new(".")));
+    from_text(file.clone(), text, source, |head, wrong| {
+        given(head, wrong, &file, overrides)
+    })
+}
+
+/// Reads the playbook of a bundle, of whose contents `read` are there. Secrets come from where they come from today.
+///
+/// # Errors
+/// What is wrong and where.
+pub fn reload(bundle: &Bundle, read: Read) -> Result<Loaded, PlaybookErrors> {
+    let source = Source::noted(Path::new(&bundle.directory), read);
+    let vars = bundle.vars.iter();
+    let given: Given = vars
+        .map(|(name, value)| (name.clone(), Var(value.clone())))
+        .collect();
+    from_text(bundle.file.clone(), bundle.text.clone(), source, |_, _| {
+        Ok((given, Vec::new()))
+    })
+}
+
+fn from_text(
+    file: String,
+    text: String,
+    source: Source,
+    given: impl FnOnce(&Head, &[&str]) -> Result<(Given, Vec<PlaybookError>), PlaybookError>,
+) -> Result<Loaded, PlaybookErrors> {
+    let directory = source.directory().to_path_buf();
     let parsed = from_str::<Head>(&file, &text);
     let Some(head) = parsed.value else {
         return Err(PlaybookErrors::new(&file, parsed.errors));
@@ -67,7 +97,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, PlaybookErrors
     for name in &wrong {
         scope.set_unknown(name);
     }
-    let (given, mut errors) = given(&head, &wrong, &file, overrides)?;
+    let (given, mut errors) = given(&head, &wrong)?;
     let right = |name: &Name| !wrong.contains(&name.0.as_str());
     for (name, placed) in head.vars.iter().filter(|(name, _)| right(name)) {
         let value = given
@@ -127,12 +157,13 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, PlaybookErrors
             name: playbook.name.0.clone(),
             file,
             text,
-            source: Source::new(&directory),
+            source,
             scope,
             secrets,
             left_out: parsed.left_out,
         },
         playbook,
+        given: given.into_iter().map(|(name, value)| (name, value.0)).collect(),
         var_lines,
         errors,
         warnings,

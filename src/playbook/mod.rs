@@ -1,5 +1,6 @@
 //! The whole playbook: the list of kinds, loading and rendering.
 
+pub mod bundle;
 pub mod head;
 pub mod load;
 pub mod render;

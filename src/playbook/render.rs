@@ -1,8 +1,9 @@
 //! A playbook → desired state: all sections announced, then rendered, and all in order.
 
+use super::bundle::Bundle;
 use super::load::Loaded;
 use crate::checks;
-use crate::desired::Desired;
+use crate::desired::{Desired, Meaning};
 use crate::language::render::{Artifacts, Origin, Render};
 use crate::language::{PlaybookError, PlaybookErrors};
 use crate::plan::order;
@@ -52,6 +53,17 @@ pub fn render(loaded: &Loaded, artifacts: Option<&Artifacts>) -> Result<Rendered
         checks,
         secrets: document.secrets.clone(),
         warnings,
+        meaning: None,
     };
-    Ok(Rendered { desired, origins })
+    let mut rendered = Rendered { desired, origins };
+    let none = Artifacts::new();
+    // Without its binaries a playbook means nothing yet.
+    if let Some(artifacts) = artifacts.or_else(|| rendered.origins.is_empty().then_some(&none)) {
+        rendered.desired.meaning = Bundle::of(loaded, artifacts).map(|(bundle, contents)| Meaning {
+            digest: bundle.digest(),
+            bundle: bundle.json(),
+            contents,
+        });
+    }
+    Ok(rendered)
 }

@@ -35,10 +35,10 @@ impl Declaration for Binary {
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         let origin = match (&self.cargo, &self.path) {
             (Some(directory), None) => {
-                let manifest = format!("{}/Cargo.toml", directory.0.trim_end_matches('/'));
-                if !cx.document.source.has(&manifest) {
+                if !cx.document.source.has_package(&directory.0) {
+                    let manifest = cx.document.source.path(&directory.0).join("Cargo.toml");
                     return Err(Problem::new(
-                        format!("{} is not there", cx.document.source.path(&manifest).display()),
+                        format!("{} is not there", manifest.display()),
                         "`cargo` names a package's directory, relative to the playbook",
                     ));
                 }
@@ -168,7 +168,7 @@ impl Resource for Release {
                 change.verb = Verb::Update;
                 change.summary = format!("repair release {release}: it is not as it was installed");
             }
-            let size = counted(self.content.bytes.len(), "byte");
+            let size = counted(self.content.size as usize, "byte");
             change = change
                 .note(format!("{file} 0755 root:root, {size}"))
                 .action(Action::Write {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::record::Record;
 use crate::change::{Action, Change};
 use crate::shell;
 
@@ -9,7 +10,7 @@ const PRELUDE: &str = include_str!("prelude.sh");
 
 /// The program that makes `changes`, for the run `id`. `token` marks the journal's own lines, so that
 /// nothing a step prints can pass for one.
-pub fn compile(id: &str, token: &str, changes: &[Change]) -> String {
+pub fn compile(id: &str, token: &str, changes: &[Change], record: Option<&Record>) -> String {
     let mut text = format!(
         "id={}\ntoken={}\n{PRELUDE}",
         shell::quote(id),
@@ -36,6 +37,9 @@ pub fn compile(id: &str, token: &str, changes: &[Change]) -> String {
             .any(|action| matches!(action, Action::ConfirmAccess { .. }));
         let proven = if proof { " proven" } else { "" };
         let _ = writeln!(text, "step {}{proven}", index + 1);
+    }
+    if let Some(Record { playbook, keep, .. }) = record {
+        let _ = writeln!(text, "record {} {keep} || finish failed", shell::quote(playbook));
     }
     text.push_str("finish ok\n");
     text
@@ -92,7 +96,7 @@ mod tests {
             Change::new(&id, Verb::Create, "write\nit").action(write),
             Change::new(&id, Verb::Run, "run it").shell("echo a\necho b"),
         ];
-        let text = compile("20260101T000000-ab", "t0ken", &changes);
+        let text = compile("20260101T000000-ab", "t0ken", &changes, None);
         let own = text
             .strip_prefix(&format!("id=20260101T000000-ab\ntoken=t0ken\n{PRELUDE}"))
             .expect("prelude first");
@@ -105,7 +109,7 @@ mod tests {
         let output = dash
             .arg("-n")
             .arg("-c")
-            .arg(compile("i", "t", &[]))
+            .arg(compile("i", "t", &[], None))
             .output()
             .expect("sh runs");
         assert!(

@@ -8,5 +8,6 @@ mod offer;
 mod older;
 #[cfg(test)]
 mod program_tests;
+pub mod record;
 pub mod run;
 pub mod stage;

@@ -36,12 +36,15 @@ pub fn wanted(changes: &[Change]) -> Vec<Wanted> {
 
 /// Which of them are worth a question. A secret is none: it stays on no host longer than its run.
 pub fn large(wanted: &[Wanted]) -> impl Iterator<Item = &Wanted> {
-    let is_large = |wanted: &&Wanted| wanted.content.bytes.len() >= delta::SMALL && !wanted.content.secret;
+    let is_large = |wanted: &&Wanted| {
+        let content = &wanted.content;
+        (content.size >= delta::SMALL as u64 || !content.is_here()) && !content.secret
+    };
     wanted.iter().filter(is_large)
 }
 
-/// The question, a script for sh; none when nothing large is wanted.
-pub fn script(wanted: &[Wanted]) -> Option<String> {
+/// The question, a script for sh; none when nothing large is wanted and nothing is to be kept.
+pub fn script(wanted: &[Wanted], kept: &[Content]) -> Option<String> {
     let mut text = String::from(
         r#"# offer SHA256 LIKE: whether the store has the content, else the hash of a file that is likely to be alike.
 offer() {
@@ -60,6 +63,16 @@ offer() {
         any = true;
         let _ = writeln!(text, "offer {} {}", content.sha256, shell::quote(like));
     }
+    if !kept.is_empty() {
+        any = true;
+        let hashes = kept.iter().map(|content| format!("{}\n", content.sha256));
+        let hashes: String = hashes.collect();
+        let _ = write!(
+            text,
+            "mkdir -p /var/lib/hostwright/store\ncd /var/lib/hostwright/store\nwhile read -r hash; do\n  \
+            if [ -f \"$hash\" ]; then touch \"$hash\"; else echo \"@lacks $hash\"; fi\ndone <<'@end'\n{hashes}@end\n"
+        );
+    }
     any.then_some(text)
 }
 
@@ -70,6 +83,8 @@ pub struct Held {
     pub whole: BTreeSet<String>,
     /// For a content that it has not, the SHA-256 of the file that is likely to be alike.
     pub like: BTreeMap<String, String>,
+    /// Contents that a generation is to keep, and that the store has not.
+    pub lacks: BTreeSet<String>,
 }
 
 /// Reads the answer; other lines are none of it.
@@ -79,6 +94,9 @@ pub fn decode(answer: &[u8]) -> Held {
         match line.split(' ').collect::<Vec<_>>()[..] {
             ["@held", hash] => {
                 held.whole.insert(hash.to_owned());
+            }
+            ["@lacks", hash] => {
+                held.lacks.insert(hash.to_owned());
             }
             ["@like", hash, like] => {
                 held.like.insert(hash.to_owned(), like.to_owned());
@@ -101,9 +119,9 @@ mod tests {
         };
         let small = wanted(b"small".to_vec(), false);
         let secret = wanted(vec![1; delta::SMALL], true);
-        assert_eq!(script(&[small.clone(), secret.clone()]), None);
+        assert_eq!(script(&[small.clone(), secret.clone()], &[]), None);
         let large = wanted(vec![2; delta::SMALL], false);
-        let text = script(&[small, secret, large.clone()]).expect("a question");
+        let text = script(&[small, secret, large.clone()], &[]).expect("a question");
         let asked: Vec<&str> = text.lines().filter(|line| line.starts_with("offer ")).collect();
         assert_eq!(
             asked,
@@ -130,7 +148,7 @@ mod tests {
             like: like.into(),
         })
         .into();
-        let script = script(&wanted).expect("a question");
+        let script = script(&wanted, &[]).expect("a question");
         let script = script.replace("/var/lib/hostwright/store", &folder.path().display().to_string());
         let output = std::process::Command::new("sh")
             .args(["-c", &script])

@@ -287,6 +287,18 @@ step() {
   mark 'done' "$1"
 }
 
+# record PLAYBOOK KEEP: what was done becomes the playbook's next generation, whole or not at all.
+record() {
+  all=$base/generations/$1
+  numbers() { find "$all" -mindepth 1 -maxdepth 1 -printf '%f\n' | grep -x '[0-9]*' | sort -n; }
+  mkdir -p -- "$all" && newest=$(numbers | tail -n 1) && echo "$id" >"$run/record/run" && sync -f -- "$run/record" &&
+    mv -T -- "$run/record" "$all/$((${newest:-0} + 1))" || {
+    echo "all steps were done, and could not be recorded as a generation of $1"
+    return 1
+  }
+  numbers | head -n "-$2" | while read -r old; do rm -rf -- "${all:?}/$old"; done
+}
+
 # undo NUMBER: after the boot that follows a power cut in the middle of a step that was armed.
 undo() {
   exec >>"$run/journal" 2>&1

@@ -13,8 +13,9 @@ use super::event::Event;
 use super::journal::{End, Journal, Mark};
 use super::offer::{self, Held, Wanted};
 use super::older::Older;
-use super::stage::{self, Packed};
-use crate::change::{Change, PROOF};
+use super::record::Record;
+use super::stage::{self, Packed, Work};
+use crate::change::{Change, Content, PROOF};
 use crate::host::ssh::{self, Connection, Exec, Options, Script, SshError};
 use crate::host::target::Target;
 use crate::secret::Secrets;
@@ -84,6 +85,13 @@ pub enum RunError {
         /// The run.
         id: String,
     },
+    /// The store lost what a generation needs.
+    #[error("{host} no longer has all that this generation installed")]
+    #[diagnostic(help("nothing was changed; apply the playbook from its own files"))]
+    Gone {
+        /// The host.
+        host: String,
+    },
     /// This machine's memory or random source failed.
     #[error("the run could not be prepared: {0}")]
     #[diagnostic(help("nothing was changed; run again"))]
@@ -93,7 +101,7 @@ pub enum RunError {
 /// How long a lost host may take to answer again.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Runs `changes` on the host and tells `observe` how it goes. On return the connection may be another
+/// Runs `changes` on the host, records the generation that they make, and tells `observe` how it goes. On return the connection may be another
 /// than at the start.
 ///
 /// # Errors
@@ -102,15 +110,29 @@ pub async fn run(
     connection: &mut Connection,
     access: &Access,
     changes: &[Change],
+    record: Option<Record>,
+    about: String,
     secrets: &Secrets,
     observe: &mut dyn FnMut(&Event),
 ) -> Result<Outcome, RunError> {
     let no_random = |_| RunError::Prepare("this machine gives no random numbers".into());
     let id = run_id().map_err(no_random)?;
     let token = random().map_err(no_random)?;
-    let program = compile::compile(&id, &token, changes);
+    let kept = record.as_ref().map_or(&[][..], |record| &record.contents);
     let wanted = offer::wanted(changes);
-    let held = held(connection, &wanted).await?;
+    let held = held(connection, &wanted, kept).await?;
+    let is_gone = |content: &&Content| !content.is_here() && !held.whole.contains(&content.sha256);
+    let contents = wanted.iter().map(|wanted| &wanted.content);
+    if contents.clone().any(|content| is_gone(&content)) {
+        return Err(RunError::Gone {
+            host: connection.host().to_owned(),
+        });
+    }
+    let work = Work {
+        program: compile::compile(&id, &token, changes, record.as_ref()),
+        about,
+        record,
+    };
     let older = Older::of_this_user();
     let mut attempt = Attempt {
         connection,
@@ -119,7 +141,7 @@ pub async fn run(
         token,
         observe,
     };
-    let pack = async |held: &Held| pack(&program, &wanted, secrets, held, &older).await;
+    let pack = async |held: &Held| pack(&work, &wanted, secrets, held, &older).await;
     let packed = pack(&held).await?;
     let patches = packed.patches;
     let outcome = match attempt.run(packed).await {
@@ -135,14 +157,16 @@ pub async fn run(
     };
     for Wanted { content, .. } in offer::large(&wanted) {
         // What cannot be kept travels whole the next time.
-        let _ = older.keep(content);
+        if content.is_here() {
+            let _ = older.keep(content);
+        }
     }
     outcome
 }
 
 /// What the host holds of what is wanted.
-async fn held(connection: &Connection, wanted: &[Wanted]) -> Result<Held, SshError> {
-    let Some(script) = offer::script(wanted) else {
+async fn held(connection: &Connection, wanted: &[Wanted], kept: &[Content]) -> Result<Held, SshError> {
+    let Some(script) = offer::script(wanted, kept) else {
         return Ok(Held::default());
     };
     let answer = connection.output(Script::open(script)).await?;
@@ -151,15 +175,15 @@ async fn held(connection: &Connection, wanted: &[Wanted]) -> Result<Held, SshErr
 
 /// Packing is work for a processor; the connection must be kept alive meanwhile.
 async fn pack(
-    program: &str,
+    work: &Work,
     wanted: &[Wanted],
     secrets: &Secrets,
     held: &Held,
     older: &Older,
 ) -> Result<Packed, RunError> {
-    let (program, wanted, secrets) = (program.to_owned(), wanted.to_vec(), secrets.clone());
+    let (work, wanted, secrets) = (work.clone(), wanted.to_vec(), secrets.clone());
     let (held, older) = (held.clone(), older.clone());
-    let pack = move || stage::pack(&program, &wanted, &secrets, &held, |hash| older.get(hash));
+    let pack = move || stage::pack(&work, &wanted, &secrets, &held, |hash| older.get(hash));
     let packed = spawn_blocking(pack).await.map_err(io::Error::other);
     packed
         .flatten()

@@ -7,9 +7,22 @@ use flate2::write::GzEncoder;
 
 use super::delta;
 use super::offer::{Held, Wanted};
+use super::record::Record;
+use crate::change::Content;
 use crate::facts::IS_UNDOING;
 use crate::secret::Secrets;
 use crate::shell;
+
+/// A run: what the host does, and what it keeps of it.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// The program.
+    pub program: String,
+    /// Who has it done, as JSON, for whoever finds it going on.
+    pub about: String,
+    /// The generation that it makes.
+    pub record: Option<Record>,
+}
 
 /// What travels to a host for a run.
 #[derive(Debug)]
@@ -29,21 +42,25 @@ pub struct Packed {
 /// # Errors
 /// Only when memory cannot be written to.
 pub fn pack(
-    program: &str,
+    work: &Work,
     wanted: &[Wanted],
     secrets: &Secrets,
     held: &Held,
     older: impl Fn(&str) -> Option<Vec<u8>>,
 ) -> io::Result<Packed> {
     let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
-    append(&mut tar, "program", program.as_bytes())?;
+    append(&mut tar, "program", work.program.as_bytes())?;
+    append(&mut tar, "about", work.about.as_bytes())?;
+    for (name, text) in work.record.iter().flat_map(|record| &record.files) {
+        append(&mut tar, &format!("record/{name}"), text.as_bytes())?;
+    }
     let (mut contents, mut patches) = (0, false);
     for Wanted { content, like } in wanted {
         let sha256 = &content.sha256;
         if held.whole.contains(sha256) {
             continue;
         }
-        contents += content.bytes.len() as u64;
+        contents += content.size;
         let alike = held.like.get(sha256).and_then(|hash| older(hash));
         if let Some(difference) = alike.and_then(|old| delta::difference(&old, &content.bytes)) {
             append(&mut tar, &format!("patches/{sha256}"), &difference)?;
@@ -53,6 +70,16 @@ pub fn pack(
             // A secret stays with its run and goes when the run ends; the rest is kept by its hash.
             let folder = if content.secret { "files" } else { "incoming" };
             append(&mut tar, &format!("{folder}/{sha256}"), &content.bytes)?;
+        }
+    }
+    if let Some(record) = &work.record {
+        append(&mut tar, "record/contents", record.reachable().as_bytes())?;
+        let travels = |content: &&Content| wanted.iter().any(|wanted| wanted.content.sha256 == content.sha256);
+        for content in record.contents.iter().filter(|content| !travels(content)) {
+            if held.lacks.contains(&content.sha256) {
+                contents += content.size;
+                append(&mut tar, &format!("incoming/{}", content.sha256), &content.bytes)?;
+            }
         }
     }
     let secrets: Vec<&str> = secrets.parts().collect();
@@ -76,7 +103,8 @@ fn append<W: Write>(tar: &mut tar::Builder<W>, name: &str, bytes: &[u8]) -> io::
     tar.append_data(&mut header, name, bytes)
 }
 
-/// How many runs a host remembers, and for how many days contents that no run used.
+/// How many runs a host remembers, and for how many days contents that no run used
+/// and no generation needs.
 const RUNS: u32 = 20;
 const DAYS: u32 = 30;
 
@@ -104,7 +132,10 @@ if [ -n "$(ls)" ]; then
   find . -type f -exec mv -f -t "$base/store" -- {{}} +
 fi
 cd "$run"
-find "$base/store" -type f -mtime +{DAYS} -delete
+find "$base/store" -type f -mtime +{DAYS} -printf '%f\n' | sort >old
+cat "$base"/generations/*/*/contents 2>/dev/null | sort -u >needed
+comm -23 old needed | (cd "$base/store" && xargs -r rm -f --)
+rm -f old needed
 find "$base/runs" -mindepth 1 -maxdepth 1 ! -name {id} -printf '%f\n' | sort -r | tail -n +{RUNS} | while read -r old; do
   rm -rf "$base/runs/$old"
 done
@@ -157,7 +188,14 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::change::Content;
+
+    fn work() -> Work {
+        Work {
+            program: "echo".into(),
+            about: "{}".into(),
+            record: None,
+        }
+    }
 
     fn wanted(bytes: &[u8], secret: bool) -> Wanted {
         Wanted {
@@ -186,13 +224,13 @@ mod tests {
         };
         let mut secrets = Secrets::default();
         secrets.add("hidden");
-        let packed = pack("echo", &all, &secrets, &held, |_| None).expect("packs");
+        let packed = pack(&work(), &all, &secrets, &held, |_| None).expect("packs");
         let incoming = format!("incoming/{}", all[0].content.sha256);
         let secret = format!("files/{}", all[1].content.sha256);
         let redact = "files/secrets".to_owned();
         assert_eq!(
             names(&packed),
-            ["program".to_owned(), incoming, secret, redact].into()
+            ["program".to_owned(), "about".to_owned(), incoming, secret, redact].into()
         );
         assert_eq!(packed.contents, 9);
     }
@@ -209,13 +247,13 @@ mod tests {
             ..Held::default()
         };
         let older = |hash: &str| (hash == "hash of old").then(|| old.clone());
-        let packed = pack("echo", &all, &Secrets::default(), &held, older).expect("packs");
+        let packed = pack(&work(), &all, &Secrets::default(), &held, older).expect("packs");
         let patch = [format!("patches/{sha256}"), format!("patches/{sha256}.like")];
-        let rest = ["program".to_owned(), "patch.pl".to_owned()];
+        let rest = ["program", "about", "patch.pl"].map(str::to_owned);
         assert_eq!(names(&packed), patch.into_iter().chain(rest).collect());
         assert!(packed.stream.len() < 4000, "{}", packed.stream.len());
 
-        let unknown = pack("echo", &all, &Secrets::default(), &held, |_| None).expect("packs");
+        let unknown = pack(&work(), &all, &Secrets::default(), &held, |_| None).expect("packs");
         assert!(names(&unknown).contains(&format!("incoming/{sha256}")));
     }
 }

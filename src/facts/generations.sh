@@ -1,0 +1,15 @@
+# The newest generation of each playbook: `@NAME NUMBER DIGEST`, and what it declared, a line for each. Of our own
+# nothing more is said when it is the one that is wanted now.
+cd /var/lib/hostwright/generations 2>/dev/null || exit 0
+for playbook in *; do
+  newest=0
+  for entry in "$playbook"/*; do
+    entry=${entry##*/}
+    case $entry in *[!0-9]*) continue ;; esac
+    if [ "$entry" -gt "$newest" ]; then newest=$entry; fi
+  done
+  if [ "$newest" -eq 0 ]; then continue; fi
+  read -r digest <"$playbook/$newest/digest"
+  echo "@$playbook $newest $digest"
+  if [ "$playbook $digest" != "$own" ]; then cat "$playbook/$newest/declared"; fi
+done
