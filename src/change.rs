@@ -186,6 +186,8 @@ pub enum Action {
     Remove {
         /// What.
         path: String,
+        /// Whether it holds a secret: it is kept only as long as the run goes on.
+        secret: bool,
     },
     /// Delete for good: for what can be made again, such as an old release.
     Delete {
@@ -223,7 +225,7 @@ impl Action {
             Self::Write { path, .. }
             | Self::Attributes { path, .. }
             | Self::Link { path, .. }
-            | Self::Remove { path }
+            | Self::Remove { path, .. }
             | Self::Delete { path } => Some(path),
             _ => None,
         }

@@ -10,7 +10,8 @@ use super::{Exit, Failure};
 use crate::language::PlaybookError;
 use crate::operations::apply::{check, plan_when_free, run_and_verify};
 use crate::operations::event::Event;
-use crate::operations::session::connect;
+use crate::operations::playbook::Built;
+use crate::operations::session::{Session, connect};
 use crate::report::View;
 
 #[derive(Debug, clap::Args)]
@@ -39,22 +40,35 @@ pub(super) async fn run(args: &Args) -> Exit {
 }
 
 async fn apply(args: &Args, view: &mut View) -> Exit {
-    if !args.yes && (view.is_for_programs() || !is_interactive()) {
-        return Err(nobody_to_ask());
+    if !args.yes {
+        somebody_to_ask(view)?;
     }
     let proved = args.playbook.prove(false, view)?;
-    let (desired, mut session) = connect(proved, args.host.access()).await.map_err(boxed)?;
-    let mut plan = plan_when_free(&session, &desired, &mut |event| view.event(event))
+    let (built, session) = connect(proved, args.host.access()).await.map_err(boxed)?;
+    ask_and_apply(session, built, args.yes, view).await
+}
+
+/// Plans, asks unless `yes` was said before, applies, verifies and checks.
+pub(super) async fn ask_and_apply(
+    mut session: Session,
+    mut built: Built,
+    yes: bool,
+    view: &mut View,
+) -> Exit {
+    if !yes {
+        somebody_to_ask(view)?;
+    }
+    let mut plan = plan_when_free(&session, &mut built, &mut |event| view.event(event))
         .await
         .map_err(boxed)?;
     view.event(&Event::Plan(&plan));
-    while !args.yes && !plan.changes.is_empty() {
+    while !yes && !plan.changes.is_empty() {
         if !ask("\nApply these changes?") {
             anstream::println!("Nothing was changed.");
             return Ok(ExitCode::SUCCESS);
         }
         // A person takes time to read, and said yes to this plan alone.
-        let now = plan_when_free(&session, &desired, &mut |event| view.event(event))
+        let now = plan_when_free(&session, &mut built, &mut |event| view.event(event))
             .await
             .map_err(boxed)?;
         if now.changes == plan.changes {
@@ -63,13 +77,13 @@ async fn apply(args: &Args, view: &mut View) -> Exit {
         plan = now;
         view.event(&Event::Replanned(&plan));
     }
-    let host = session.name();
+    let (host, desired) = (session.name(), &built.desired);
     let finish = async {
         let observe = &mut |event: &Event<'_>| view.event(event);
-        if !plan.changes.is_empty() {
-            run_and_verify(&mut session, &desired, &plan, observe).await?;
+        if !plan.changes.is_empty() || plan.records {
+            run_and_verify(&mut session, desired, &plan, observe).await?;
         }
-        check(&session, &desired, observe).await
+        check(&session, desired, observe).await
     };
     tokio::select! {
         finished = finish => finished.map_err(boxed)?,
@@ -79,9 +93,12 @@ async fn apply(args: &Args, view: &mut View) -> Exit {
     Ok(ExitCode::SUCCESS)
 }
 
-fn nobody_to_ask() -> Failure {
-    boxed(PlaybookError::plain(
+fn somebody_to_ask(view: &View) -> Result<(), Failure> {
+    if !view.is_for_programs() && is_interactive() {
+        return Ok(());
+    }
+    Err(boxed(PlaybookError::plain(
         "apply asks before it changes a host, and there is no terminal to ask on",
         "give --yes to apply without asking, or use plan",
-    ))
+    )))
 }

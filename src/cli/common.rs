@@ -33,6 +33,20 @@ pub(super) struct PlaybookArgs {
     pub json: bool,
 }
 
+/// How a command that needs no playbook says what happens.
+#[derive(Debug, clap::Args)]
+pub(super) struct OutputArgs {
+    /// Show whole new files and every line that steps print
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Say only what failed
+    #[arg(short, long, conflicts_with_all = ["verbose", "json"])]
+    pub quiet: bool,
+    /// Write JSON, a line for each thing that happens (`hostwright schema --output` describes it)
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// How to reach a host.
 #[derive(Debug, clap::Args)]
 pub(super) struct HostArgs {
@@ -87,9 +101,17 @@ impl PlaybookArgs {
         let Self {
             verbose, quiet, json, ..
         } = *self;
-        let mut view = match json {
+        let output = OutputArgs { verbose, quiet, json };
+        output.shown(command, work).await
+    }
+}
+
+impl OutputArgs {
+    /// Does the work of `command` before the eyes of whoever reads its output, and shows what it failed with.
+    pub async fn shown(&self, command: &str, work: impl AsyncFnOnce(&mut View) -> Exit) -> Exit {
+        let mut view = match self.json {
             true => View::json(command),
-            false => View::text(verbose, quiet),
+            false => View::text(self.verbose, self.quiet),
         };
         let exit = work(&mut view).await;
         Ok(exit.unwrap_or_else(|error| {

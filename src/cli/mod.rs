@@ -11,11 +11,16 @@ mod apply;
 mod check;
 mod common;
 mod completions;
+mod diff;
+mod drift;
+mod history;
 mod man;
 mod plan;
 mod prompt;
 mod rehearse;
+mod rollback;
 mod schema;
+mod show;
 
 /// Provision and run a server from a playbook.
 #[derive(Debug, Parser)]
@@ -35,6 +40,16 @@ enum Command {
     Apply(apply::Args),
     /// Apply a playbook to a throwaway host on this machine and prove that it converges
     Rehearse(rehearse::Args),
+    /// List what a host remembers: the generations of its playbooks, and runs that made none
+    History(history::Args),
+    /// Show a playbook as it was applied
+    Show(show::Args),
+    /// Show how two generations differ
+    Diff(diff::Args),
+    /// Show what someone changed on a host since the last apply
+    Drift(drift::Args),
+    /// Apply an earlier generation again
+    Rollback(rollback::Args),
     /// Print the JSON schema of playbooks, or of what --json writes
     Schema(schema::Args),
     /// Print the completions of the command line for a shell
@@ -82,6 +97,11 @@ pub fn main() -> ExitCode {
             Command::Plan(args) => plan::run(args).await,
             Command::Apply(args) => apply::run(args).await,
             Command::Rehearse(args) => rehearse::run(args).await,
+            Command::History(args) => history::run(args).await,
+            Command::Show(args) => show::run(args).await,
+            Command::Diff(args) => diff::run(args).await,
+            Command::Drift(args) => drift::run(args).await,
+            Command::Rollback(args) => rollback::run(args).await,
             Command::Schema(args) => schema::run(args),
             Command::Completions(args) => completions::run(args),
             Command::Man(args) => man::run(args),

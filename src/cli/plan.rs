@@ -27,8 +27,8 @@ pub(super) async fn run(args: &Args) -> Exit {
 
 async fn plan(args: &Args, view: &mut View) -> Exit {
     let proved = args.playbook.prove(false, view)?;
-    let (desired, session) = connect(proved, args.host.access()).await.map_err(boxed)?;
-    let (_, plan) = session.plan(&desired).await.map_err(boxed)?;
+    let (mut built, session) = connect(proved, args.host.access()).await.map_err(boxed)?;
+    let (_, plan) = session.plan_and_prune(&mut built).await.map_err(boxed)?;
     view.event(&Event::Plan(&plan));
     session.close().await;
     Ok(match (args.detailed_exitcode, plan.changes.is_empty()) {

@@ -3,13 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 
-use serde_json::Value;
-
 pub mod check;
 
 use self::check::Check;
 use crate::change::{Change, Content, Id};
-use crate::facts::{Facts, Questions, is_everywhere};
+use crate::facts::{Facts, Questions, Remains, is_everywhere};
 use crate::secret::Secrets;
 
 /// A thing that one resource makes and another needs. Users and groups that nobody provides must be on the host;
@@ -101,9 +99,9 @@ pub trait Resource: Debug + Send + Sync {
         None
     }
 
-    /// What its kind must know to take it away again; null where there is nothing to take away.
-    fn remains(&self) -> Value {
-        Value::Null
+    /// What of it is taken away when the playbook no longer declares it.
+    fn remains(&self) -> Remains {
+        Remains::default()
     }
 
     /// Says what it must know of the host.
@@ -153,6 +151,15 @@ pub struct Desired {
 }
 
 impl Desired {
+    /// All that it would leave on a host.
+    pub fn remains(&self) -> Remains {
+        let mut all = Remains::default();
+        for entry in &self.entries {
+            all.extend(entry.resource.remains());
+        }
+        all
+    }
+
     /// Everything that must be known of the host to make a plan.
     pub fn questions(&self) -> Questions {
         let mut questions = Questions::default();

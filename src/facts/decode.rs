@@ -55,13 +55,22 @@ pub fn decode(questions: &Questions, bytes: &[u8]) -> Result<Facts, DecodeError>
     }
 }
 
-struct Frame<'a> {
-    kind: &'a str,
-    name: &'a str,
-    body: &'a [u8],
+/// An answer.
+#[derive(Debug)]
+pub struct Frame<'a> {
+    /// What it is an answer to.
+    pub kind: &'a str,
+    /// Of what.
+    pub name: &'a str,
+    /// The answer.
+    pub body: &'a [u8],
 }
 
-fn frame<'a>(bytes: &'a [u8], at: &mut usize) -> Result<Frame<'a>, DecodeError> {
+/// The frame that begins at `at`, which then is its end.
+///
+/// # Errors
+/// When no whole frame begins there.
+pub fn frame<'a>(bytes: &'a [u8], at: &mut usize) -> Result<Frame<'a>, DecodeError> {
     let rest = &bytes[*at..];
     let Some(newline) = rest.iter().position(|byte| *byte == b'\n') else {
         return Err(DecodeError::Cut(bytes.len()));

@@ -1,7 +1,8 @@
 //! What the host remembers of the playbooks that were applied to it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::change::Id;
 use crate::shell;
@@ -24,9 +25,72 @@ pub struct Latest {
 pub struct Declared {
     /// The resource.
     pub id: Id,
-    /// What its kind must know to take it away; null where there is nothing to take away.
+    /// What of it is taken away when the playbook no longer declares it.
     #[serde(default)]
-    pub remains: Value,
+    pub remains: Remains,
+}
+
+/// What a resource leaves on a host that is its own, and goes when no playbook declares it any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Remains {
+    /// Files and links.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub paths: BTreeSet<String>,
+    /// Those of them that hold a secret.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub secrets: BTreeSet<String>,
+    /// Directories, which go when they are empty.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub directories: BTreeSet<String>,
+    /// Directories that go with all that is in them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub folders: BTreeSet<String>,
+    /// systemd units, which are stopped and disabled.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub units: BTreeSet<String>,
+    /// Users, whose homes stay.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub users: BTreeSet<String>,
+    /// Rules of ufw's, as ufw is told them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub rules: BTreeSet<String>,
+    /// Links that stood where something was switched off, and what they lead to: they are put back.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub displaced: BTreeMap<String, String>,
+}
+
+impl Remains {
+    /// Adds those of another resource.
+    pub fn extend(&mut self, other: Self) {
+        self.paths.extend(other.paths);
+        self.secrets.extend(other.secrets);
+        self.directories.extend(other.directories);
+        self.folders.extend(other.folders);
+        self.units.extend(other.units);
+        self.users.extend(other.users);
+        self.rules.extend(other.rules);
+        self.displaced.extend(other.displaced);
+    }
+
+    /// What is left of it without what `other` has.
+    pub fn without(mut self, other: &Self) -> Self {
+        self.paths.retain(|path| !other.paths.contains(path));
+        self.secrets.retain(|path| !other.paths.contains(path));
+        self.directories.retain(|path| !other.directories.contains(path));
+        self.folders.retain(|path| !other.folders.contains(path));
+        self.units.retain(|unit| !other.units.contains(unit));
+        self.users.retain(|user| !other.users.contains(user));
+        self.rules.retain(|rule| !other.rules.contains(rule));
+        self.displaced
+            .retain(|path, _| !other.displaced.contains_key(path));
+        self
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The question, for `playbook`, whose meaning has this hash.
@@ -65,11 +129,11 @@ mod tests {
 
     #[test]
     fn what_was_declared_is_read_playbook_by_playbook() {
-        let text = "@base 3 aa\n{\"id\":\"file./etc/motd\",\"remains\":{\"path\":\"/etc/motd\"}}\nnoise\n@app 1 bb\n";
+        let text = "@base 3 aa\n{\"id\":\"file./etc/motd\",\"remains\":{\"paths\":[\"/etc/motd\"]}}\nnoise\n@app 1 bb\n";
         let all = read(text);
         assert_eq!((all.len(), all[0].number, &*all[1].digest), (2, 3, "bb"));
         assert_eq!(all[0].declared[0].id.as_str(), "file./etc/motd");
-        assert_eq!(all[0].declared[0].remains["path"], "/etc/motd");
+        assert!(all[0].declared[0].remains.paths.contains("/etc/motd"));
         assert!(all[1].declared.is_empty());
     }
 

@@ -6,9 +6,9 @@ mod generations;
 mod questions;
 mod script;
 
-pub use decode::{DecodeError, decode};
+pub use decode::{DecodeError, Frame, decode, frame};
 pub use found::{Facts, PathFact, System, UnitFact, UserFact};
-pub use generations::{Declared, Latest};
+pub use generations::{Declared, Latest, Remains};
 pub use questions::Questions;
 pub(crate) use questions::is_everywhere;
 pub use script::{IS_UNDOING, script};

@@ -1,10 +1,12 @@
 //! A file that a kind puts in place: the same facts, difference and action for all of them.
 
+use std::collections::BTreeSet;
+
 use super::standing;
 use crate::change::{Action, Change, Content, Detail, Verb, counted};
 use crate::daemons;
 use crate::desired::{Context, Ref, Refusal, parent};
-use crate::facts::{PathFact, Questions};
+use crate::facts::{PathFact, Questions, Remains};
 use crate::language::scalar::Name;
 
 /// A file as it should be.
@@ -46,6 +48,20 @@ impl ManagedFile {
         needs.extend(parent(&self.path).map(|parent| Ref::Path(parent.to_owned())));
         needs.extend(daemons::packages(&self.path).map(|package| Ref::Package(package.into())));
         needs
+    }
+
+    /// What of it goes when no playbook declares it any more.
+    pub fn remains(&self) -> Remains {
+        let paths: BTreeSet<String> = [self.path.clone()].into();
+        Remains {
+            secrets: if self.content.secret {
+                paths.clone()
+            } else {
+                BTreeSet::new()
+            },
+            paths,
+            ..Remains::default()
+        }
     }
 
     pub fn ask(&self, questions: &mut Questions) {

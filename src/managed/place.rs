@@ -4,7 +4,7 @@ use super::file::attributes;
 use super::standing;
 use crate::change::{Action, Change, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource, parent};
-use crate::facts::{PathFact, Questions};
+use crate::facts::{PathFact, Questions, Remains};
 
 /// A directory as it should be.
 #[derive(Clone, Debug)]
@@ -87,6 +87,13 @@ impl Resource for Place {
         let mut needs = vec![Ref::User(user.into()), Ref::Group(group.into())];
         needs.extend(parent(&self.path).map(|parent| Ref::Path(parent.to_owned())));
         needs
+    }
+
+    fn remains(&self) -> Remains {
+        Remains {
+            directories: [self.path.clone()].into(),
+            ..Remains::default()
+        }
     }
 
     fn ask(&self, questions: &mut Questions) {

@@ -3,7 +3,7 @@
 use super::file::ManagedFile;
 use crate::change::{Change, Detail, Id};
 use crate::desired::{Context, Ref, Refusal, Resource, parent};
-use crate::facts::Questions;
+use crate::facts::{Questions, Remains};
 
 /// The file, under its id.
 #[derive(Debug)]
@@ -35,6 +35,10 @@ impl Resource for Plain {
 
     fn paths(&self) -> Vec<&str> {
         vec![&self.file.path]
+    }
+
+    fn remains(&self) -> Remains {
+        self.file.remains()
     }
 
     fn ask(&self, questions: &mut Questions) {

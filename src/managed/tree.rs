@@ -6,7 +6,7 @@ use super::standing;
 use crate::change::{Action, Change, Detail, Id, Verb, counted, sha256};
 use crate::daemons;
 use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::Questions;
+use crate::facts::{Questions, Remains};
 use crate::language::tree::Exclude;
 
 /// One thing in the directory, by its path on the host.
@@ -108,6 +108,7 @@ impl Tree {
             .push(Detail::Note(format!("removes {path}, which is in the way")));
         change.actions.push(Action::Remove {
             path: path.to_owned(),
+            secret: false,
         });
         Ok(true)
     }
@@ -203,6 +204,18 @@ impl Resource for Tree {
         loaded.map(Item::path).collect()
     }
 
+    fn remains(&self) -> Remains {
+        let mut remains = self.top.remains();
+        for item in &self.items {
+            match item {
+                Item::Directory(place) => remains.extend(place.remains()),
+                Item::File(file) => remains.extend(file.remains()),
+                Item::Link { path, .. } => drop(remains.paths.insert(path.clone())),
+            }
+        }
+        remains
+    }
+
     fn ask(&self, questions: &mut Questions) {
         self.top.ask(questions);
         for item in &self.items {
@@ -263,7 +276,7 @@ impl Resource for Tree {
         for (path, relative) in self.surplus(cx) {
             standing::replaceable(cx, &self.id, &path)?;
             change.details.push(Detail::Note(format!("removes {relative}")));
-            change.actions.push(Action::Remove { path });
+            change.actions.push(Action::Remove { path, secret: false });
             counts.removed += 1;
         }
         if change.actions.is_empty() {

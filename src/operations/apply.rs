@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use super::event::{Event, Observe};
+use super::generation::records;
+use super::playbook::Built;
 use super::session::{Session, SessionError};
 use crate::change::counted;
 use crate::desired::Desired;
 use crate::host::ssh::SshError;
 use crate::plan::Plan;
 use crate::transaction::event::Event as RunEvent;
-use crate::transaction::run::{Outcome, RunError};
+use crate::transaction::run::{Job, Outcome, RunError};
 
 /// An apply that did not reach its end.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -70,13 +72,13 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// When the host does not answer as it should, or no plan can be made.
 pub async fn plan_when_free(
     session: &Session,
-    desired: &Desired,
+    built: &mut Built,
     observe: &mut Observe<'_>,
 ) -> Result<Plan, ApplyError> {
     let start = Instant::now();
     let mut told = false;
     loop {
-        let (facts, plan) = session.plan(desired).await?;
+        let (facts, plan) = session.plan_and_prune(built).await?;
         let Some(run) = facts.system.busy.filter(|_| start.elapsed() < PATIENCE) else {
             return Ok(plan);
         };
@@ -91,7 +93,7 @@ pub async fn plan_when_free(
     }
 }
 
-/// Runs a plan and proves by a second one that nothing is left to change.
+/// Runs a plan, records the generation that it makes, and proves by a second one that nothing is left to change.
 ///
 /// # Errors
 /// Which step failed, what is left, or that it is not known how the run ended.
@@ -103,13 +105,22 @@ pub async fn run_and_verify(
 ) -> Result<(), ApplyError> {
     let start = Instant::now();
     let changes = plan.changes.as_slice();
-    observe(&Event::Applying {
-        steps: changes.len(),
+    if !changes.is_empty() {
+        observe(&Event::Applying {
+            steps: changes.len(),
+            changes,
+        });
+    }
+    let (about, record) = records(desired, plan);
+    let job = Job {
         changes,
-    });
+        record,
+        about,
+        secrets: &desired.secrets,
+    };
     let mut failed = None;
     let outcome = session
-        .run(changes, &desired.secrets, &mut |event| {
+        .run(job, &mut |event| {
             if let RunEvent::StepFailed { step, .. } = event {
                 failed = Some(*step);
             }
@@ -135,6 +146,7 @@ pub async fn run_and_verify(
     }
     observe(&Event::Applied {
         changes: changes.len(),
+        generation: left.generation,
         seconds: start.elapsed().as_secs_f64(),
     });
     Ok(())

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::change::Change;
+use super::generation::{Generation, History};
+use crate::change::{Change, Detail};
 use crate::checks::answer::Outcome;
 use crate::plan::Plan;
 use crate::secret::Secrets;
@@ -59,6 +60,61 @@ pub enum Event<'a> {
     Replanned(&'a Plan),
     /// What a rehearsal's second plan, over a new connection, would change.
     SecondPlan(&'a Plan),
+    /// What someone changed on the host since the playbook's newest generation was applied.
+    Drift {
+        /// What would undo it.
+        #[serde(flatten)]
+        plan: &'a Plan,
+        /// What must not be shown.
+        #[serde(skip)]
+        secrets: &'a Secrets,
+    },
+    /// What the host remembers.
+    History {
+        /// The host.
+        host: &'a str,
+        /// The generations and runs.
+        #[serde(flatten)]
+        history: &'a History,
+    },
+    /// A generation, and the playbook as it was applied.
+    Generation {
+        /// The playbook's name.
+        playbook: &'a str,
+        /// The generation's number.
+        number: u32,
+        /// Who made it of what.
+        #[serde(flatten)]
+        generation: &'a Generation,
+        /// Values that vars were given in place of their own.
+        vars: &'a [(String, Option<String>)],
+        /// The playbook's text.
+        text: &'a str,
+    },
+    /// How two generations differ.
+    Difference {
+        /// The playbook's name.
+        playbook: &'a str,
+        /// The number of the one.
+        from: u32,
+        /// The number of the other.
+        to: u32,
+        /// What differs.
+        details: &'a [Detail],
+    },
+    /// A generation is to be applied again.
+    Back {
+        /// The playbook's name.
+        playbook: &'a str,
+        /// The generation's number.
+        number: u32,
+        /// Who made it of what.
+        #[serde(flatten)]
+        generation: &'a Generation,
+        /// What must not be shown.
+        #[serde(skip)]
+        secrets: &'a Secrets,
+    },
     /// What is left to change when a run is over: something undoes it, or a command does not do what it should.
     Left(&'a Plan),
     /// The changes are being made.
@@ -73,6 +129,8 @@ pub enum Event<'a> {
     Applied {
         /// How many.
         changes: usize,
+        /// The playbook's newest generation on the host.
+        generation: Option<u32>,
         /// How long it took.
         seconds: f64,
     },

@@ -2,7 +2,10 @@
 
 pub mod apply;
 pub mod artifact;
+pub mod author;
 pub mod event;
+pub mod generation;
+pub mod history;
 pub mod playbook;
 pub mod rehearse;
 pub mod session;

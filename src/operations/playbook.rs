@@ -7,9 +7,11 @@ use tokio::task::{JoinError, spawn_blocking};
 use super::artifact::{self, ArtifactError};
 use super::event::{Event, Observe};
 use crate::desired::Desired;
+use crate::facts::{Facts, Remains};
 use crate::language::PlaybookErrors;
+use crate::language::render::Artifacts;
 use crate::playbook::load::{Loaded, Overrides, load};
-use crate::playbook::render::{Rendered, render};
+use crate::playbook::render::{Rendered, render, render_without};
 
 /// Why there is no desired state.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -72,13 +74,64 @@ impl Proved {
     ///
     /// # Errors
     /// Which binary could not be had, and why.
-    pub async fn build(self) -> Result<Desired, BuildError> {
+    pub async fn build(self) -> Result<Built, BuildError> {
         let Rendered { desired, origins } = self.rendered;
         if origins.is_empty() {
-            return Ok(desired);
+            return Ok(Built {
+                loaded: self.loaded,
+                artifacts: Artifacts::new(),
+                desired,
+            });
         }
         let directory = self.loaded.document.source.directory().to_path_buf();
         let artifacts = spawn_blocking(move || artifact::build(&directory, origins)).await??;
-        Ok(render(&self.loaded, Some(&artifacts))?.desired)
+        Ok(Built::new(self.loaded, artifacts)?)
+    }
+}
+
+/// A playbook with its binaries.
+#[derive(Debug)]
+pub struct Built {
+    loaded: Loaded,
+    artifacts: Artifacts,
+    /// What a host should be.
+    pub desired: Desired,
+}
+
+impl Built {
+    /// Renders a playbook with its binaries.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn new(loaded: Loaded, artifacts: Artifacts) -> Result<Self, PlaybookErrors> {
+        Ok(Self {
+            desired: render(&loaded, Some(&artifacts))?.desired,
+            loaded,
+            artifacts,
+        })
+    }
+
+    /// Lets go from the host what the playbook declared there when it was applied last, and does not declare any
+    /// more; says whether there is something.
+    ///
+    /// # Errors
+    /// None but those that rendering had before.
+    pub fn prune(&mut self, facts: &Facts) -> Result<bool, PlaybookErrors> {
+        let mut gone = Remains::default();
+        let mut stays = self.desired.remains();
+        for latest in facts.generations() {
+            let own = latest.playbook == self.desired.name;
+            let all = if own { &mut gone } else { &mut stays };
+            latest
+                .declared
+                .into_iter()
+                .for_each(|declared| all.extend(declared.remains));
+        }
+        let gone = gone.without(&stays);
+        if gone.is_empty() {
+            return Ok(false);
+        }
+        self.desired = render_without(&self.loaded, Some(&self.artifacts), &gone)?.desired;
+        Ok(true)
     }
 }

@@ -122,7 +122,7 @@ pub async fn rehearse(
     });
     // Side by side: a compiler waits for its slowest crate, debootstrap for the network.
     let build = async { Ok::<_, RehearseError>(proved.build().await?) };
-    let (desired, image) = tokio::try_join!(build, get_image(choice, observe))?;
+    let (built, image) = tokio::try_join!(build, get_image(choice, observe))?;
     timings.add("build and image", part);
     let part = Instant::now();
     let mut interrupts = Interrupts::listen()?;
@@ -133,7 +133,7 @@ pub async fn rehearse(
         address: host.address().to_string(),
     });
     let outcome = tokio::select! {
-        outcome = on(&host, &desired, &mut timings, observe) => Some(outcome),
+        outcome = on(&host, &built.desired, &mut timings, observe) => Some(outcome),
         () = interrupts.next() => None,
     };
     // What was interrupted is nothing to look at.
@@ -151,7 +151,7 @@ pub async fn rehearse(
     outcome.unwrap_or(Err(RehearseError::Interrupted))?;
     timings.add("in all", start);
     observe(&Event::Rehearsed {
-        playbook: &desired.name,
+        playbook: &built.desired.name,
         parts: &timings.0,
     });
     Ok(())

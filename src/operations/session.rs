@@ -6,18 +6,17 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::playbook::{BuildError, Proved};
-use crate::change::Change;
+use super::playbook::{BuildError, Built, Proved};
 use crate::checks::answer::Outcome;
 use crate::checks::{here, on_host};
 use crate::desired::Desired;
 use crate::desired::check::{Check, From};
 use crate::facts::{DecodeError, Facts, decode, script};
 use crate::host::ssh::{Connection, Script, SshError};
+use crate::language::PlaybookErrors;
 use crate::plan::{Plan, PlanError, plan};
-use crate::secret::Secrets;
 use crate::transaction::event::Event;
-use crate::transaction::run::{self, Access, RunError};
+use crate::transaction::run::{self, Access, Job, RunError};
 
 /// Why a host could not be read.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -41,6 +40,10 @@ pub enum SessionError {
         /// What it printed.
         said: String,
     },
+    /// What is gone from the playbook cannot be taken away.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Playbook(#[from] PlaybookErrors),
     /// No plan can be made.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -65,7 +68,7 @@ pub enum ConnectError {
 ///
 /// # Errors
 /// Whichever of the two fails first.
-pub async fn connect(proved: Proved, access: Access) -> Result<(Desired, Session), ConnectError> {
+pub async fn connect(proved: Proved, access: Access) -> Result<(Built, Session), ConnectError> {
     let build = async { Ok(proved.build().await?) };
     let session = async { Ok(Session::open(access).await?) };
     tokio::try_join!(build, session)
@@ -117,25 +120,50 @@ impl Session {
     /// When the host does not answer as it should, or no plan can be made.
     pub async fn plan(&self, desired: &Desired) -> Result<(Facts, Plan), SessionError> {
         let facts = self.read(desired).await?;
-        let plan = Plan {
-            host: self.name(),
-            address: self.reached().to_string(),
-            ..plan(desired, &facts)?
-        };
+        let plan = self.plan_from(desired, &facts)?;
         Ok((facts, plan))
     }
 
-    /// Makes the changes, and tells `observe` how it goes. What is secret does not stay in the run's journal.
+    /// Reads the host and makes the plan, in which what is gone from the playbook goes from the host.
+    ///
+    /// # Errors
+    /// When the host does not answer as it should, or no plan can be made.
+    pub async fn plan_and_prune(&self, built: &mut Built) -> Result<(Facts, Plan), SessionError> {
+        let facts = self.read(&built.desired).await?;
+        if built.prune(&facts)? {
+            // More must be known for that.
+            return self.plan(&built.desired).await;
+        }
+        let plan = self.plan_from(&built.desired, &facts)?;
+        Ok((facts, plan))
+    }
+
+    fn plan_from(&self, desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
+        Ok(Plan {
+            host: self.name(),
+            address: self.reached().to_string(),
+            ..plan(desired, facts)?
+        })
+    }
+
+    /// Runs a job, and tells `observe` how it goes.
     ///
     /// # Errors
     /// When it is not known how the run ended.
     pub async fn run(
         &mut self,
-        changes: &[Change],
-        secrets: &Secrets,
+        job: Job<'_>,
         observe: &mut dyn FnMut(&Event),
     ) -> Result<run::Outcome, RunError> {
-        run::run(&mut self.connection, &self.access, changes, secrets, observe).await
+        run::run(&mut self.connection, &self.access, job, observe).await
+    }
+
+    /// What a script prints on the host, which writes nothing there.
+    ///
+    /// # Errors
+    /// When the host does not answer.
+    pub async fn ask(&self, script: String) -> Result<Vec<u8>, SshError> {
+        Ok(self.connection.output(Script::open(script)).await?.stdout)
     }
 
     /// Asks every check until it is right or its time is up. The order is that of the checks.

@@ -28,7 +28,10 @@ mod tests {
     fn what_lets_us_in_is_touched_under_proof() {
         let proven = |path: &str| {
             let change = Change::new(&Id::new("absent", path), Verb::Remove, "x");
-            let change = kept(change.action(Action::Remove { path: path.into() }));
+            let change = kept(change.action(Action::Remove {
+                path: path.into(),
+                secret: false,
+            }));
             matches!(change.actions.last(), Some(Action::ConfirmAccess { .. }))
         };
         for path in [

@@ -165,7 +165,7 @@ fn with_load(
 /// Whether `daemon` reads what `action` touches.
 fn touches(daemon: &Daemon, action: &Action) -> bool {
     match action {
-        Action::Link { path, .. } | Action::Remove { path } | Action::Delete { path } => {
+        Action::Link { path, .. } | Action::Remove { path, .. } | Action::Delete { path } => {
             daemon.reads_below(path)
         }
         _ => action.path().is_some_and(|path| daemon.reads(path)),
@@ -291,9 +291,13 @@ mod tests {
                 path: path.clone(),
                 target,
             },
-            Action::Remove { path: path.clone() },
+            Action::Remove {
+                path: path.clone(),
+                secret: false,
+            },
             Action::Remove {
                 path: "/etc/ssh".into(),
+                secret: false,
             },
         ] {
             let changes = planned(&file(Some("v1")), "v1", vec![action.clone()]).expect("a plan");
@@ -324,6 +328,7 @@ mod tests {
         // What no daemon reads is as it was.
         let action = Action::Remove {
             path: "/srv/x".into(),
+            secret: false,
         };
         let fake = Fake(Id::new("file", "/srv/x"), "/srv/x", Some("v1"));
         let changes = planned(&fake, "", vec![action.clone()]).expect("a plan");

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{access, accounts, daemons, ports};
-use crate::change::{Change, Detail};
+use super::{access, accounts, daemons, ports, shared};
+use crate::change::{Action, Change, Detail, sha256};
 use crate::desired::{Context, Desired, Meaning, Providers, Refusal};
 use crate::facts::Facts;
+use crate::transaction::compile::compile;
 
 /// What would change on one host, in the order in which it would be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -23,6 +24,9 @@ pub struct Plan {
     pub release: String,
     /// A hash of what was found on the host.
     pub facts: String,
+    /// A hash of what would be done, by which version of hostwright, and of what the playbook means: what was read
+    /// is what runs. Of secrets nothing is in it.
+    pub digest: String,
     /// The number of the playbook's newest generation on the host, if it has been applied there.
     pub generation: Option<u32>,
     /// Whether applying it makes a generation: the playbook means something else than that.
@@ -64,6 +68,7 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
             uid: facts.system.uid.clone(),
         });
     }
+    shared::refuse(desired, facts)?;
     let providers = Providers::of(&desired.entries);
     let mut changed = HashSet::new();
     let mut changes = Vec::new();
@@ -92,8 +97,15 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
         changes.extend(own.into_iter().map(access::kept));
     }
     changes.extend(daemons::left(facts, &loads));
-    let latest = facts.generations().into_iter().find(|latest| latest.playbook == desired.name);
-    let is_new = |meaning: &Meaning| latest.as_ref().is_none_or(|latest| latest.digest != meaning.digest);
+    let latest = facts
+        .generations()
+        .into_iter()
+        .find(|latest| latest.playbook == desired.name);
+    let is_new = |meaning: &Meaning| {
+        latest
+            .as_ref()
+            .is_none_or(|latest| latest.digest != meaning.digest)
+    };
     Ok(Plan {
         generation: latest.as_ref().map(|latest| latest.number),
         records: desired.meaning.as_ref().is_some_and(is_new),
@@ -102,6 +114,21 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
         address: String::new(),
         release: facts.system.release.clone(),
         facts: facts.fingerprint(),
+        digest: digest(desired, &changes),
         changes,
     })
+}
+
+fn digest(desired: &Desired, changes: &[Change]) -> String {
+    let mut changes = changes.to_vec();
+    for action in changes.iter_mut().flat_map(|change| &mut change.actions) {
+        if let Action::Write { content, .. } = action
+            && content.secret
+        {
+            content.sha256 = "secret".into();
+        }
+    }
+    let meaning = desired.meaning.as_ref().map_or("", |meaning| &meaning.digest);
+    let program = compile("", "", &changes, None);
+    sha256(format!("{} {meaning}\n{program}", env!("CARGO_PKG_VERSION")).as_bytes())
 }

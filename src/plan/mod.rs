@@ -6,5 +6,6 @@ mod daemons;
 pub mod diff;
 pub mod order;
 mod ports;
+mod shared;
 
 pub use diff::{Plan, PlanError, plan};

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::load::Loaded;
 use crate::change::{Content, sha256};
+use crate::language::document::Document;
 use crate::language::render::Artifacts;
 use crate::language::source::Read;
 use crate::language::tree::{Node, Tree};
@@ -81,10 +81,14 @@ impl Kept {
 }
 
 impl Bundle {
-    /// The bundle of a playbook that has been rendered with `artifacts`, and the contents it needs. None where it
+    /// The bundle of a playbook that has been rendered with `artifacts`, its vars given these values, and the contents
+    /// that it needs. None where it
     /// would hold a secret: its text or a value has one in plain.
-    pub fn of(loaded: &Loaded, artifacts: &Artifacts) -> Option<(Self, Vec<Content>)> {
-        let document = &loaded.document;
+    pub fn of(
+        document: &Document,
+        given: &[(String, Option<String>)],
+        artifacts: &Artifacts,
+    ) -> Option<(Self, Vec<Content>)> {
         let directory = document.source.directory();
         let directory = directory
             .canonicalize()
@@ -103,7 +107,7 @@ impl Bundle {
             file: document.file.clone(),
             directory: directory.display().to_string(),
             text: document.text.clone(),
-            vars: loaded.given.clone(),
+            vars: given.to_vec(),
             files: keeping.all(&files),
             shipped: keeping.all(&shipped),
             trees: trees.iter().map(|(key, tree)| keeping.tree(key, tree)).collect(),

@@ -4,9 +4,11 @@ use super::bundle::Bundle;
 use super::load::Loaded;
 use crate::checks;
 use crate::desired::{Desired, Meaning};
+use crate::facts::Remains;
 use crate::language::render::{Artifacts, Origin, Render};
 use crate::language::{PlaybookError, PlaybookErrors};
 use crate::plan::order;
+use crate::resources::pruned;
 
 /// A playbook with nothing left to look up.
 #[derive(Debug)]
@@ -23,6 +25,18 @@ pub struct Rendered {
 /// # Errors
 /// All that is wrong and where, with what was wrong when it was loaded.
 pub fn render(loaded: &Loaded, artifacts: Option<&Artifacts>) -> Result<Rendered, PlaybookErrors> {
+    render_without(loaded, artifacts, &Remains::default())
+}
+
+/// The same, and what is `gone` from the playbook goes from the host.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_without(
+    loaded: &Loaded,
+    artifacts: Option<&Artifacts>,
+    gone: &Remains,
+) -> Result<Rendered, PlaybookErrors> {
     let Loaded {
         playbook, document, ..
     } = loaded;
@@ -32,11 +46,14 @@ pub fn render(loaded: &Loaded, artifacts: Option<&Artifacts>) -> Result<Rendered
         cx.enter(kind, name);
         section.announce(&mut cx);
     }
+    pruned::announce(gone, &mut cx);
     checks::need(&playbook.checks, &mut cx);
     for (kind, (name, section)) in sections.iter().enumerate().rev() {
         cx.enter(kind, name);
         section.render(&mut cx);
     }
+    let absent = sections.iter().position(|(name, _)| *name == "absent");
+    pruned::render(gone, [0, absent.unwrap_or_default(), sections.len()], &mut cx);
     cx.enter(sections.len(), "checks");
     let checks = checks::render(&playbook.checks, &mut cx);
     let (entries, origins) = cx.finish(&loaded.errors)?;
@@ -59,11 +76,12 @@ pub fn render(loaded: &Loaded, artifacts: Option<&Artifacts>) -> Result<Rendered
     let none = Artifacts::new();
     // Without its binaries a playbook means nothing yet.
     if let Some(artifacts) = artifacts.or_else(|| rendered.origins.is_empty().then_some(&none)) {
-        rendered.desired.meaning = Bundle::of(loaded, artifacts).map(|(bundle, contents)| Meaning {
-            digest: bundle.digest(),
-            bundle: bundle.json(),
-            contents,
-        });
+        rendered.desired.meaning =
+            Bundle::of(document, &loaded.given, artifacts).map(|(bundle, contents)| Meaning {
+                digest: bundle.digest(),
+                bundle: bundle.json(),
+                contents,
+            });
     }
     Ok(rendered)
 }

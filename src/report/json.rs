@@ -74,7 +74,9 @@ impl Json {
 
     /// Writes an event.
     pub fn event(&mut self, event: &Event<'_>) {
-        if let Event::Playbook { secrets, .. } = event {
+        if let Event::Playbook { secrets, .. } | Event::Back { secrets, .. } | Event::Drift { secrets, .. } =
+            event
+        {
             self.secrets = (*secrets).clone();
         }
         self.write(&Line::Event(event));

@@ -48,15 +48,19 @@ impl Section for Absent {
             cx.push(Gone {
                 id: Id::new("absent", path),
                 path: path.clone(),
+                secret: false,
             });
         }
     }
 }
 
+/// A path at which nothing stands.
 #[derive(Debug)]
-struct Gone {
-    id: Id,
-    path: String,
+pub(super) struct Gone {
+    pub id: Id,
+    pub path: String,
+    /// Whether a secret may stand there.
+    pub secret: bool,
 }
 
 impl Resource for Gone {
@@ -98,6 +102,7 @@ impl Resource for Gone {
         }
         Ok(vec![change.action(Action::Remove {
             path: self.path.clone(),
+            secret: self.secret,
         })])
     }
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::change::{Action, Change, Content, Detail, Id, Verb, counted};
 use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::Questions;
+use crate::facts::{Questions, Remains};
 use crate::language::render::Origin;
 use crate::language::scalar::{AbsPath, Count, LocalPath, Name, optional};
 use crate::language::{Declaration, Problem, Render};
@@ -131,6 +131,15 @@ impl Resource for Release {
 
     fn version(&self) -> Option<String> {
         Some(self.content.sha256.clone())
+    }
+
+    fn remains(&self) -> Remains {
+        Remains {
+            paths: [self.current()].into(),
+            directories: [self.to.clone()].into(),
+            folders: [self.releases()].into(),
+            ..Remains::default()
+        }
     }
 
     fn ask(&self, questions: &mut Questions) {

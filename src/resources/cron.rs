@@ -8,7 +8,7 @@ use serde_json::{Map, json};
 use super::file::values;
 use crate::change::{Change, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::Questions;
+use crate::facts::{Questions, Remains};
 use crate::language::scalar::{Line, LocalPath, Name, Schedule, Text, optional};
 use crate::language::{Declaration, Problem, Render};
 use crate::managed::file::ManagedFile;
@@ -144,6 +144,14 @@ impl Resource for Scheduled {
 
     fn paths(&self) -> Vec<&str> {
         vec![&self.entry.path]
+    }
+
+    fn remains(&self) -> Remains {
+        let mut remains = self.entry.remains();
+        if let Some(script) = &self.script {
+            remains.extend(script.remains());
+        }
+        remains
     }
 
     fn ask(&self, questions: &mut Questions) {

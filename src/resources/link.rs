@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::change::{Action, Change, Detail, Id, Verb, sha256};
 use crate::daemons;
 use crate::desired::{Context, Ref, Refusal, Resource, parent, resolve};
-use crate::facts::Questions;
+use crate::facts::{Questions, Remains};
 use crate::language::scalar::Line;
 use crate::language::{Declaration, Problem, Render};
 use crate::managed::announced::{What, stands};
@@ -78,6 +78,13 @@ impl Resource for Symlink {
 
     fn paths(&self) -> Vec<&str> {
         vec![&self.path]
+    }
+
+    fn remains(&self) -> Remains {
+        Remains {
+            paths: [self.path.clone()].into(),
+            ..Remains::default()
+        }
     }
 
     fn ask(&self, questions: &mut Questions) {

@@ -12,6 +12,7 @@ pub mod file;
 pub mod link;
 pub mod logrotate;
 pub mod nginx;
+pub mod pruned;
 mod renewal;
 mod renewal_conf;
 mod supervised;

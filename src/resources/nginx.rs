@@ -13,7 +13,7 @@ use super::directory::Directory;
 use super::renewal;
 use crate::change::{Action, Change, Id, sha256};
 use crate::desired::{Context, Listen, Ref, Refusal, Resource};
-use crate::facts::Questions;
+use crate::facts::{Questions, Remains};
 use crate::language::scalar::{Address, Domain, Duration, Flag, Line, LocalPath, Name, Port, optional};
 use crate::language::template::object;
 use crate::language::{Declaration, Problem, Render};
@@ -308,6 +308,21 @@ impl Resource for Served {
         self.ports.iter().map(listen).collect()
     }
 
+    fn remains(&self) -> Remains {
+        let links = [Layout::Sites, Layout::Conf].map(|layout| layout.link(&self.name));
+        let mut remains = Remains {
+            paths: links.into_iter().chain([self.path().to_owned()]).collect(),
+            ..Remains::default()
+        };
+        if self.replaces_default {
+            let path = Layout::Sites.default_site();
+            remains
+                .displaced
+                .insert(path, "/etc/nginx/sites-available/default".into());
+        }
+        remains
+    }
+
     fn ask(&self, questions: &mut Questions) {
         self.files[0].ask(questions);
         for layout in [Layout::Sites, Layout::Conf] {
@@ -361,7 +376,7 @@ impl Resource for Served {
         gone.extend(Some(layout.other().link(&self.name)).filter(|path| linked(path)));
         for path in gone {
             change = change.note(format!("removes {path}"));
-            change.actions.push(Action::Remove { path });
+            change.actions.push(Action::Remove { path, secret: false });
         }
         if change.actions.is_empty() {
             return Ok(Vec::new());

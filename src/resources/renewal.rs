@@ -7,7 +7,7 @@ use super::certbot::{HOOK, Issued, LETS_ENCRYPT, Order};
 use super::renewal_conf::{Conf, Wanted, overrides};
 use crate::change::{Action, Change, Content, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::{Facts, Questions};
+use crate::facts::{Facts, Questions, Remains};
 use crate::shell;
 
 /// Options for all that certbot does.
@@ -168,7 +168,7 @@ fn take_away(mut change: Change, order: &Order, cx: &Context<'_>) -> Change {
         if cx.facts.path(&path).is_some() {
             change = change
                 .note(format!("{path} is taken away, and kept with the run"))
-                .action(Action::Remove { path });
+                .action(Action::Remove { path, secret: false });
         }
     }
     change
@@ -283,6 +283,15 @@ impl Resource for Renewal {
     fn needs(&self) -> Vec<Ref> {
         let ids = self.sites.iter().chain([&self.order.issued.id]);
         ids.cloned().map(Ref::Id).collect()
+    }
+
+    /// The certificate stays; it is no longer renewed.
+    fn remains(&self) -> Remains {
+        let name = &self.order.issued.name;
+        Remains {
+            paths: [format!("/etc/letsencrypt/renewal/{name}.conf")].into(),
+            ..Remains::default()
+        }
     }
 
     fn ask(&self, questions: &mut Questions) {

@@ -4,7 +4,7 @@
 use super::supervisor_config::{self, Declared, Process};
 use crate::change::{Action, Change, Id, Verb, sha256};
 use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::Questions;
+use crate::facts::{Questions, Remains};
 use crate::managed::file::ManagedFile;
 use crate::shell;
 
@@ -284,6 +284,10 @@ impl Resource for Supervised {
         let elsewhere = self.declared.elsewhere.iter();
         needs.extend(elsewhere.map(|program| Ref::Id(Id::new("supervisor", program))));
         needs
+    }
+
+    fn remains(&self) -> Remains {
+        self.file.remains()
     }
 
     fn ask(&self, questions: &mut Questions) {

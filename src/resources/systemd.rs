@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::systemd_files::{covers, glob, is_unit_file, unit_of};
 use crate::change::{Action, Change, Id, Verb, sha256};
 use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::Questions;
+use crate::facts::{Questions, Remains};
 use crate::language::scalar::{Flag, Line, UnitName, optional};
 use crate::language::{Declaration, Placed, Problem, Render, Section};
 use crate::managed::announced::{Stands, What};
@@ -233,6 +233,15 @@ impl Resource for Service {
         let files = self.files.iter().cloned();
         let files = files.flat_map(|path| [Ref::Id(Id::new("absent", &path)), Ref::Path(path)]);
         package.into_iter().chain(files).collect()
+    }
+
+    /// A unit that a kind needs goes on as long as its package is there.
+    fn remains(&self) -> Remains {
+        let wanted = self.package.is_none() && (self.enabled == Some(true) || self.running == Some(true));
+        Remains {
+            units: wanted.then(|| self.unit.clone()).into_iter().collect(),
+            ..Remains::default()
+        }
     }
 
     fn ask(&self, questions: &mut Questions) {

@@ -8,6 +8,7 @@ mod state;
 mod stored;
 mod traffic;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use schemars::JsonSchema;
@@ -20,7 +21,7 @@ use self::stored::Way;
 use self::traffic::Traffic;
 use crate::change::{Change, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::Questions;
+use crate::facts::{Questions, Remains};
 use crate::language::scalar::Line;
 use crate::language::{Placed, Problem, Render, Section};
 use crate::shell;
@@ -325,6 +326,67 @@ impl Firewall {
     }
 }
 
+/// Rules that no playbook names any more.
+#[derive(Debug)]
+struct Closed {
+    id: Id,
+    rules: Vec<Own>,
+}
+
+/// Takes away rules that a playbook let ufw have, each as [`Remains`] has it.
+pub(super) fn close(rules: &BTreeSet<String>, cx: &mut Render<'_>) {
+    let own = |text: &String| {
+        let (action, rule) = text.split_once(' ')?;
+        let action = ["allow", "limit"].into_iter().find(|known| *known == action)?;
+        Some((action, rule.parse().ok()?))
+    };
+    let rules: Vec<Own> = rules.iter().filter_map(own).collect();
+    if !rules.is_empty() {
+        let id = Id::new("ufw", "closed");
+        cx.push(Closed { id, rules });
+    }
+}
+
+impl Resource for Closed {
+    fn id(&self) -> &Id {
+        &self.id
+    }
+
+    /// What takes their place comes first.
+    fn needs(&self) -> Vec<Ref> {
+        vec![Ref::Id(Id::new("ufw", "firewall"))]
+    }
+
+    fn ask(&self, questions: &mut Questions) {
+        questions.script("ufw.state", state::QUESTION);
+    }
+
+    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
+        let state = State::read(cx.facts.output("ufw.state"));
+        let is_there = |(_, rule): &&Own| {
+            let same = |stored: &stored::Stored| {
+                stored.way == Way::In && stored.is_plain() && stored.traffic == rule.traffic()
+            };
+            [false, true]
+                .into_iter()
+                .any(|v6| state.family(v6).rules.iter().any(same))
+        };
+        let gone: Vec<&Own> = self.rules.iter().filter(is_there).collect();
+        if gone.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<String> = gone.iter().map(|own| name(own)).collect();
+        let mut change = Change::new(&self.id, Verb::Remove, format!("take away {}", names.join(", ")));
+        let told = gone
+            .iter()
+            .map(|(action, rule)| format!("ufw delete {}", shell::words(rule.command(action))));
+        let lines: Vec<String> = std::iter::once(KEEP.to_owned()).chain(told).collect();
+        change = change.shell(lines.join("\n")).if_access_stays();
+        change.recover = Some(RECOVER.into());
+        Ok(vec![change])
+    }
+}
+
 /// Where to take away a line that decides before ufw's rules.
 fn whence(line: &kernel::Line) -> String {
     match line.chain.as_str() {
@@ -343,6 +405,13 @@ impl Resource for Firewall {
 
     fn needs(&self) -> Vec<Ref> {
         vec![Ref::Package("ufw".into()), Ref::Id(Id::new("systemd", "ufw"))]
+    }
+
+    fn remains(&self) -> Remains {
+        Remains {
+            rules: self.rules.iter().map(name).collect(),
+            ..Remains::default()
+        }
     }
 
     fn ask(&self, questions: &mut Questions) {

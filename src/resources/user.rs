@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::change::{Change, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::{Questions, UserFact};
+use crate::facts::{Questions, Remains, UserFact};
 use crate::language::scalar::{AbsPath, Flag, Name, optional};
 use crate::language::{Declaration, Problem, Render};
 use crate::shell;
@@ -86,6 +86,13 @@ impl Resource for Account {
             .iter()
             .map(|group| Ref::Group(group.clone()))
             .collect()
+    }
+
+    fn remains(&self) -> Remains {
+        Remains {
+            users: [self.name.clone()].into(),
+            ..Remains::default()
+        }
     }
 
     fn ask(&self, questions: &mut Questions) {

@@ -142,10 +142,10 @@ link() {
   mv -fT -- "$new" "$1"
 }
 
-# remove PATH: what stands there moves to the run's own folder.
+# remove PATH [secret]: what stands there moves to the run's own folder.
 remove() {
   if [ ! -e "$1" ] && [ ! -L "$1" ]; then return; fi
-  keep "$1"
+  keep "$@"
   if [ -d "$1" ] && [ ! -L "$1" ]; then mv -T -- "$1" "$keeping/$kept.moved"; else rm -f -- "$1"; fi
 }
 

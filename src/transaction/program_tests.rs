@@ -77,7 +77,7 @@ impl Root {
                 fs::write(folder.join(&content.sha256), &content.bytes).expect("written");
             }
         }
-        let program = compile(id, "token", changes)
+        let program = compile(id, "token", changes, None)
             .replace("/var/lib/hostwright", &self.path("base"))
             .replace("/etc/systemd/system", &self.path("base/units"))
             .replace("PATH=/usr/local/sbin", &format!("PATH={tools}:/usr/local/sbin"));
@@ -177,8 +177,14 @@ fn a_failed_step_puts_everything_back() {
                     path: root.path("links/new"),
                     target: "elsewhere".into(),
                 },
-                Action::Remove { path: tree.clone() },
-                Action::Remove { path: file.clone() },
+                Action::Remove {
+                    path: tree.clone(),
+                    secret: false,
+                },
+                Action::Remove {
+                    path: file.clone(),
+                    secret: false,
+                },
                 Action::Directory {
                     path: root.path("made/here"),
                     mode: "0700".into(),
@@ -266,7 +272,10 @@ fn a_directory_of_another_file_system_comes_back() {
     fs::write(path.join("file"), "x").expect("written");
     symlink("file", path.join("link")).expect("linked");
     let text = path.display().to_string();
-    let remove = Action::Remove { path: text.clone() };
+    let remove = Action::Remove {
+        path: text.clone(),
+        secret: false,
+    };
     root.run("1", &[change([remove.clone(), fails()])]);
     assert_eq!(fs::read_to_string(path.join("link")).expect("back"), "x");
     assert_eq!(mode(&text), 0o700);
@@ -417,6 +426,7 @@ fn recovering_cannot_end_the_run_without_a_word() {
 fn under_proof(root: &Root) -> Change {
     let remove = Action::Remove {
         path: root.path("tree"),
+        secret: false,
     };
     let mut change = change([
         root.write("token", "new", true),

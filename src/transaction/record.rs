@@ -18,6 +18,9 @@ pub struct Record {
 impl Record {
     /// The hashes of the contents, a line for each: the store is kept by them.
     pub fn reachable(&self) -> String {
-        self.contents.iter().map(|content| format!("{}\n", content.sha256)).collect()
+        self.contents
+            .iter()
+            .map(|content| format!("{}\n", content.sha256))
+            .collect()
     }
 }

@@ -98,32 +98,48 @@ pub enum RunError {
     Prepare(String),
 }
 
+/// What is to be run.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The changes to make.
+    pub changes: &'a [Change],
+    /// The generation that they make.
+    pub record: Option<Record>,
+    /// Who has it done, as JSON, for whoever finds it going on.
+    pub about: String,
+    /// What does not stay in the run's journal.
+    pub secrets: &'a Secrets,
+}
+
 /// How long a lost host may take to answer again.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Runs `changes` on the host, records the generation that they make, and tells `observe` how it goes. On return the connection may be another
-/// than at the start.
+/// Runs a job on the host and tells `observe` how it goes. On return the connection may be another than at the start.
 ///
 /// # Errors
 /// When it is not known how the run ended. The host finishes what it has begun in any case.
 pub async fn run(
     connection: &mut Connection,
     access: &Access,
-    changes: &[Change],
-    record: Option<Record>,
-    about: String,
-    secrets: &Secrets,
+    job: Job<'_>,
     observe: &mut dyn FnMut(&Event),
 ) -> Result<Outcome, RunError> {
     let no_random = |_| RunError::Prepare("this machine gives no random numbers".into());
     let id = run_id().map_err(no_random)?;
     let token = random().map_err(no_random)?;
+    let Job {
+        changes,
+        record,
+        about,
+        secrets,
+    } = job;
     let kept = record.as_ref().map_or(&[][..], |record| &record.contents);
     let wanted = offer::wanted(changes);
     let held = held(connection, &wanted, kept).await?;
     let is_gone = |content: &&Content| !content.is_here() && !held.whole.contains(&content.sha256);
     let contents = wanted.iter().map(|wanted| &wanted.content);
-    if contents.clone().any(|content| is_gone(&content)) {
+    let is_lost = |content: &Content| !content.is_here() && held.lacks.contains(&content.sha256);
+    if contents.clone().any(|content| is_gone(&content)) || kept.iter().any(is_lost) {
         return Err(RunError::Gone {
             host: connection.host().to_owned(),
         });

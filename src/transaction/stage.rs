@@ -74,7 +74,11 @@ pub fn pack(
     }
     if let Some(record) = &work.record {
         append(&mut tar, "record/contents", record.reachable().as_bytes())?;
-        let travels = |content: &&Content| wanted.iter().any(|wanted| wanted.content.sha256 == content.sha256);
+        let travels = |content: &&Content| {
+            wanted
+                .iter()
+                .any(|wanted| wanted.content.sha256 == content.sha256)
+        };
         for content in record.contents.iter().filter(|content| !travels(content)) {
             if held.lacks.contains(&content.sha256) {
                 contents += content.size;

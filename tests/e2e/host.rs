@@ -115,6 +115,17 @@ impl Host {
         command
     }
 
+    /// The command line of a verb that needs no playbook.
+    pub fn bare(&self, verb: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hostwright"));
+        command.arg(verb).arg(format!("root@{}", self.machine.address()));
+        command.arg("--identity").arg(self.machine.identity());
+        command.arg("--known-hosts").arg(self.machine.known_hosts());
+        command.env("NO_COLOR", "1").stdin(Stdio::null());
+        command.env("XDG_CACHE_HOME", self.folder.path().join("cache"));
+        command
+    }
+
     pub fn plan(&self, playbook: &str) -> Run {
         run(self.command("plan", playbook).arg("--detailed-exitcode"))
     }

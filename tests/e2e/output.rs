@@ -72,13 +72,9 @@ fn an_apply_is_told_in_json_without_a_secret() {
         .iter()
         .filter(|line| line["event"] == "step_output")
         .collect();
-    // The host itself has put stars in its place.
-    assert!(
-        said[0]["line"]
-            .as_str()
-            .is_some_and(|line| line.starts_with("token *")),
-        "{said:?}"
-    );
+    // The host puts stars in its place when the run ends, which we may read sooner.
+    let line = said[0]["line"].as_str().expect("a line");
+    assert!(line == "token (secret)" || line.starts_with("token **"), "{line}");
     let check = apply
         .iter()
         .find(|line| line["event"] == "check")

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use miette::Diagnostic;
 
 pub mod error;
+mod history;
 pub mod plan;
 mod progress;
 
@@ -69,6 +70,37 @@ impl Text {
                 self.say(&format!("\n{} has changed meanwhile.", plan.host));
                 self.plan(plan);
             }
+            Event::Drift { plan, secrets } => match plan.changes.is_empty() {
+                true => self.say(&history::no_drift(plan)),
+                false => {
+                    self.secrets = (*secrets).clone();
+                    self.say(&history::drift(plan));
+                    self.say(plan::text(plan, &self.secrets, self.verbose).trim_end_matches('\n'));
+                }
+            },
+            Event::History { host, history } => self.say(&history::text(host, history)),
+            Event::Generation {
+                playbook,
+                number,
+                generation,
+                vars,
+                text,
+            } => self.say(&history::generation(playbook, *number, generation, vars, text)),
+            Event::Difference {
+                playbook,
+                from,
+                to,
+                details,
+            } => self.say(&history::difference(playbook, *from, *to, details)),
+            Event::Back {
+                playbook,
+                number,
+                generation,
+                secrets,
+            } => {
+                self.secrets = (*secrets).clone();
+                self.say(&history::back(playbook, *number, generation));
+            }
             Event::SecondPlan(plan) => {
                 let text = plan::text(plan, &self.secrets, self.verbose);
                 self.say(&format!("\nThe second plan:\n{text}"));
@@ -85,11 +117,27 @@ impl Text {
                     progress.observe(event);
                 }
             }
-            Event::Applied { changes, seconds } => {
+            Event::Applied {
+                changes: 0,
+                generation,
+                ..
+            } => {
+                if let Some(number) = generation {
+                    self.say(&format!(
+                        "The playbook means something else than before: generation {number}."
+                    ));
+                }
+            }
+            Event::Applied {
+                changes,
+                generation,
+                seconds,
+            } => {
                 self.progress = None;
                 let changes = counted(*changes, "change");
                 self.say(&format!(
-                    "\nApplied {changes} in {seconds:.1} s; nothing is left to change."
+                    "\nApplied {changes} in {seconds:.1} s; nothing is left to change.{}",
+                    generation.map_or(String::new(), |number| format!(" Generation {number}."))
                 ));
             }
             Event::Check(outcome) => match &outcome.wrong {
@@ -135,10 +183,12 @@ impl Text {
             host,
             address,
             release,
+            digest,
             ..
         } = plan;
+        let digest = &digest[..digest.len().min(12)];
         self.say(&format!(
-            "Plan of {playbook} for {host} ({address}, {release}):\n"
+            "Plan of {playbook} for {host} ({address}, {release}, plan {digest}):\n"
         ));
         self.say(plan::text(plan, &self.secrets, self.verbose).trim_end_matches('\n'));
     }

@@ -68,17 +68,22 @@ fn write_change(text: &mut String, change: &Change, verbose: bool) {
         change.id, change.summary
     );
     for detail in &change.details {
-        match detail {
-            Detail::Note(note) => {
-                let _ = writeln!(text, "      {note}");
-            }
-            Detail::Field { name, from, to } => {
-                let _ = writeln!(text, "      {name}: {RED}{from}{RED:#} → {GREEN}{to}{GREEN:#}");
-            }
-            Detail::Diff { path, old, new } => write_diff(text, path, old, new, verbose),
-        }
+        write_detail(text, detail, verbose);
     }
     text.push('\n');
+}
+
+/// One detail, indented.
+pub(super) fn write_detail(text: &mut String, detail: &Detail, verbose: bool) {
+    match detail {
+        Detail::Note(note) => {
+            let _ = writeln!(text, "      {note}");
+        }
+        Detail::Field { name, from, to } => {
+            let _ = writeln!(text, "      {name}: {RED}{from}{RED:#} → {GREEN}{to}{GREEN:#}");
+        }
+        Detail::Diff { path, old, new } => write_diff(text, path, old, new, verbose),
+    }
 }
 
 fn write_diff(text: &mut String, path: &str, old: &str, new: &str, verbose: bool) {

@@ -1,0 +1,35 @@
+//! `hostwright history`: what a host remembers of applies.
+
+use std::process::ExitCode;
+
+use super::Exit;
+use super::common::{HostArgs, OutputArgs, boxed};
+use crate::operations::event::Event;
+use crate::operations::history::history;
+use crate::operations::session::Session;
+use crate::report::View;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    host: HostArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) async fn run(args: &Args) -> Exit {
+    args.output
+        .shown("history", async |view| show(args, view).await)
+        .await
+}
+
+async fn show(args: &Args, view: &mut View) -> Exit {
+    let session = Session::open(args.host.access()).await.map_err(boxed)?;
+    let history = history(&session).await.map_err(boxed)?;
+    view.event(&Event::History {
+        host: &session.name(),
+        history: &history,
+    });
+    session.close().await;
+    Ok(ExitCode::SUCCESS)
+}

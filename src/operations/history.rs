@@ -1,0 +1,287 @@
+//! What a host remembers: generations and runs, and a generation as it can be applied again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::generation::{About, Generation, History, Kept, Run};
+use super::playbook::Built;
+use super::session::Session;
+use crate::change::{Content, Detail};
+use crate::facts::{DecodeError, frame};
+use crate::host::ssh::SshError;
+use crate::language::PlaybookErrors;
+use crate::playbook::bundle::{Bundle, Kept as KeptContent, KeptNode};
+use crate::playbook::load::reload;
+use crate::shell;
+
+const LIBRARY: &str = include_str!("history.sh");
+
+/// Why a generation could not be had.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum HistoryError {
+    /// The connection.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Ssh(#[from] SshError),
+    /// The host's answer.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Decode(#[from] DecodeError),
+    /// The generation's playbook cannot be rendered here and now.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Playbook(#[from] PlaybookErrors),
+    /// Nothing was ever applied.
+    #[error("{host} remembers no apply")]
+    #[diagnostic(help("apply a playbook; from then on there is a way back"))]
+    Nothing {
+        /// The host.
+        host: String,
+    },
+    /// It has not been said of which playbook.
+    #[error("{host} has several playbooks: {}", playbooks.join(", "))]
+    #[diagnostic(help("name one with --playbook"))]
+    Several {
+        /// The host.
+        host: String,
+        /// Their names.
+        playbooks: Vec<String>,
+    },
+    /// There is no such generation.
+    #[error("{host} has no generation {number} of {playbook}")]
+    #[diagnostic(help("`hostwright history` lists those that it keeps"))]
+    Missing {
+        /// The host.
+        host: String,
+        /// The playbook.
+        playbook: String,
+        /// The number that was asked for.
+        number: u32,
+    },
+}
+
+/// A generation with all that rendering needs.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    /// The playbook's name.
+    pub playbook: String,
+    /// Its number.
+    pub number: u32,
+    /// Who made it of what.
+    pub generation: Generation,
+    /// What the playbook meant.
+    pub bundle: Bundle,
+    contents: BTreeMap<String, Content>,
+}
+
+/// All that the host remembers.
+///
+/// # Errors
+/// When the host does not answer as it should.
+pub async fn history(session: &Session) -> Result<History, HistoryError> {
+    let answer = session
+        .ask(format!("{LIBRARY}history\necho @end 0\necho\n"))
+        .await?;
+    let mut history = History::default();
+    let mut ends: BTreeMap<String, About> = BTreeMap::new();
+    let mut at = 0;
+    loop {
+        let frame = frame(&answer, &mut at)?;
+        match frame.kind {
+            "end" if frame.name.is_empty() => break,
+            "generation" => {
+                let (playbook, number) = frame.name.rsplit_once('/').unwrap_or_default();
+                // What a later version wrote, or a broken disk left, is none of ours.
+                if let (Ok(number), Ok(generation)) = (number.parse(), serde_json::from_slice(frame.body)) {
+                    history.generations.push(Kept {
+                        playbook: playbook.to_owned(),
+                        number,
+                        run: String::new(),
+                        generation,
+                    });
+                }
+            }
+            "run" => {
+                if let Some(last) = history.generations.last_mut() {
+                    last.run = String::from_utf8_lossy(frame.body).trim().to_owned();
+                }
+            }
+            "about" => {
+                if let Ok(about) = serde_json::from_slice(frame.body) {
+                    ends.insert(frame.name.to_owned(), about);
+                }
+            }
+            "end" => {
+                if let Some(about) = ends.remove(frame.name) {
+                    history.runs.push(Run {
+                        id: frame.name.to_owned(),
+                        end: String::from_utf8_lossy(frame.body).into_owned(),
+                        about,
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+    history
+        .generations
+        .sort_by(|a, b| (&a.playbook, a.number).cmp(&(&b.playbook, b.number)));
+    Ok(history)
+}
+
+/// The generations of a playbook: the host's only one unless named, the oldest first.
+fn of<'h>(history: &'h History, playbook: Option<&str>, host: &str) -> Result<Vec<&'h Kept>, HistoryError> {
+    let mut names: Vec<&str> = history
+        .generations
+        .iter()
+        .map(|kept| kept.playbook.as_str())
+        .collect();
+    names.dedup();
+    let host = host.to_owned();
+    let name = match (playbook, &names[..]) {
+        (Some(name), _) if names.contains(&name) => name,
+        (None, [name]) => name,
+        (None, []) | (Some(_), _) => return Err(HistoryError::Nothing { host }),
+        (None, _) => {
+            return Err(HistoryError::Several {
+                host,
+                playbooks: names.iter().map(|name| (*name).to_owned()).collect(),
+            });
+        }
+    };
+    Ok(history
+        .generations
+        .iter()
+        .filter(|kept| kept.playbook == name)
+        .collect())
+}
+
+/// Which generation is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The newest.
+    Latest,
+    /// The one before it.
+    Before,
+    /// The one of this number.
+    Number(u32),
+}
+
+/// A generation of a playbook, which is the host's only one unless named.
+///
+/// # Errors
+/// When there is no such generation, or the host does not answer as it should.
+pub async fn whole(session: &Session, playbook: Option<&str>, which: Which) -> Result<Whole, HistoryError> {
+    let host = session.name();
+    let all = history(session).await?;
+    let kept = of(&all, playbook, &host)?;
+    let last = kept.last().map_or(0, |kept| kept.number);
+    let number = match which {
+        Which::Latest => last,
+        Which::Number(number) => number,
+        Which::Before => kept
+            .iter()
+            .rev()
+            .nth(1)
+            .map_or(last.saturating_sub(1), |kept| kept.number),
+    };
+    let playbook = kept.last().map_or(String::new(), |kept| kept.playbook.clone());
+    let call = shell::words(["one", &playbook, &number.to_string()]);
+    let answer = session
+        .ask(format!("{LIBRARY}{call}\necho @end 0\necho\n"))
+        .await?;
+    let (mut generation, mut bundle, mut contents) = (None, None, BTreeMap::new());
+    let mut at = 0;
+    loop {
+        let frame = frame(&answer, &mut at)?;
+        match frame.kind {
+            "end" => break,
+            "generation" => generation = serde_json::from_slice(frame.body).ok(),
+            "bundle" => bundle = serde_json::from_slice(frame.body).ok(),
+            "content" => {
+                let content = Content::new(frame.body, false);
+                contents.insert(content.sha256.clone(), content);
+            }
+            _ => {}
+        }
+    }
+    match (generation, bundle) {
+        (Some(generation), Some(bundle)) => Ok(Whole {
+            playbook,
+            number,
+            generation,
+            bundle,
+            contents,
+        }),
+        _ => Err(HistoryError::Missing {
+            host,
+            playbook,
+            number,
+        }),
+    }
+}
+
+impl Whole {
+    /// The playbook that it was. Secrets are those of today; binaries stay on the host.
+    ///
+    /// # Errors
+    /// What of it cannot be rendered here and now: a secret that is not set, say.
+    pub fn built(&self) -> Result<Built, PlaybookErrors> {
+        let loaded = reload(&self.bundle, self.bundle.read(&self.contents))?;
+        Built::new(loaded, self.bundle.artifacts())
+    }
+}
+
+/// What differs between two generations of a playbook: its text, the values given, what rendering read.
+pub fn difference(from: &Whole, to: &Whole) -> Vec<Detail> {
+    let mut details = Vec::new();
+    let mut differ = |path: String, old: Option<String>, new: Option<String>| {
+        if old != new {
+            let [old, new] = [old, new].map(Option::unwrap_or_default);
+            details.push(Detail::Diff { path, old, new });
+        }
+    };
+    let [one, other] = [from, to].map(|whole| Some(whole.bundle.text.clone()));
+    differ(to.bundle.file.clone(), one, other);
+    let [one, other] = [from, to].map(|whole| {
+        let line = |(name, value): &(String, Option<String>)| {
+            format!("{name}={}\n", value.as_deref().unwrap_or("null"))
+        };
+        Some(whole.bundle.vars.iter().map(line).collect())
+    });
+    differ("values given".into(), one, other);
+    let [one, other] = [from, to].map(Whole::read);
+    for name in one.keys().chain(other.keys()).collect::<BTreeSet<_>>() {
+        differ(name.clone(), one.get(name).cloned(), other.get(name).cloned());
+    }
+    details
+}
+
+impl Whole {
+    /// What rendering read, as text: by its hash alone where it is none, or stays on the host.
+    fn read(&self) -> BTreeMap<String, String> {
+        let mut read = BTreeMap::new();
+        let mut add = |name: String, kept: &KeptContent| {
+            let content = self.contents.get(&kept.sha256);
+            let text = content.and_then(|content| std::str::from_utf8(&content.bytes).ok());
+            let hash = || format!("{} bytes, SHA-256 {}\n", kept.size, kept.sha256);
+            read.insert(name, text.map_or_else(hash, str::to_owned));
+        };
+        for (name, kept) in &self.bundle.files {
+            add(name.clone(), kept);
+        }
+        for (name, kept) in &self.bundle.shipped {
+            add(format!("{name} (shipped with hostwright)"), kept);
+        }
+        for (name, kept) in &self.bundle.artifacts {
+            add(format!("the binary {name}"), kept);
+        }
+        for tree in &self.bundle.trees {
+            for (name, node) in &tree.nodes {
+                if let KeptNode::File(kept, _) = node {
+                    add(format!("{}/{name}", tree.path), kept);
+                }
+            }
+        }
+        read
+    }
+}

@@ -1,0 +1,37 @@
+# What is remembered of applies. `frame KIND FILE NAME`: a file as it is.
+base=/var/lib/hostwright
+frame() {
+  [ -f "$2" ] || return 0
+  printf '@%s %s %s\n' "$1" "$(stat -c %s -- "$2")" "$3"
+  cat -- "$2"
+  echo
+}
+# text KIND NAME TEXT
+text() { printf '@%s %s %s\n%s\n' "$1" "${#3}" "$2" "$3"; }
+
+# The generations of all playbooks, and the runs.
+history() {
+  for generation in "$base"/generations/*/*; do
+    name=${generation#"$base/generations/"}
+    case ${name##*/} in *[!0-9]*) continue ;; esac
+    frame generation "$generation/generation.json" "$name"
+    frame run "$generation/run" "$name"
+  done
+  current=$(cat "$base/current" 2>/dev/null)
+  for run in "$base"/runs/*; do
+    frame about "$run/about" "${run##*/}"
+    end=$(tail -n 1 "$run/journal" 2>/dev/null | sed -n 's/^.*@[0-9a-f]* end \([a-z]*\) [0-9]*$/\1/p')
+    if [ -z "$end" ] && [ "${run##*/}" = "$current" ] && ! flock -n "$base/lock" true; then end=running; fi
+    text end "${run##*/}" "${end:-cut}"
+  done
+}
+
+# one PLAYBOOK NUMBER: a generation with the texts that rendering it needs. Without a number it is the newest one.
+one() {
+  number=$2
+  if [ -z "$number" ]; then number=$(find "$base/generations/$1" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | grep -x '[0-9]*' | sort -n | tail -n 1); fi
+  generation=$base/generations/$1/$number
+  frame generation "$generation/generation.json" "$1/$number"
+  frame bundle "$generation/bundle.json" "$1/$number"
+  while read -r hash; do frame content "$base/store/$hash" "$hash"; done <"$generation/texts"
+}

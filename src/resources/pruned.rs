@@ -1,0 +1,258 @@
+//! What goes because the playbook that put it on a host no longer declares it. What hostwright did not make is none of
+//! it: only what a generation remembers ([`Remains`]).
+
+use std::collections::BTreeSet;
+
+use super::absent::{Gone, NEVER};
+use super::systemd_files::{is_unit_file, unit_of};
+use super::ufw;
+use crate::change::{Action, Change, Id, Verb};
+use crate::desired::{Context, Ref, Refusal, Resource};
+use crate::facts::{Questions, Remains};
+use crate::language::Render;
+use crate::managed::announced::{What, stands};
+use crate::shell;
+
+/// Says that nothing stands any more where something goes.
+pub fn announce(gone: &Remains, cx: &mut Render<'_>) {
+    for path in &gone.paths {
+        stands(cx, path, What::Nothing);
+    }
+}
+
+/// Adds what takes it away: `first` and `last` are places before and behind all kinds, `absent` is that of paths at
+/// which nothing may stand.
+pub fn render(gone: &Remains, [first, absent, last]: [usize; 3], cx: &mut Render<'_>) {
+    cx.enter(last, "");
+    ufw::close(&gone.rules, cx);
+    for user in &gone.users {
+        cx.push(Leaver {
+            id: Id::new("pruned", user),
+            user: user.clone(),
+            directories: gone.directories.clone(),
+        });
+    }
+    for (path, target) in &gone.displaced {
+        cx.push(Restored {
+            id: Id::new("pruned", path),
+            path: path.clone(),
+            target: target.clone(),
+        });
+    }
+    // What is in a directory goes before it does.
+    for path in gone.folders.iter().rev() {
+        cx.push(Gone {
+            id: Id::new("absent", path),
+            path: path.clone(),
+            secret: false,
+        });
+    }
+    for path in gone
+        .directories
+        .iter()
+        .rev()
+        .filter(|path| !NEVER.contains(&path.as_str()))
+    {
+        cx.push(Emptied {
+            id: Id::new("pruned", path),
+            path: path.clone(),
+            gone: gone.clone(),
+        });
+    }
+    cx.enter(absent, "");
+    // A link to a site goes before the site.
+    for path in gone.paths.iter().rev() {
+        let id = Id::new("absent", path);
+        if !cx.has(&id) {
+            cx.push(Gone {
+                id,
+                path: path.clone(),
+                secret: gone.secrets.contains(path),
+            });
+        }
+    }
+    cx.enter(first, "");
+    let whole = |path: &&String| is_unit_file(path) && !path.ends_with(".conf");
+    let files = gone.paths.iter().filter(whole).filter_map(|path| unit_of(path));
+    let mut units: Vec<&str> = gone.units.iter().map(String::as_str).chain(files).collect();
+    units.sort_unstable();
+    units.dedup();
+    for unit in units {
+        cx.push(Stopped {
+            id: Id::new("pruned", unit),
+            unit: unit.to_owned(),
+        });
+    }
+}
+
+/// A unit that neither runs nor starts with the host.
+#[derive(Debug)]
+struct Stopped {
+    id: Id,
+    unit: String,
+}
+
+impl Resource for Stopped {
+    fn id(&self) -> &Id {
+        &self.id
+    }
+
+    fn ask(&self, questions: &mut Questions) {
+        questions.unit(&self.unit);
+    }
+
+    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
+        let (fact, unit) = (cx.facts.unit(&self.unit), shell::quote(&self.unit));
+        let enabled = fact.file.starts_with("enabled");
+        let words: Vec<&str> = [(fact.is_busy(), "stop"), (enabled, "disable")]
+            .into_iter()
+            .filter_map(|(wanted, word)| wanted.then_some(word))
+            .collect();
+        if words.is_empty() {
+            return Ok(Vec::new());
+        }
+        let change = Change::new(
+            &self.id,
+            Verb::Remove,
+            format!("{} {}", words.join(" and "), self.unit),
+        );
+        let lines = words.iter().map(|word| format!("systemctl {word} {unit}"));
+        let mut change = change.shell(lines.collect::<Vec<_>>().join("\n"));
+        let back = words.iter().rev().map(|word| match *word {
+            "stop" => format!("systemctl start {unit}"),
+            _ => format!("systemctl enable {unit}"),
+        });
+        change.recover = Some(back.collect::<Vec<_>>().join("\n"));
+        Ok(vec![change])
+    }
+}
+
+/// A user who is no longer there. His home stays.
+#[derive(Debug)]
+struct Leaver {
+    id: Id,
+    user: String,
+    /// Directories that may go, too.
+    directories: BTreeSet<String>,
+}
+
+impl Resource for Leaver {
+    fn id(&self) -> &Id {
+        &self.id
+    }
+
+    fn ask(&self, questions: &mut Questions) {
+        questions.user(&self.user);
+    }
+
+    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
+        let Some(fact) = cx.facts.user(&self.user).filter(|user| user.local) else {
+            return Ok(Vec::new());
+        };
+        let change = Change::new(&self.id, Verb::Remove, format!("remove the user {}", self.user));
+        let change = match self.directories.contains(&fact.home) {
+            true => change,
+            false => change.note(format!("his home, {}, stays", fact.home)),
+        };
+        Ok(vec![change.shell(shell::words(["userdel", &self.user]))])
+    }
+}
+
+/// A link that was there before something took its place.
+#[derive(Debug)]
+struct Restored {
+    id: Id,
+    path: String,
+    target: String,
+}
+
+impl Resource for Restored {
+    fn id(&self) -> &Id {
+        &self.id
+    }
+
+    fn paths(&self) -> Vec<&str> {
+        vec![&self.path]
+    }
+
+    fn version(&self) -> Option<String> {
+        Some(self.target.clone())
+    }
+
+    fn ask(&self, questions: &mut Questions) {
+        questions.place(&self.path);
+        questions.path(&self.target);
+    }
+
+    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
+        if cx.facts.path(&self.path).is_some() || cx.facts.path(&self.target).is_none() {
+            return Ok(Vec::new());
+        }
+        let change = Change::new(&self.id, Verb::Create, format!("put {} back", self.path));
+        let change = change.note(format!("{} → {}", self.path, self.target));
+        Ok(vec![change.action(Action::Link {
+            path: self.path.clone(),
+            target: self.target.clone(),
+        })])
+    }
+}
+
+/// A directory that goes if nothing of anybody else's is in it.
+#[derive(Debug)]
+struct Emptied {
+    id: Id,
+    path: String,
+    gone: Remains,
+}
+
+impl Resource for Emptied {
+    fn id(&self) -> &Id {
+        &self.id
+    }
+
+    fn needs(&self) -> Vec<Ref> {
+        let below = format!("{}/", self.path);
+        let inner = self
+            .gone
+            .directories
+            .iter()
+            .filter(|path| path.starts_with(&below));
+        inner.map(|path| Ref::Id(Id::new("pruned", path))).collect()
+    }
+
+    fn ask(&self, questions: &mut Questions) {
+        questions.path(&self.path);
+        questions.tree(&self.path, &[]);
+    }
+
+    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
+        let path = &self.path;
+        if cx.facts.path(path).is_none_or(|fact| fact.kind != 'd') || cx.facts.is_mount_point(path) {
+            return Ok(Vec::new());
+        }
+        let goes = |(_, name): &(char, String)| {
+            let inner = format!("{path}/{name}");
+            let within = self
+                .gone
+                .folders
+                .iter()
+                .any(|folder| inner.starts_with(&format!("{folder}/")));
+            within
+                || self.gone.paths.contains(&inner)
+                || self.gone.directories.contains(&inner)
+                || self.gone.folders.contains(&inner)
+        };
+        if !cx.facts.tree(path).iter().all(goes) {
+            return Ok(Vec::new());
+        }
+        let change = Change::new(
+            &self.id,
+            Verb::Remove,
+            format!("remove the empty directory {path}"),
+        );
+        Ok(vec![change.action(Action::Remove {
+            path: path.clone(),
+            secret: false,
+        })])
+    }
+}

@@ -1,0 +1,124 @@
+//! What a playbook no longer declares goes from the host; what it never made stays.
+
+use crate::host::{Host, run};
+
+const BASE: &str = "name: app
+files: { /srv/app/stays: { content: stays } }
+";
+
+const MORE: &str = "name: app
+users: { app: { system: true } }
+directories: { /srv/full: {}, /srv/empty/inner: {} }
+files:
+  /srv/app/stays: { content: stays }
+  /srv/app/goes: { content: goes }
+  /etc/systemd/system/nap.service: { content: \"[Service]\\nExecStart=/bin/sleep 1000\\n[Install]\\nWantedBy=multi-user.target\\n\" }
+links: { /srv/app/link: { to: goes } }
+systemd: { nap: {} }
+supervisor: { worker: { command: /bin/sleep 1000, user: app } }
+nginx: { old: { proxy: '127.0.0.1:8080', replaces_default: true } }
+cron: { job: { schedule: '@daily', command: /bin/true } }
+logrotate: { app: { paths: [/var/log/app/*.log], every: daily } }
+binaries: { tool: { path: tool, to: /opt/tool } }
+ufw: { allow: [22/tcp, 80/tcp, 8443/tcp] }
+";
+
+#[test]
+fn what_a_playbook_no_longer_declares_goes_and_nothing_else() {
+    let Some(host) = Host::boot() else { return };
+    host.file("tool", "#!/bin/sh\necho tool\n");
+    host.converge(MORE);
+    host.sh("touch /srv/full/of-somebody-else; systemctl is-active nap supervisor nginx; supervisorctl status worker");
+    let fewer = format!("{BASE}ufw: {{ allow: [22/tcp] }}\n");
+    let plan = host.plan(&fewer);
+    assert_eq!(plan.status, 2, "{}", plan.stderr);
+    for words in [
+        "- absent./srv/app/goes",
+        "- pruned.nap.service  stop and disable nap.service",
+        "- pruned.app  remove the user app",
+        "his home, /home/app, stays",
+        "- absent./etc/nginx/sites-enabled/old",
+        "+ pruned./etc/nginx/sites-enabled/default  put /etc/nginx/sites-enabled/default back",
+        "take away allow 80/tcp, allow 8443/tcp",
+        "- pruned./srv/empty/inner  remove the empty directory /srv/empty/inner",
+    ] {
+        assert!(plan.stdout.contains(words), "{words} in\n{}", plan.stdout);
+    }
+    assert!(!plan.stdout.contains("/srv/full"), "{}", plan.stdout);
+    host.converge(&fewer);
+    let left = host.sh(
+        "ls /srv/app /srv /opt/tool 2>&1; id app 2>&1; systemctl is-active nap; systemctl is-enabled nap 2>&1
+        supervisorctl status; ls /etc/supervisor/conf.d /etc/nginx/sites-enabled /etc/nginx/sites-available /etc/cron.d /etc/logrotate.d
+        ufw status; curl -s http://127.0.0.1/ | grep -c nginx; true",
+    );
+    for words in [
+        "worker",
+        "goes",
+        "inner",
+        "8443",
+        "80/tcp",
+        "old",
+        "app-job",
+        "/opt/tool:\ncurrent",
+    ] {
+        assert!(!left.contains(words), "{words} in\n{left}");
+    }
+    for words in [
+        "stays",
+        "full",
+        "home",
+        "no such user",
+        "default",
+        "22/tcp",
+        "No such file",
+    ] {
+        assert!(left.contains(words), "{words} in\n{left}");
+    }
+}
+
+#[test]
+fn a_file_that_moves_from_one_kind_to_another_stays() {
+    let Some(host) = Host::boot() else { return };
+    host.file("static/page", "page\n");
+    host.converge("name: app\nfiles: { /srv/static/page: { content: \"page\\n\" } }\n");
+    let plan = host.plan("name: app\ndirectories: { /srv/static: { source: static } }\n");
+    assert_eq!(plan.status, 0, "{}{}", plan.stdout, plan.stderr);
+}
+
+#[test]
+fn two_playbooks_share_a_host_and_no_file() {
+    let Some(host) = Host::boot() else { return };
+    host.converge(BASE);
+    host.converge("name: base\nfiles: { /srv/base: { content: base } }\ndirectories: { /srv/app: {} }\n");
+    // Neither takes away what the other has.
+    host.converge("name: base\nfiles: { /srv/other: { content: base } }\n");
+    assert_eq!(
+        host.sh("ls /srv/app /srv | tr '\\n' ' '"),
+        "/srv: app other  /srv/app: stays"
+    );
+    let both = host.plan("name: base\nfiles: { /srv/app/stays: { content: mine } }\n");
+    assert_eq!(both.status, 1);
+    assert!(
+        both.stderr
+            .contains("the playbook app has /srv/app/stays on this host, too"),
+        "{}",
+        both.stderr
+    );
+    let which = run(&mut host.bare("drift"));
+    assert!(
+        which.stderr.contains("several playbooks: app, base"),
+        "{}",
+        which.stderr
+    );
+}
+
+#[test]
+fn a_rollback_takes_away_what_came_later() {
+    let Some(host) = Host::boot() else { return };
+    host.converge(BASE);
+    host.converge(
+        "name: app\nfiles: { /srv/app/stays: { content: stays }, /srv/app/new: { content: new } }\n",
+    );
+    run(host.bare("rollback").arg("--yes")).ok();
+    assert_eq!(host.sh("ls /srv/app"), "stays");
+}
