@@ -1,5 +1,7 @@
 //! Values that must never be shown: in a diff, a log, a journal or an error.
 
+use serde_json::Value;
+
 /// The secret values of one playbook. Its `Debug` shows only how many there are.
 #[derive(Clone, Default)]
 pub struct Secrets {
@@ -58,6 +60,16 @@ impl Secrets {
         parts.into_iter()
     }
 
+    /// Replaces every secret value in every text of a JSON value by [`HIDDEN`].
+    pub fn redact_json(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.redact(text),
+            Value::Array(values) => values.iter_mut().for_each(|value| self.redact_json(value)),
+            Value::Object(fields) => fields.values_mut().for_each(|value| self.redact_json(value)),
+            _ => {}
+        }
+    }
+
     /// `text` with every secret value replaced by [`HIDDEN`].
     pub fn redact(&self, text: &str) -> String {
         let mut shown = text.to_owned();
@@ -107,6 +119,19 @@ mod tests {
         let mut secrets = Secrets::default();
         secrets.add("a\"b\nsecond line");
         assert_eq!(secrets.redact("got a\"b\nsecond line!"), "got (secret)!");
+    }
+
+    #[test]
+    fn a_secret_is_hidden_however_json_would_escape_it() {
+        let mut secrets = Secrets::default();
+        secrets.add("a\"b\nsecond line");
+        let mut value = serde_json::json!({ "x": ["got a\"b\nsecond line!"], "y": { "z": "second line" } });
+        secrets.redact_json(&mut value);
+        let text = value.to_string();
+        assert!(
+            !text.contains("second") && text.contains("got (secret)!"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -7,12 +7,17 @@ use tokio::signal::ctrl_c;
 use super::common::{HostArgs, PlaybookArgs, boxed};
 use super::prompt::{ask, is_interactive};
 use super::{Exit, Failure};
+use crate::desired::Desired;
 use crate::language::PlaybookError;
-use crate::operations::apply::{check, plan_when_free, run_and_verify};
+use crate::operations::apply::{ApplyError, check, plan_when_free, run_and_verify};
 use crate::operations::event::Event;
-use crate::operations::playbook::Built;
+use crate::operations::history::go_back;
+use crate::operations::playbook::{Built, prove};
+use crate::operations::saved::Saved;
 use crate::operations::session::{Session, connect};
+use crate::plan::Plan;
 use crate::report::View;
+use crate::transaction::compile::OnFailure;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -23,6 +28,28 @@ pub(super) struct Args {
     /// Apply without asking
     #[arg(long)]
     yes: bool,
+    /// What becomes of the steps that were done when a step or a check fails
+    #[arg(long, value_enum, default_value_t)]
+    on_failure: WhenFailed,
+}
+
+/// What is done when something fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum WhenFailed {
+    /// They stay: the next apply goes on from there
+    #[default]
+    Stop,
+    /// They are undone; when a check fails, the generation before is applied
+    Rollback,
+}
+
+impl From<WhenFailed> for OnFailure {
+    fn from(when: WhenFailed) -> Self {
+        match when {
+            WhenFailed::Stop => Self::Stop,
+            WhenFailed::Rollback => Self::Rollback,
+        }
+    }
 }
 
 /// The person who waits for a run has had enough.
@@ -40,12 +67,30 @@ pub(super) async fn run(args: &Args) -> Exit {
 }
 
 async fn apply(args: &Args, view: &mut View) -> Exit {
+    if let Some(saved) = Saved::read(&args.playbook.playbook).map_err(boxed)? {
+        return saved_plan(&saved, args, view).await;
+    }
     if !args.yes {
         somebody_to_ask(view)?;
     }
     let proved = args.playbook.prove(false, view)?;
     let (built, session) = connect(proved, args.host.access()).await.map_err(boxed)?;
-    ask_and_apply(session, built, args.yes, view).await
+    ask_and_apply(session, built, args.yes, args.on_failure.into(), view).await
+}
+
+/// Nobody is asked: the plan has been read.
+async fn saved_plan(saved: &Saved, args: &Args, view: &mut View) -> Exit {
+    let (playbook, overrides) = saved.playbook();
+    let proved = prove(&playbook, &overrides, &mut |event| view.event(event)).map_err(boxed)?;
+    let (mut built, mut session) = connect(proved, args.host.access()).await.map_err(boxed)?;
+    let plan = plan_when_free(&session, &mut built, &mut |event| view.event(event))
+        .await
+        .map_err(boxed)?;
+    saved.agrees(&built.desired, &plan).map_err(boxed)?;
+    view.event(&Event::Plan(&plan));
+    finish(&mut session, &built.desired, &plan, args.on_failure.into(), view).await?;
+    session.close().await;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Plans, asks unless `yes` was said before, applies, verifies and checks.
@@ -53,6 +98,7 @@ pub(super) async fn ask_and_apply(
     mut session: Session,
     mut built: Built,
     yes: bool,
+    on_failure: OnFailure,
     view: &mut View,
 ) -> Exit {
     if !yes {
@@ -77,20 +123,39 @@ pub(super) async fn ask_and_apply(
         plan = now;
         view.event(&Event::Replanned(&plan));
     }
-    let (host, desired) = (session.name(), &built.desired);
+    finish(&mut session, &built.desired, &plan, on_failure, view).await?;
+    session.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the changes, verifies and checks.
+async fn finish(
+    session: &mut Session,
+    desired: &Desired,
+    plan: &Plan,
+    on_failure: OnFailure,
+    view: &mut View,
+) -> Result<(), Failure> {
+    let host = session.name();
     let finish = async {
         let observe = &mut |event: &Event<'_>| view.event(event);
         if !plan.changes.is_empty() || plan.records {
-            run_and_verify(&mut session, desired, &plan, observe).await?;
+            run_and_verify(session, desired, plan, on_failure, observe)
+                .await
+                .map_err(boxed)?;
         }
-        check(&session, desired, observe).await
+        match check(session, desired, observe).await {
+            Err(failed @ ApplyError::Checks { .. }) if on_failure == OnFailure::Rollback && plan.records => {
+                go_back(session, &desired.name, observe).await.map_err(boxed)?;
+                Err(boxed(failed))
+            }
+            checked => checked.map_err(boxed),
+        }
     };
     tokio::select! {
-        finished = finish => finished.map_err(boxed)?,
-        _ = ctrl_c() => return Err(boxed(Interrupted { host })),
+        finished = finish => finished,
+        _ = ctrl_c() => Err(boxed(Interrupted { host })),
     }
-    session.close().await;
-    Ok(ExitCode::SUCCESS)
 }
 
 fn somebody_to_ask(view: &View) -> Result<(), Failure> {

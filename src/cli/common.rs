@@ -86,13 +86,18 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 impl PlaybookArgs {
-    /// Reads the playbook; nothing is built and no host is contacted.
-    pub fn prove(&self, rehearsal: bool, view: &mut View) -> Result<Proved, Failure> {
-        let overrides = Overrides {
+    /// The values that vars are given.
+    pub fn overrides(&self, rehearsal: bool) -> Overrides {
+        Overrides {
             set: self.set.clone(),
             vars: self.vars.clone(),
             rehearsal,
-        };
+        }
+    }
+
+    /// Reads the playbook; nothing is built and no host is contacted.
+    pub fn prove(&self, rehearsal: bool, view: &mut View) -> Result<Proved, Failure> {
+        let overrides = self.overrides(rehearsal);
         prove(&self.playbook, &overrides, &mut |event| view.event(event)).map_err(boxed)
     }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::Exit;
 use super::common::{HostArgs, OutputArgs, boxed};
 use crate::operations::event::Event;
-use crate::operations::history::history;
+use crate::operations::history::{history, journal};
 use crate::operations::session::Session;
 use crate::report::View;
 
@@ -13,6 +13,9 @@ use crate::report::View;
 pub(super) struct Args {
     #[command(flatten)]
     host: HostArgs,
+    /// Show what this run said
+    #[arg(long, value_name = "ID")]
+    run: Option<String>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -25,6 +28,12 @@ pub(super) async fn run(args: &Args) -> Exit {
 
 async fn show(args: &Args, view: &mut View) -> Exit {
     let session = Session::open(args.host.access()).await.map_err(boxed)?;
+    if let Some(run) = &args.run {
+        let text = journal(&session, run).await.map_err(boxed)?;
+        view.event(&Event::Journal { run, text: &text });
+        session.close().await;
+        return Ok(ExitCode::SUCCESS);
+    }
     let history = history(&session).await.map_err(boxed)?;
     view.event(&Event::History {
         host: &session.name(),

@@ -1,10 +1,12 @@
 //! `hostwright plan`: what would change on a host. Nothing does.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::Exit;
 use super::common::{HostArgs, PlaybookArgs, boxed};
 use crate::operations::event::Event;
+use crate::operations::saved::Saved;
 use crate::operations::session::connect;
 use crate::report::View;
 
@@ -17,6 +19,9 @@ pub(super) struct Args {
     /// Exit with 0 when there is nothing to do, 2 when there are changes, 1 on an error
     #[arg(long)]
     detailed_exitcode: bool,
+    /// Write the plan to a file that `apply` takes in place of the playbook: what was read is then what runs
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 pub(super) async fn run(args: &Args) -> Exit {
@@ -30,6 +35,10 @@ async fn plan(args: &Args, view: &mut View) -> Exit {
     let (mut built, session) = connect(proved, args.host.access()).await.map_err(boxed)?;
     let (_, plan) = session.plan_and_prune(&mut built).await.map_err(boxed)?;
     view.event(&Event::Plan(&plan));
+    if let Some(path) = &args.out {
+        let overrides = args.playbook.overrides(false);
+        Saved::write(path, &args.playbook.playbook, &overrides, &built.desired, &plan).map_err(boxed)?;
+    }
     session.close().await;
     Ok(match (args.detailed_exitcode, plan.changes.is_empty()) {
         (true, false) => ExitCode::from(2),

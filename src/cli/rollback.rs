@@ -7,6 +7,7 @@ use crate::operations::event::Event;
 use crate::operations::history::{Which, whole};
 use crate::operations::session::Session;
 use crate::report::View;
+use crate::transaction::compile::OnFailure;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -44,5 +45,5 @@ async fn rollback(args: &Args, view: &mut View) -> Exit {
         generation: &whole.generation,
         secrets: &built.desired.secrets,
     });
-    ask_and_apply(session, built, args.yes, view).await
+    ask_and_apply(session, built, args.yes, OnFailure::Stop, view).await
 }

@@ -118,6 +118,7 @@ fn system(text: &str) -> System {
         uid: field("uid"),
         ssh_connection: field("ssh"),
         busy: Some(field("busy")).filter(|run| !run.is_empty()),
+        doing: field("doing"),
         lacks: field("lacks").split_whitespace().map(str::to_owned).collect(),
     }
 }

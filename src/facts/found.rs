@@ -101,6 +101,8 @@ pub struct System {
     pub ssh_connection: String,
     /// The id of a run that is going on, if one is.
     pub busy: Option<String>,
+    /// What that run says of itself, as JSON.
+    pub doing: String,
     /// What the host lacks to be managed at all.
     pub lacks: Vec<String>,
 }
@@ -223,6 +225,7 @@ impl Facts {
         let system = System {
             ssh_connection: String::new(),
             busy: None,
+            doing: String::new(),
             ..self.system.clone()
         };
         let mut lines = vec![format!("{system:?} {:?}", self.unfinished)];

@@ -21,15 +21,17 @@ system() {
   for tool in dpkg-query find sha256sum flock setsid tar gzip; do
     command -v "$tool" >/dev/null 2>&1 || lacks="$lacks $tool"
   done
-  busy=
+  busy='' doing=''
   if { [ -e /var/lib/hostwright/lock ] && ! flock -n /var/lib/hostwright/lock true 2>/dev/null; } || is_undoing; then
     busy=$(cat /var/lib/hostwright/current 2>/dev/null || echo unknown)
+    doing=$(cat "/var/lib/hostwright/runs/$busy/about" 2>/dev/null)
   fi
   say system "" "machine=$(uname -m)
 release=$release
 uid=$(id -u)
 ssh=${SSH_CONNECTION-}
 busy=$busy
+doing=$doing
 lacks=$lacks"
   loaded=
   for f in /var/lib/hostwright/loaded/*; do

@@ -12,6 +12,7 @@ use crate::change::counted;
 use crate::desired::Desired;
 use crate::host::ssh::SshError;
 use crate::plan::Plan;
+use crate::transaction::compile::OnFailure;
 use crate::transaction::event::Event as RunEvent;
 use crate::transaction::run::{Job, Outcome, RunError};
 
@@ -79,6 +80,7 @@ pub async fn plan_when_free(
     let mut told = false;
     loop {
         let (facts, plan) = session.plan_and_prune(built).await?;
+        let doing = serde_json::from_str(&facts.system.doing).ok();
         let Some(run) = facts.system.busy.filter(|_| start.elapsed() < PATIENCE) else {
             return Ok(plan);
         };
@@ -86,6 +88,7 @@ pub async fn plan_when_free(
             observe(&Event::Waiting {
                 host: &session.name(),
                 run: &run,
+                doing: doing.as_ref(),
             });
             told = true;
         }
@@ -101,6 +104,7 @@ pub async fn run_and_verify(
     session: &mut Session,
     desired: &Desired,
     plan: &Plan,
+    on_failure: OnFailure,
     observe: &mut Observe<'_>,
 ) -> Result<(), ApplyError> {
     let start = Instant::now();
@@ -116,6 +120,7 @@ pub async fn run_and_verify(
         changes,
         record,
         about,
+        on_failure,
         secrets: &desired.secrets,
     };
     let mut failed = None;

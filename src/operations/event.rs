@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::generation::{Generation, History};
+use super::generation::{About, Generation, History};
 use crate::change::{Change, Detail};
 use crate::checks::answer::Outcome;
 use crate::plan::Plan;
@@ -53,6 +53,8 @@ pub enum Event<'a> {
         host: &'a str,
         /// Its id.
         run: &'a str,
+        /// What it says of itself.
+        doing: Option<&'a About>,
     },
     /// What would change.
     Plan(&'a Plan),
@@ -76,6 +78,13 @@ pub enum Event<'a> {
         /// The generations and runs.
         #[serde(flatten)]
         history: &'a History,
+    },
+    /// What a run said.
+    Journal {
+        /// The run's id.
+        run: &'a str,
+        /// The lines.
+        text: &'a str,
     },
     /// A generation, and the playbook as it was applied.
     Generation {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::apply::{ApplyError, check, plan_when_free, run_and_verify};
+use super::event::{Event, Observe};
 use super::generation::{About, Generation, History, Kept, Run};
 use super::playbook::Built;
 use super::session::Session;
@@ -12,6 +14,7 @@ use crate::language::PlaybookErrors;
 use crate::playbook::bundle::{Bundle, Kept as KeptContent, KeptNode};
 use crate::playbook::load::reload;
 use crate::shell;
+use crate::transaction::compile::OnFailure;
 
 const LIBRARY: &str = include_str!("history.sh");
 
@@ -26,6 +29,10 @@ pub enum HistoryError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Decode(#[from] DecodeError),
+    /// It could not be applied.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Apply(#[from] ApplyError),
     /// The generation's playbook cannot be rendered here and now.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -45,6 +52,15 @@ pub enum HistoryError {
         host: String,
         /// Their names.
         playbooks: Vec<String>,
+    },
+    /// There is no such run.
+    #[error("{host} remembers no run {run}")]
+    #[diagnostic(help("`hostwright history` lists those that it remembers"))]
+    NoRun {
+        /// The host.
+        host: String,
+        /// The id that was asked for.
+        run: String,
     },
     /// There is no such generation.
     #[error("{host} has no generation {number} of {playbook}")]
@@ -229,6 +245,46 @@ impl Whole {
         let loaded = reload(&self.bundle, self.bundle.read(&self.contents))?;
         Built::new(loaded, self.bundle.artifacts())
     }
+}
+
+/// What a run said, line by line.
+///
+/// # Errors
+/// When there is no such run, or the host does not answer.
+pub async fn journal(session: &Session, run: &str) -> Result<String, HistoryError> {
+    let answer = session
+        .ask(format!("{LIBRARY}{}\n", shell::words(["journal", run])))
+        .await?;
+    match answer.is_empty() {
+        false => Ok(String::from_utf8_lossy(&answer).into_owned()),
+        true => Err(HistoryError::NoRun {
+            host: session.name(),
+            run: run.to_owned(),
+        }),
+    }
+}
+
+/// Applies the generation of a playbook that was there before the newest one.
+///
+/// # Errors
+/// When there is none, or it could not be applied.
+pub async fn go_back(
+    session: &mut Session,
+    playbook: &str,
+    observe: &mut Observe<'_>,
+) -> Result<(), HistoryError> {
+    let whole = whole(session, Some(playbook), Which::Before).await?;
+    let mut built = whole.built()?;
+    observe(&Event::Back {
+        playbook: &whole.playbook,
+        number: whole.number,
+        generation: &whole.generation,
+        secrets: &built.desired.secrets,
+    });
+    let plan = plan_when_free(session, &mut built, observe).await?;
+    observe(&Event::Plan(&plan));
+    run_and_verify(session, &built.desired, &plan, OnFailure::Stop, observe).await?;
+    Ok(check(session, &built.desired, observe).await?)
 }
 
 /// What differs between two generations of a playbook: its text, the values given, what rendering read.

@@ -35,3 +35,12 @@ one() {
   frame bundle "$generation/bundle.json" "$1/$number"
   while read -r hash; do frame content "$base/store/$hash" "$hash"; done <"$generation/texts"
 }
+
+# journal RUN: what a run said, its own marks in words.
+journal() {
+  sed -e 's/@[0-9a-f]* started \([0-9]*\) [0-9]*$/step \1 begins/' -e 's/@[0-9a-f]* done \([0-9]*\) [0-9]*$/step \1 is done/' \
+    -e 's/@[0-9a-f]* undone \([0-9]*\) [0-9]*$/step \1 is undone/' -e 's/@[0-9a-f]* failed \([0-9]*\) [0-9]*$/step \1 failed/' \
+    -e 's/@[0-9a-f]* confirm \([0-9]*\) [0-9]*$/step \1 waits for a new connection/' \
+    -e 's/@[0-9a-f]* stuck \([0-9]*\) [0-9]*$/step \1 could not be undone whole/' -e 's/@[0-9a-f]* end \([a-z]*\) [0-9]*$/the run ends: \1/' \
+    -- "$base/runs/$1/journal"
+}

@@ -8,4 +8,5 @@ pub mod generation;
 pub mod history;
 pub mod playbook;
 pub mod rehearse;
+pub mod saved;
 pub mod session;

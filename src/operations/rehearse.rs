@@ -14,6 +14,7 @@ use crate::desired::Desired;
 use crate::host::rehearsal::{Base, BootOptions, Image, Rehearsal, RehearsalError, image};
 use crate::host::ssh::{Options, SshError};
 use crate::host::target::Target;
+use crate::transaction::compile::OnFailure;
 use crate::transaction::run::Access;
 
 /// Why a rehearsal did not go through.
@@ -181,7 +182,7 @@ async fn on(
     timings.add("plan", part);
     observe(&Event::Plan(&plan));
     let part = Instant::now();
-    apply::run_and_verify(&mut session, desired, &plan, observe).await?;
+    apply::run_and_verify(&mut session, desired, &plan, OnFailure::Stop, observe).await?;
     session.close().await;
     timings.add("apply and verify", part);
     // A new connection: what a second `hostwright plan` costs, from nothing.

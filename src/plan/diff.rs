@@ -9,7 +9,7 @@ use super::{access, accounts, daemons, ports, shared};
 use crate::change::{Action, Change, Detail, sha256};
 use crate::desired::{Context, Desired, Meaning, Providers, Refusal};
 use crate::facts::Facts;
-use crate::transaction::compile::compile;
+use crate::transaction::compile::{OnFailure, compile};
 
 /// What would change on one host, in the order in which it would be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -129,6 +129,6 @@ fn digest(desired: &Desired, changes: &[Change]) -> String {
         }
     }
     let meaning = desired.meaning.as_ref().map_or("", |meaning| &meaning.digest);
-    let program = compile("", "", &changes, None);
+    let program = compile("", "", &changes, None, OnFailure::Stop);
     sha256(format!("{} {meaning}\n{program}", env!("CARGO_PKG_VERSION")).as_bytes())
 }

@@ -3,7 +3,6 @@
 use miette::Diagnostic;
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::operations::event::Event;
 use crate::secret::Secrets;
@@ -93,7 +92,7 @@ impl Json {
     fn write(&self, line: &Line<'_>) {
         // Lines are made of texts and numbers, which all have a form in JSON.
         if let Ok(mut value) = serde_json::to_value(line) {
-            redact(&mut value, &self.secrets);
+            self.secrets.redact_json(&mut value);
             anstream::println!("{value}");
         }
     }
@@ -108,32 +107,5 @@ fn wrong(error: &dyn Diagnostic) -> Wrong {
         file: place.as_ref().and_then(|place| place.name()).map(str::to_owned),
         line: place.as_ref().map(|place| place.line() + 1),
         column: place.as_ref().map(|place| place.column() + 1),
-    }
-}
-
-fn redact(value: &mut Value, secrets: &Secrets) {
-    match value {
-        Value::String(text) => *text = secrets.redact(text),
-        Value::Array(values) => values.iter_mut().for_each(|value| redact(value, secrets)),
-        Value::Object(fields) => fields.values_mut().for_each(|value| redact(value, secrets)),
-        _ => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_is_hidden_however_json_would_escape_it() {
-        let mut secrets = Secrets::default();
-        secrets.add("a\"b\nsecond line");
-        let mut value = serde_json::json!({ "x": ["got a\"b\nsecond line!"], "y": { "z": "second line" } });
-        redact(&mut value, &secrets);
-        let text = value.to_string();
-        assert!(
-            !text.contains("second") && text.contains("got (secret)!"),
-            "{text}"
-        );
     }
 }

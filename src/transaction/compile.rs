@@ -8,13 +8,34 @@ use crate::shell;
 
 const PRELUDE: &str = include_str!("prelude.sh");
 
+/// What becomes of the steps that were done when one fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// They stay: the next apply goes on from there.
+    #[default]
+    Stop,
+    /// They are undone, too, the last one first.
+    Rollback,
+}
+
 /// The program that makes `changes`, for the run `id`. `token` marks the journal's own lines, so that
 /// nothing a step prints can pass for one.
-pub fn compile(id: &str, token: &str, changes: &[Change], record: Option<&Record>) -> String {
+pub fn compile(
+    id: &str,
+    token: &str,
+    changes: &[Change],
+    record: Option<&Record>,
+    on_failure: OnFailure,
+) -> String {
     let mut text = format!(
-        "id={}\ntoken={}\n{PRELUDE}",
+        "id={}\ntoken={}\nundo_all={}\n{PRELUDE}",
         shell::quote(id),
-        shell::quote(token)
+        shell::quote(token),
+        if on_failure == OnFailure::Rollback {
+            "yes"
+        } else {
+            ""
+        }
     );
     for (index, change) in changes.iter().enumerate() {
         let number = index + 1;
@@ -97,9 +118,11 @@ mod tests {
             Change::new(&id, Verb::Create, "write\nit").action(write),
             Change::new(&id, Verb::Run, "run it").shell("echo a\necho b"),
         ];
-        let text = compile("20260101T000000-ab", "t0ken", &changes, None);
+        let text = compile("20260101T000000-ab", "t0ken", &changes, None, OnFailure::Stop);
         let own = text
-            .strip_prefix(&format!("id=20260101T000000-ab\ntoken=t0ken\n{PRELUDE}"))
+            .strip_prefix(&format!(
+                "id=20260101T000000-ab\ntoken=t0ken\nundo_all=\n{PRELUDE}"
+            ))
             .expect("prelude first");
         insta::assert_snapshot!(own);
     }
@@ -110,7 +133,7 @@ mod tests {
         let output = dash
             .arg("-n")
             .arg("-c")
-            .arg(compile("i", "t", &[], None))
+            .arg(compile("i", "t", &[], None, OnFailure::Stop))
             .output()
             .expect("sh runs");
         assert!(

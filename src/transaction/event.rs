@@ -42,6 +42,13 @@ pub enum Event {
         /// When.
         at: u64,
     },
+    /// A step that had been done was undone, since a later one failed.
+    StepUndone {
+        /// Which.
+        step: usize,
+        /// When.
+        at: u64,
+    },
     /// Something that the step did, which is about to fail, could not be undone.
     StepStuck,
 }

@@ -122,6 +122,7 @@ fn read(mark: &str) -> Option<Mark> {
         "done" => Some(Mark::Event(Event::StepDone { step, at })),
         "failed" => Some(Mark::Event(Event::StepFailed { step, at })),
         "confirm" => Some(Mark::Confirm),
+        "undone" => Some(Mark::Event(Event::StepUndone { step, at })),
         "stuck" => Some(Mark::Event(Event::StepStuck)),
         _ => None,
     }

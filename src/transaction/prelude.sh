@@ -259,7 +259,18 @@ undo_step() {
     disarm
   fi
   if [ -n "$stuck" ]; then mark stuck "$number"; fi
-  mark failed "$number"
+}
+
+# undo_before NUMBER: undoes the steps before it, the last one first.
+undo_before() {
+  proven=
+  number=$(($1 - 1))
+  while [ "$number" -gt 0 ]; do
+    keeping=$run/kept/$number
+    undo_step
+    mark undone "$number"
+    number=$((number - 1))
+  done
 }
 
 # step NUMBER [proven]: runs step_NUMBER; when it fails, undoes it and ends the run. A step that must be proven by
@@ -280,6 +291,8 @@ step() {
   status=$?
   if [ "$status" -ne 0 ]; then
     undo_step
+    mark failed "$number"
+    if [ -n "$undo_all" ]; then undo_before "$1"; fi
     finish failed
   fi
   # Before it is told: what is done is not undone.
@@ -314,6 +327,8 @@ undo() {
   keeping=$run/kept/$1
   echo "the host was cut off before a new SSH connection had got in; the step is undone"
   undo_step
+  mark failed "$number"
+  if [ -n "$undo_all" ]; then undo_before "$1"; fi
   (finish failed)
   [ -z "$stuck" ]
   exit

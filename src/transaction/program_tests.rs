@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::compile::compile;
+use super::compile::{OnFailure, compile};
 use crate::change::{Action, Change, Content, Id, Verb};
 
 /// A host's root in a temporary directory.
@@ -77,7 +77,7 @@ impl Root {
                 fs::write(folder.join(&content.sha256), &content.bytes).expect("written");
             }
         }
-        let program = compile(id, "token", changes, None)
+        let program = compile(id, "token", changes, None, OnFailure::Stop)
             .replace("/var/lib/hostwright", &self.path("base"))
             .replace("/etc/systemd/system", &self.path("base/units"))
             .replace("PATH=/usr/local/sbin", &format!("PATH={tools}:/usr/local/sbin"));

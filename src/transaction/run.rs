@@ -8,7 +8,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
-use super::compile;
+use super::compile::{self, OnFailure};
 use super::event::Event;
 use super::journal::{End, Journal, Mark};
 use super::offer::{self, Held, Wanted};
@@ -107,6 +107,8 @@ pub struct Job<'a> {
     pub record: Option<Record>,
     /// Who has it done, as JSON, for whoever finds it going on.
     pub about: String,
+    /// What becomes of the steps that were done when one fails.
+    pub on_failure: OnFailure,
     /// What does not stay in the run's journal.
     pub secrets: &'a Secrets,
 }
@@ -131,6 +133,7 @@ pub async fn run(
         changes,
         record,
         about,
+        on_failure,
         secrets,
     } = job;
     let kept = record.as_ref().map_or(&[][..], |record| &record.contents);
@@ -145,7 +148,7 @@ pub async fn run(
         });
     }
     let work = Work {
-        program: compile::compile(&id, &token, changes, record.as_ref()),
+        program: compile::compile(&id, &token, changes, record.as_ref(), on_failure),
         about,
         record,
     };

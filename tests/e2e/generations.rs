@@ -182,3 +182,114 @@ fn what_a_kept_generation_needs_stays_and_the_rest_goes() {
     let lost: Vec<&str> = needed.lines().filter(|hash| !store.contains(hash)).collect();
     assert!(lost.is_empty(), "{lost:?}");
 }
+
+#[test]
+fn a_saved_plan_is_applied_as_it_was_read_or_not_at_all() {
+    let Some(host) = Host::boot() else { return };
+    files(&host, "one");
+    let file = host.folder.path().join("saved.plan");
+    let save = |text: &str| {
+        let mut command = host.command("plan", text);
+        command.arg("--out").arg(&file).env("HW_TOKEN", "s3cret-0ne");
+        run(&mut command).ok()
+    };
+    let apply = || run(host.command_for("apply", &file).env("HW_TOKEN", "s3cret-0ne"));
+    let text = format!("secrets: {{ token: {{ env: HW_TOKEN }} }}\n{}", playbook("alpha"))
+        .replace("content: \"alpha", "content: \"${token} alpha");
+    save(&text);
+    assert!(!std::fs::read_to_string(&file).expect("a plan").contains("s3cret"));
+    // The host moves, then the playbook does.
+    host.sh("mkdir -p /srv/app; echo other >/srv/app/page");
+    let moved = apply();
+    assert_eq!(moved.status, 1);
+    assert!(
+        moved
+            .stderr
+            .contains("file./srv/app/page would be changed otherwise"),
+        "{}",
+        moved.stderr
+    );
+    save(&text);
+    files(&host, "two");
+    let other = apply();
+    assert!(
+        other.stderr.contains("is not what it was when the plan was made"),
+        "{}",
+        other.stderr
+    );
+    files(&host, "one");
+    let applied = apply().ok();
+    assert!(
+        applied
+            .stdout
+            .contains("nothing is left to change. Generation 1."),
+        "{}",
+        applied.stdout
+    );
+    let again = apply();
+    assert!(
+        again
+            .stderr
+            .contains("file./srv/app/title needs no change any more"),
+        "{}",
+        again.stderr
+    );
+}
+
+#[test]
+fn what_fails_is_put_back_whole_when_that_is_asked_for() {
+    let Some(host) = Host::boot() else { return };
+    let good = "name: app
+files: { /srv/a: { content: old } }
+checks: { old: { command: 'grep -q old /srv/a', within: 1s } }
+";
+    host.converge(good);
+    let broken = "name: app
+files: { /srv/a: { content: new }, /srv/b/c: { content: new } }
+commands: { no: { run: 'echo why; false', unless: 'false', after: [file./srv/a, file./srv/b/c] } }
+";
+    let apply = |text: &str| run(host.command("apply", text).args(["--on-failure", "rollback"]));
+    let failed = apply(broken);
+    assert_eq!(failed.status, 1);
+    assert!(
+        failed.stdout.contains("↶ [1/3] file./srv/a") && failed.stdout.contains("have been undone, too"),
+        "{}",
+        failed.stdout
+    );
+    assert_eq!(host.sh("cat /srv/a; ls /srv"), "olda");
+    let wrong = "name: app
+files: { /srv/a: { content: new } }
+checks: { wrong: { command: 'grep -q old /srv/a', within: 1s } }
+";
+    let failed = apply(wrong);
+    assert_eq!(failed.status, 1, "{}", failed.stdout);
+    assert!(
+        failed.stdout.contains("Generation 1 of app") && failed.stderr.contains("1 of 1 check failed"),
+        "{}{}",
+        failed.stdout,
+        failed.stderr
+    );
+    assert_eq!(host.sh("cat /srv/a"), "old");
+
+    // What failed is remembered, too.
+    let history = verb(&host, "history", &[]).ok();
+    assert!(
+        history.stdout.contains("Runs that made none:")
+            && history.stdout.contains("3 steps of app: a step failed"),
+        "{}",
+        history.stdout
+    );
+    let line = history
+        .stdout
+        .lines()
+        .find(|line| line.ends_with("a step failed"))
+        .expect("a run");
+    let id = line.split_whitespace().next().expect("an id");
+    let said = verb(&host, "history", &["--run", id]).ok();
+    assert!(
+        said.stdout.contains("step 3 begins\nwhy\nstep 3 failed\n")
+            && said.stdout.contains("step 1 is undone\nthe run ends: failed"),
+        "{}",
+        said.stdout
+    );
+}

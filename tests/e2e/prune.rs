@@ -66,7 +66,6 @@ fn what_a_playbook_no_longer_declares_goes_and_nothing_else() {
     for words in [
         "stays",
         "full",
-        "home",
         "no such user",
         "default",
         "22/tcp",

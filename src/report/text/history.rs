@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::plan::write_detail;
 use crate::change::{Detail, counted};
 use crate::operations::author::Author;
-use crate::operations::generation::{Changes, Generation, History};
+use crate::operations::generation::{About, Changes, Generation, History};
 use crate::plan::Plan;
 
 /// Generations and runs, a line for each.
@@ -117,6 +117,16 @@ pub(super) fn no_drift(plan: &Plan) -> String {
     format!(
         "{} is as generation {number} of {} left it.",
         plan.host, plan.playbook
+    )
+}
+
+/// Who has a run done.
+pub(super) fn doing(about: &About) -> String {
+    let (steps, since) = (counted(about.steps, "step"), time(about.at));
+    format!(
+        " ({steps} of {}, by {}, since {since})",
+        about.playbook,
+        author(&about.by)
     )
 }
 

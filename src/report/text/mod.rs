@@ -60,9 +60,10 @@ impl Text {
             }
             Event::Doing { what } => self.say(what),
             Event::Booted { host, address } => self.say(&format!("Booted the host {host} at {address}\n")),
-            Event::Waiting { host, run } => {
+            Event::Waiting { host, run, doing } => {
+                let doing = doing.map_or(String::new(), history::doing);
                 self.say(&format!(
-                    "The run {run} is still going on on {host}; waiting for its end."
+                    "The run {run} is still going on on {host}{doing}; waiting for its end."
                 ));
             }
             Event::Plan(plan) => self.plan(plan),
@@ -79,6 +80,7 @@ impl Text {
                 }
             },
             Event::History { host, history } => self.say(&history::text(host, history)),
+            Event::Journal { text, .. } => self.say(text.trim_end()),
             Event::Generation {
                 playbook,
                 number,

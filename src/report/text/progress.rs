@@ -43,6 +43,7 @@ pub struct Progress {
     output: Vec<String>,
     done: usize,
     failed: Option<usize>,
+    undone: usize,
     stuck: bool,
 }
 
@@ -66,6 +67,7 @@ impl Progress {
             output: Vec::new(),
             done: 0,
             failed: None,
+            undone: 0,
             stuck: false,
         }
     }
@@ -152,6 +154,12 @@ impl Progress {
                     self.elapsed(*at)
                 ));
             }
+            Event::StepUndone { step, .. } => {
+                self.undone += 1;
+                let how = self.changes.get(*step).map_or("", |change| undone(change).0);
+                let line = format!("↶ {} {DIM}{how}{DIM:#}", self.label(*step));
+                self.say(&line.replace("the failed one", "it"));
+            }
             Event::StepStuck => self.stuck = true,
         }
     }
@@ -221,6 +229,9 @@ impl Progress {
             count => format!("{count} steps were"),
         };
         text += &format!("{} of {steps} done; {undone}.\n", self.done);
+        if self.undone > 0 {
+            text += "Those that were done have been undone, too, as is said above.\n";
+        }
         if !left.is_empty() {
             text += &format!("Not started: {}.\n", left.join(", "));
         }
