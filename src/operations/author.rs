@@ -36,7 +36,10 @@ impl Author {
         let user = ["USER", "LOGNAME"]
             .into_iter()
             .find_map(|name| std::env::var(name).ok());
-        let user = user.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string());
+        let user = user.unwrap_or_else(|| match rustix::process::getuid() {
+            id if id.is_root() => "root".to_owned(),
+            id => id.as_raw().to_string(),
+        });
         Self {
             user,
             machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),

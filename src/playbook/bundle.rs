@@ -2,6 +2,7 @@
 //! by rendering, and a playbook can be rendered again from it. Secrets stand in it by name only.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
@@ -89,10 +90,9 @@ impl Bundle {
         given: &[(String, Option<String>)],
         artifacts: &Artifacts,
     ) -> Option<(Self, Vec<Content>)> {
-        let directory = document.source.directory();
-        let directory = directory
-            .canonicalize()
-            .unwrap_or_else(|_| directory.to_path_buf());
+        // `.` stands for nothing, of which there is no whole path.
+        let directory = Path::new(".").join(document.source.directory());
+        let directory = directory.canonicalize().unwrap_or(directory);
         let mut keeping = Keeping {
             secrets: &document.secrets,
             contents: BTreeMap::new(),

@@ -49,6 +49,7 @@ impl Section for Absent {
                 id: Id::new("absent", path),
                 path: path.clone(),
                 secret: false,
+                why: None,
             });
         }
     }
@@ -61,6 +62,8 @@ pub(super) struct Gone {
     pub path: String,
     /// Whether a secret may stand there.
     pub secret: bool,
+    /// Why it goes, where the playbook does not say so.
+    pub why: Option<&'static str>,
 }
 
 impl Resource for Gone {
@@ -97,6 +100,9 @@ impl Resource for Gone {
             });
         }
         let mut change = Change::new(&self.id, Verb::Remove, format!("remove {what} {}", self.path));
+        if let Some(why) = self.why {
+            change = change.note(why);
+        }
         if let ('l', Some(_)) = (fact.kind, &fact.behind) {
             change = change.note(format!("what it leads to, {}, stays", fact.target));
         }

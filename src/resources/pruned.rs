@@ -13,6 +13,8 @@ use crate::language::Render;
 use crate::managed::announced::{What, stands};
 use crate::shell;
 
+const WHY: &str = "the playbook no longer declares it";
+
 /// Says that nothing stands any more where something goes.
 pub fn announce(gone: &Remains, cx: &mut Render<'_>) {
     for path in &gone.paths {
@@ -45,6 +47,7 @@ pub fn render(gone: &Remains, [first, absent, last]: [usize; 3], cx: &mut Render
             id: Id::new("absent", path),
             path: path.clone(),
             secret: false,
+            why: Some(WHY),
         });
     }
     for path in gone
@@ -68,6 +71,7 @@ pub fn render(gone: &Remains, [first, absent, last]: [usize; 3], cx: &mut Render
                 id,
                 path: path.clone(),
                 secret: gone.secrets.contains(path),
+                why: Some(WHY),
             });
         }
     }
