@@ -7,8 +7,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::source::Source;
 use crate::time;
-use crate::upstream::Source;
 
 /// The longest text that names a pair or a coin.
 const LONGEST: usize = 60;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use mcp_crypto_protocol::{Called, Calling, Offer as Offering, Tool};
+use mcp_crypto_protocol::{Called, Calling, Object, Offer as Offering, Tool};
 use serde_json::Value;
 
 use crate::config::Offer;
 use crate::metrics::Metrics;
 use crate::time;
-use crate::tool::{Described, Object, Reply};
+use crate::tool::{Described, Reply};
 use crate::upstream::{Audience, Market};
 
 const INSTRUCTIONS: &str = "Crypto-market data: prices, candles, indicators and funding of Binance spot and \

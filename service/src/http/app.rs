@@ -18,11 +18,12 @@ use super::access::{Access, Asker};
 use super::body::JSON;
 use super::ending::{CUT, Ending};
 use super::finished::Finished;
+use super::mcp::Named;
 use super::{Answer, body, docs, mcp, page, rest};
 use crate::config::Config;
 use crate::log;
 use crate::mcp::Models;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, State};
 use crate::tool::Described;
 use crate::upstream::{Market, Standing};
 
@@ -33,9 +34,6 @@ const REFUSED: i64 = -32600;
 const REPEATED: usize = 256;
 /// What others than this service define: keys and tokens are looked for here, by clients that have none yet.
 const WELL_KNOWN: &str = "/.well-known/";
-
-/// The tool that a request names, or several with commas between.
-pub type Named = Option<Cow<'static, str>>;
 
 /// Everything that requests share.
 pub struct App {
@@ -230,7 +228,7 @@ impl App {
                 r#"{"status":"ok","service":"MCP Crypto API"}"#,
             ),
             "/ready" => self.ready(),
-            "/metrics" => match self.metrics.text(&self.market) {
+            "/metrics" => match self.metrics.text(self.states()) {
                 Ok(text) => body::answer(StatusCode::OK, "text/plain; version=0.0.4", text),
                 Err(error) => body::error(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
             },
@@ -239,6 +237,19 @@ impl App {
                 &format!("there is no {} here; / lists what there is", cut(path)),
             ),
         }
+    }
+
+    /// How the sources are, for the metrics.
+    fn states(&self) -> impl Iterator<Item = State> {
+        self.market.states().map(|(source, weight, standing)| State {
+            source: source.name(),
+            weight,
+            is_down: matches!(standing, Standing::Down(..)),
+            paused: match standing {
+                Standing::Paused(left) => left.as_secs() + 1,
+                _ => 0,
+            },
+        })
     }
 
     /// A page for browsers, the document's JSON for everyone else.

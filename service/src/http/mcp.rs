@@ -11,10 +11,12 @@ use hyper::{Method, Request, StatusCode};
 use mcp_crypto_protocol::{Service, versions};
 use serde_json::{Value, json};
 
-use super::app::Named;
 use super::ending::{CUT, Ending};
 use super::{Answer, body};
 use crate::tool::Described;
+
+/// The tool that a request names, or several with commas between.
+pub type Named = Option<Cow<'static, str>>;
 
 /// So many messages may come at once, in the versions that allow it.
 const BATCH: usize = 20;

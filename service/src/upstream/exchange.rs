@@ -1,12 +1,12 @@
 //! One source over HTTP: its hosts, its budget, its pauses.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::any::Any;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::{Response, Url};
 
 use super::budget::{Budget, Turn};
-use super::market::{Read, Value};
 use super::{Call, Failure, Source};
 use crate::metrics::Metrics;
 
@@ -27,6 +27,11 @@ const LONGEST_BANNED: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 const REDIRECTS: u32 = 3;
 /// Larger answers are refused; the whole spot market's day is under 2 MB.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
+
+/// A source's answer in its type, which who asked for it knows.
+pub(super) type Value = Arc<dyn Any + Send + Sync>;
+/// Reads an answer into its type. All that lies between a question and this is compiled once, not for each type.
+pub(super) type Read = fn(&[u8]) -> Result<Value, serde_json::Error>;
 
 /// What bounds the questions to one source.
 #[derive(Debug, Clone)]

@@ -1,17 +1,17 @@
 //! Answers of all sources: kept while they are good, asked for once however many wait for them.
 
-use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use moka::future::Cache;
 use serde::de::DeserializeOwned;
 
+use super::exchange::{Read, Value};
 use super::{Call, Exchange, Failure, Lifetimes, Limits, Source, Standing, recorded};
 use crate::input::Symbol;
 use crate::metrics::Metrics;
+use crate::pair::Pair;
 use crate::time;
-use crate::wire::names::Pair;
 
 /// How many different answers are kept.
 const CAPACITY: u64 = 4_000;
@@ -58,11 +58,6 @@ struct Good {
     value: Value,
     since: Instant,
 }
-
-/// A source's answer in its type, which who asked for it knows.
-pub(super) type Value = Arc<dyn Any + Send + Sync>;
-/// Reads an answer into its type. All that lies between a question and this is compiled once, not for each type.
-pub(super) type Read = fn(&[u8]) -> Result<Value, serde_json::Error>;
 
 fn read<T: DeserializeOwned + Send + Sync + 'static>(body: &[u8]) -> Result<Value, serde_json::Error> {
     Ok(Arc::new(serde_json::from_slice::<T>(body)?))
