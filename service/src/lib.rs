@@ -32,6 +32,8 @@ mod schema;
 
 pub mod upstream;
 
+mod tokens;
+
 mod metrics;
 
 mod pair;
@@ -45,5 +47,7 @@ mod number;
 mod time;
 
 mod log;
+
+mod cause;
 
 pub use analysis::{indicators, patterns};

@@ -8,6 +8,7 @@ mod ending;
 mod finished;
 mod mcp;
 mod page;
+mod protected;
 mod rest;
 
 pub use access::network;

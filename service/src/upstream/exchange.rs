@@ -8,6 +8,7 @@ use reqwest::{Response, Url};
 
 use super::budget::{Budget, Turn};
 use super::{Call, Failure, Source};
+use crate::cause::root_cause;
 use crate::metrics::Metrics;
 
 /// How often one question is sent at most: all are reads, so asking again is safe.
@@ -432,20 +433,6 @@ fn pause(status: u16, said: Option<&str>, now: SystemTime) -> Duration {
         Some(until.duration_since(now).unwrap_or_default())
     });
     said.unwrap_or(unsaid).clamp(Duration::from_secs(1), longest)
-}
-
-/// The innermost cause: "connection refused" rather than "error sending request". The URL stays out of messages: it
-/// says nothing to who asked.
-fn root_cause(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    if error.is_timeout() {
-        return "it takes too long".into();
-    }
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 mod addresses;
 mod compression;
 mod hostile;
+mod issuer;
 mod mcp;
+mod oauth;
 mod operation;
 mod program;
 mod rest;
