@@ -116,14 +116,11 @@ impl App {
         let id = self.request_id(&parts.headers);
         let mut asker = self.access.asker(&parts.headers, peer);
         let target = self.target(&parts);
+        let mut message = Value::Null;
         let (tool, answer) = tokio::select! {
             biased;
-            routed = self.routed(&parts, incoming, &target, &mut asker) => routed,
-            // Who can answer by the request's own id has noticed by the next turn, and comes first.
-            () = async {
-                self.ending.is_cut().await;
-                tokio::task::yield_now().await;
-            } => (None, cut_off(&target)),
+            routed = self.routed(&parts, incoming, &target, &mut asker, &mut message) => routed,
+            () = self.ending.is_cut() => (None, cut_off(&target, &message)),
         };
         let mut answer = body::compressed(&parts.headers, answer).await;
         let took = began.elapsed();
@@ -181,6 +178,7 @@ impl App {
         incoming: B,
         target: &Target<'_>,
         asker: &mut Asker,
+        message: &mut Value,
     ) -> (Named, Answer)
     where
         B: Body<Data = Bytes>,
@@ -205,7 +203,7 @@ impl App {
         } else if let Some(refusal) = self.refused(parts, target, allowed, asker).await {
             refusal
         } else if is_mcp {
-            let (called, answer) = mcp::answer(&self.mcp, &self.tools, &self.ending, parts, incoming).await;
+            let (called, answer) = mcp::answer(&self.mcp, &self.tools, parts, incoming, message).await;
             named = called;
             answer
         } else if parts.method != Method::GET && parts.method != Method::HEAD {
@@ -429,12 +427,15 @@ impl Target<'_> {
     }
 }
 
-/// The answer to who is not answered before the service ends.
-fn cut_off(target: &Target<'_>) -> Answer {
-    body::later(
-        target.error(StatusCode::SERVICE_UNAVAILABLE, mcp::INTERNAL_ERROR, CUT),
-        1,
-    )
+/// The answer to who is not answered before the service ends: over MCP to the message that was read, if one was.
+fn cut_off(target: &Target<'_>, message: &Value) -> Answer {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let answer = if target.is_mcp {
+        mcp::refusal(status, mcp::INTERNAL_ERROR, CUT, message)
+    } else {
+        body::error(status, CUT)
+    };
+    body::later(answer, 1)
 }
 
 /// What the log says of a request.

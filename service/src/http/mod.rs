@@ -7,6 +7,7 @@ mod docs;
 mod ending;
 mod finished;
 mod mcp;
+mod message;
 mod page;
 mod protected;
 mod rest;
