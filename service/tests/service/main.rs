@@ -2,6 +2,7 @@
 
 mod addresses;
 mod compression;
+mod found;
 mod hostile;
 mod issuer;
 mod mcp;

@@ -232,6 +232,13 @@ async fn a_token_must_permit_what_is_configured() {
     let key = Key::ed();
     issuer.publish(&[key.published("a")]);
     let program = protected(&issuer, &[("OAUTH_SCOPES", "read:prices read:books")]);
+    let good = key.token("a", &{
+        let mut claims = issuer.claims("ada");
+        claims["scope"] = json!("read:prices read:books");
+        claims
+    });
+    let (status, _, openapi) = ask(&program, "/openapi.json", Some(&good)).await;
+    assert_eq!((status, &openapi["security"]), (200, &json!([{ "bearer": [] }])));
     for (name, scopes, status) in [
         ("scope", json!("read:books read:prices"), 200),
         ("scp", json!(["read:books", "read:prices"]), 200),
