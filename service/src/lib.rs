@@ -24,6 +24,8 @@ mod tool;
 
 mod fit;
 
+mod finished;
+
 mod wire;
 
 mod arguments;

@@ -54,9 +54,7 @@ pub fn parse(text: &str) -> Option<i64> {
         } else {
             number
         };
-        return (0..=i64::from(u32::MAX) * 1000)
-            .contains(&moment)
-            .then_some(moment);
+        return (0..SECONDS_END * 1000).contains(&moment).then_some(moment);
     }
     let (date, time) = text.split_once(['T', 't', ' ']).unwrap_or((text, ""));
     let mut parts = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());

@@ -94,7 +94,7 @@ impl Set {
 }
 
 /// A picture.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Picture {
     /// Its media type.
     pub media: &'static str,
@@ -103,7 +103,7 @@ pub struct Picture {
 }
 
 /// What a tool answers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Reply {
     /// The answer: an object that says so when it is recorded or older than it should be.
     pub answer: Value,

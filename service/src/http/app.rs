@@ -17,12 +17,12 @@ use serde_json::{Value, json};
 use super::access::{Access, Asker};
 use super::body::JSON;
 use super::ending::{CUT, Ending};
-use super::finished::Finished;
 use super::mcp::Named;
 use super::protected::Protected;
 use super::rest::Sharing;
 use super::{Answer, body, docs, mcp, page, rest};
 use crate::config::Config;
+use crate::finished::Finished;
 use crate::log;
 use crate::mcp::Models;
 use crate::metrics::{Metrics, State};
@@ -48,7 +48,7 @@ pub struct App {
     access: Access,
     protected: Option<Protected>,
     mcp: Service,
-    finished: Finished,
+    finished: Finished<Answer>,
     index: Bytes,
     page: Bytes,
     openapi: Bytes,

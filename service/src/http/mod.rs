@@ -5,7 +5,6 @@ mod app;
 mod body;
 mod docs;
 mod ending;
-mod finished;
 mod mcp;
 mod message;
 mod page;

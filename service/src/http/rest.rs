@@ -2,14 +2,15 @@
 
 use std::time::Instant;
 
+use hyper::body::Body;
 use hyper::header::{self, HeaderValue};
 use hyper::http::uri::PathAndQuery;
 use hyper::{StatusCode, Uri};
 use serde_json::Value;
 
-use super::finished::Finished;
 use super::{Answer, body};
 use crate::arguments::{Arguments, MOST};
+use crate::finished::Finished;
 use crate::time;
 use crate::tool::{Described, Picture, Reply};
 use crate::upstream::{Audience, Fresh, Market};
@@ -28,7 +29,7 @@ pub async fn answer(
     tool: &Described,
     uri: &Uri,
     market: &Market,
-    finished: &Finished,
+    finished: &Finished<Answer>,
     sharing: Sharing,
 ) -> Answer {
     let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
@@ -40,7 +41,10 @@ pub async fn answer(
     match made(tool, uri.query().unwrap_or_default(), market, sharing).await {
         Ok((answer, fresh)) => {
             if let Some(fresh) = fresh {
-                finished.keep(target, &answer, fresh).await;
+                let length = answer.body().size_hint().lower();
+                finished
+                    .keep(target.to_owned(), answer.clone(), length, fresh)
+                    .await;
             }
             answer
         }
