@@ -13,6 +13,9 @@ const COINS: [&str; 8] = [
 ];
 /// What a coin is paid in when nothing is said.
 pub const USUAL: &str = "USDT";
+/// Bitcoin's code by ISO 4217.
+const ISO_BITCOIN: &str = "XBT";
+
 /// A pair or contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
@@ -130,13 +133,14 @@ impl Written {
     }
 }
 
-/// The part of a pair's name that a text looks for: separators and another tool's decorations are no part of it.
+/// The part of a pair's name that a text looks for: separators and another tool's decorations are no part of it, and a
+/// coin's other code is the exchange's.
 pub fn sought(text: &str) -> String {
     let joined = Written::of(text).joined();
-    if joined.is_empty() {
-        text.to_uppercase()
-    } else {
-        joined
+    match joined.strip_prefix(ISO_BITCOIN) {
+        _ if joined.is_empty() => text.to_uppercase(),
+        Some(rest) => format!("BTC{rest}"),
+        None => joined,
     }
 }
 
@@ -153,8 +157,7 @@ pub fn readings(symbol: &Symbol) -> Vec<String> {
     if written.parts.len() == 1 {
         names.push(joined.clone() + USUAL);
     }
-    // Bitcoin's code by ISO 4217.
-    if let Some(rest) = joined.strip_prefix("XBT") {
+    if let Some(rest) = joined.strip_prefix(ISO_BITCOIN) {
         names.push(format!("BTC{rest}"));
         if rest.is_empty() {
             names.push(format!("BTC{USUAL}"));
