@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::tool::Object;
+use crate::schema::Object;
 use crate::upstream::Failure;
 
 /// What a tool is called with: names and values.

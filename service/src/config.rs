@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use hyper::header::HeaderName;
 
+use crate::client::Proof;
 use crate::settings::{SettingError, Values};
+use crate::tokens::{Trust, is_safe};
 use crate::tool::{Described, Set};
 use crate::upstream::{Lifetimes, Limits, Setup};
 
@@ -59,6 +61,8 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// SHA-256 of each API key; none when none is required.
     pub api_keys: Vec<[u8; 32]>,
+    /// Whose access tokens are taken; none when none are.
+    pub trust: Option<Trust>,
     /// Requests a minute for each client; none for no limit.
     pub rate_limit: Option<std::num::NonZeroU32>,
     /// The header in which a proxy on this machine names its client; none when there is no proxy.
@@ -78,6 +82,21 @@ pub struct Config {
 }
 
 impl Config {
+    /// The address that the routes are under, without the slash at its end; none when it is not known.
+    pub fn base(&self) -> Option<&str> {
+        let url = self.url.as_deref()?.trim_end_matches('/');
+        Some(url.trim_end_matches("/mcp").trim_end_matches('/'))
+    }
+
+    /// How clients prove who they are to the service that is configured like this.
+    pub fn proof(&self) -> Proof {
+        match (&self.trust, self.api_keys.is_empty()) {
+            (_, false) => Proof::Key,
+            (Some(_), true) => Proof::Token,
+            (None, true) => Proof::None,
+        }
+    }
+
     /// Checks every value.
     ///
     /// # Errors
@@ -86,7 +105,7 @@ impl Config {
         let port = values.get("PORT", "a port from 1 to 65535", |text| {
             text.parse::<u16>().ok().filter(|port| *port > 0)
         })?;
-        let address = values.get("BIND", "an IP address to listen on", |text| {
+        let bind = values.get("BIND", "an IP address to listen on", |text| {
             text.parse::<IpAddr>().ok()
         })?;
         let seconds = |name| {
@@ -144,12 +163,38 @@ impl Config {
             "recorded" => Some(true),
             _ => None,
         })?;
+        let address = |name| {
+            values.get(name, "an https URL (http only on this machine)", |text| {
+                let plain = is_safe(text) && !text.contains(['?', '#']);
+                plain.then(|| text.to_owned())
+            })
+        };
+        let words = |name: &'static str| {
+            let split = |text: &str| {
+                Some(
+                    text.split([',', ' '])
+                        .filter(|word| !word.is_empty())
+                        .map(Into::into)
+                        .collect(),
+                )
+            };
+            values
+                .get(name, "", split)
+                .map(Option::<Vec<String>>::unwrap_or_default)
+        };
+        let trust = address("OAUTH_ISSUER")?
+            .map(|issuer| {
+                Ok(Trust {
+                    issuer,
+                    audiences: words("OAUTH_AUDIENCE")?,
+                    scopes: words("OAUTH_SCOPES")?,
+                    keys: address("OAUTH_JWKS_URL")?,
+                })
+            })
+            .transpose()?;
         let price = seconds("CACHE_SECONDS")?.unwrap_or(Duration::from_secs(10));
-        Ok(Self {
-            listen: SocketAddr::new(
-                address.unwrap_or(IpAddr::from([127, 0, 0, 1])),
-                port.unwrap_or(8080),
-            ),
+        let mut config = Self {
+            listen: SocketAddr::new(bind.unwrap_or(IpAddr::from([127, 0, 0, 1])), port.unwrap_or(8080)),
             setup: if recorded == Some(true) {
                 Setup::Recorded
             } else {
@@ -180,6 +225,7 @@ impl Config {
                     list(text).iter().map(|sum| digest(sum)).collect()
                 })?
                 .unwrap_or_default(),
+            trust,
             rate_limit: values
                 .get("RATE_LIMIT", "a whole number of requests a minute", |text| {
                     text.parse::<u32>().ok()
@@ -235,7 +281,26 @@ impl Config {
                     _ => None,
                 })?
                 .unwrap_or(false),
-        })
+        };
+        config.name_audiences()?;
+        Ok(config)
+    }
+
+    /// Tokens are made out to the service's address when nothing else is said, with MCP's path or without.
+    fn name_audiences(&mut self) -> Result<(), SettingError> {
+        let base = self.base().map(str::to_owned);
+        let Some(trust) = &mut self.trust else {
+            return Ok(());
+        };
+        let base = base.ok_or(SettingError::Needs {
+            name: "OAUTH_ISSUER",
+            other: "PUBLIC_URL",
+            why: "clients ask for tokens that are made out to that address",
+        })?;
+        if trust.audiences.is_empty() {
+            trust.audiences = vec![format!("{base}/mcp"), format!("{base}/"), base];
+        }
+        Ok(())
     }
 }
 
@@ -312,6 +377,42 @@ mod tests {
             ("COINGECKO_BASE_URL", "http://127.0.0.1:1"),
         ]);
         assert_eq!(own.hosts, ["http://127.0.0.1:1"]);
+    }
+
+    #[test]
+    fn tokens_are_made_out_to_the_services_address_unless_it_is_said_otherwise() {
+        let issuer = ("OAUTH_ISSUER", "https://id.example.com/team");
+        let trust = |pairs: &[(&str, &str)]| read(&[], pairs).map(|config| config.trust.expect("an issuer"));
+        let usual = trust(&[issuer, ("PUBLIC_URL", "https://api.example.com/mcp")]).expect("valid");
+        assert_eq!(usual.issuer, "https://id.example.com/team");
+        assert_eq!(
+            usual.audiences,
+            [
+                "https://api.example.com/mcp",
+                "https://api.example.com/",
+                "https://api.example.com"
+            ]
+        );
+        let own = [
+            issuer,
+            ("PUBLIC_URL", "https://api.example.com/"),
+            ("OAUTH_AUDIENCE", "crypto"),
+            ("OAUTH_SCOPES", "read:prices, read:books"),
+        ];
+        let own = trust(&own).expect("valid");
+        assert_eq!((own.audiences, own.scopes.len()), (vec!["crypto".to_owned()], 2));
+        assert_eq!(
+            trust(&[issuer]).expect_err("no address"),
+            "OAUTH_ISSUER needs PUBLIC_URL: clients ask for tokens that are made out to that address"
+        );
+        for unsafe_one in [
+            "http://id.example.com",
+            "id.example.com",
+            "https://id.example.com/?a=b",
+        ] {
+            let wrong = trust(&[("OAUTH_ISSUER", unsafe_one)]).expect_err("refused");
+            assert!(wrong.contains("is not an https URL"), "{wrong}");
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::source::Source;
 use crate::time;
-use crate::upstream::Source;
 
 /// The longest text that names a pair or a coin.
 const LONGEST: usize = 60;
@@ -113,10 +113,12 @@ impl<T: JsonSchema, const MOST: usize> JsonSchema for Several<T, MOST> {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "array", "minItems": 1, "maxItems": MOST,
-            "items": T::json_schema(generator),
-        })
+        let mut item = T::json_schema(generator);
+        if item.get("pattern").is_some() {
+            // What parts the values of a list in one text is no part of a value, and one has more than quotes.
+            item.insert("pattern".into(), r#"^[^,;|]*[^\s,;|"'\[\]][^,;|]*$"#.into());
+        }
+        json_schema!({ "type": "array", "minItems": 1, "maxItems": MOST, "items": item })
     }
 
     fn inline_schema() -> bool {

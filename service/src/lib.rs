@@ -1,25 +1,55 @@
-//! Crypto-market data over MCP and REST.
+//! Crypto-market data over MCP and REST. The modules stand on floors: each uses only what stands below it.
+
+pub mod serve;
+
+mod connection;
+
+mod http;
+
+mod mcp;
+
+pub mod config;
+
+pub mod settings;
+
+pub mod client;
+
+mod tools;
+
+mod chart;
 
 mod analysis;
-mod arguments;
-mod chart;
-pub mod client;
-pub mod config;
-mod connection;
-mod fit;
-mod http;
-mod input;
-mod log;
-mod mcp;
-mod metrics;
-mod number;
-mod schema;
-pub mod serve;
-pub mod settings;
-mod time;
+
 mod tool;
-mod tools;
-pub mod upstream;
+
+mod fit;
+
+mod finished;
+
 mod wire;
+
+mod arguments;
+
+mod schema;
+
+pub mod upstream;
+
+mod tokens;
+
+mod metrics;
+
+mod pair;
+
+mod input;
+
+mod source;
+
+mod number;
+
+mod time;
+
+mod log;
+
+mod cause;
 
 pub use analysis::{indicators, patterns};

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use mcp_crypto_api::client::Proof;
 use mcp_crypto_api::config::Config;
 use mcp_crypto_api::serve;
 use mcp_crypto_api::settings::{Mode, SettingError, Values, help};
@@ -17,8 +18,11 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Ok((Mode::ClientFile(client), config)) => {
-            print!("{}", client.file(config.url.as_deref()));
-            return ExitCode::SUCCESS;
+            return told(client.file(config.url.as_deref(), elsewhere(&config)));
+        }
+        Ok((Mode::ClientLink(client), config)) => {
+            let link = |url| client.link(url, elsewhere(&config));
+            return told(config.url.as_deref().and_then(link).map(|link| link + "\n"));
         }
         Ok(configured) => configured,
         Err(error) => {
@@ -54,6 +58,27 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// How clients prove who they are to a service whose keys may not be known here: there is a place for one.
+fn elsewhere(config: &Config) -> Proof {
+    match config.proof() {
+        Proof::None => Proof::Key,
+        known => known,
+    }
+}
+
+/// Prints what a client is to be given.
+fn told(text: Option<String>) -> ExitCode {
+    let Some(text) = text else {
+        eprintln!(
+            "error: this needs --public-url https://…/mcp: there is nothing to give to this client for a program on the \
+             same machine; and only cursor and vscode know links"
+        );
+        return ExitCode::from(2);
+    };
+    print!("{text}");
+    ExitCode::SUCCESS
 }
 
 fn configured() -> Result<(Mode, Config), SettingError> {

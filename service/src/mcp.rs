@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use mcp_crypto_protocol::{Called, Calling, Offer as Offering, Tool};
+use mcp_crypto_protocol::{Called, Calling, Object, Offer as Offering, Tool};
 use serde_json::Value;
 
 use crate::config::Offer;
+use crate::finished::Finished;
 use crate::metrics::Metrics;
 use crate::time;
-use crate::tool::{Described, Object, Reply};
-use crate::upstream::{Audience, Market};
+use crate::tool::{Described, Reply};
+use crate::upstream::{Audience, Failure, Market};
 
 const INSTRUCTIONS: &str = "Crypto-market data: prices, candles, indicators and funding of Binance spot and \
     USDT futures, coins of CoinGecko. Symbols may be coins (BTC means BTCUSDT). Everything is read-only. An answer \
@@ -23,6 +24,7 @@ pub struct Models {
     room: Option<usize>,
     market: Arc<Market>,
     metrics: Arc<Metrics>,
+    finished: Finished<Reply>,
 }
 
 impl Models {
@@ -34,6 +36,7 @@ impl Models {
             room: offer.room,
             market,
             metrics,
+            finished: Finished::new(),
         }
     }
 }
@@ -57,10 +60,7 @@ impl Offering for Models {
     fn call<'a>(&'a self, name: &'a str, arguments: Object) -> Calling<'a> {
         Box::pin(async move {
             let tool = self.tools.iter().find(|tool| tool.name == name)?;
-            let audience = Audience::Models { room: self.room };
-            let reply = tool
-                .call(arguments.into_iter().collect(), &self.market, audience)
-                .await;
+            let reply = self.replied(tool, arguments).await;
             self.metrics
                 .tool(tool.name, if reply.is_ok() { "ok" } else { "error" });
             Some(match reply {
@@ -68,6 +68,29 @@ impl Offering for Models {
                 Err(failure) => Called::Failed(failure.to_string()),
             })
         })
+    }
+}
+
+impl Models {
+    /// What the tool replies; what it has replied to the same arguments is given again while that is good.
+    async fn replied(&self, tool: &Described, arguments: Object) -> Result<Reply, Failure> {
+        let mut question = tool.name.to_owned();
+        question.push_str(&serde_json::to_string(&arguments).unwrap_or_default());
+        if let Some((reply, fresh)) = self.finished.get(&question).await {
+            self.market.found(fresh.lookups);
+            return Ok(reply);
+        }
+        let audience = Audience::Models { room: self.room };
+        let arguments = arguments.into_iter().collect();
+        let reply = Box::pin(tool.call(arguments, &self.market, audience)).await?;
+        if let Some(fresh) = reply.fresh {
+            let picture = reply.picture.as_ref().map_or(0, |picture| picture.bytes.len());
+            let length = reply.answer.to_string().len() + picture;
+            self.finished
+                .keep(question, reply.clone(), length as u64, fresh)
+                .await;
+        }
+        Ok(reply)
     }
 }
 

@@ -4,7 +4,18 @@ use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::upstream::{Market, Standing};
+/// How a source is now.
+#[derive(Debug)]
+pub struct State {
+    /// Its name.
+    pub source: &'static str,
+    /// The weight spent on it this minute.
+    pub weight: u32,
+    /// Whether it failed and is left alone.
+    pub is_down: bool,
+    /// What is left of a pause that it asked for, in seconds.
+    pub paused: u64,
+}
 
 /// The counters of this process.
 #[derive(Debug)]
@@ -103,16 +114,12 @@ impl Metrics {
     ///
     /// # Errors
     /// When a metric cannot be written as text.
-    pub fn text(&self, market: &Market) -> Result<Vec<u8>, prometheus::Error> {
-        for (source, weight, standing) in market.states() {
-            let (open, paused) = match standing {
-                Standing::Up => (0, 0),
-                Standing::Paused(left) => (0, left.as_secs() as i64 + 1),
-                Standing::Down(..) => (1, 0),
-            };
-            let labels = [source.name()];
-            self.weight.with_label_values(&labels).set(i64::from(weight));
-            self.circuit.with_label_values(&labels).set(open);
+    pub fn text(&self, states: impl Iterator<Item = State>) -> Result<Vec<u8>, prometheus::Error> {
+        for state in states {
+            let labels = [state.source];
+            self.weight.with_label_values(&labels).set(state.weight.into());
+            self.circuit.with_label_values(&labels).set(state.is_down.into());
+            let paused = i64::try_from(state.paused).unwrap_or(i64::MAX);
             self.paused.with_label_values(&labels).set(paused);
         }
         let mut text = Vec::new();

@@ -2,9 +2,10 @@
 
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::tool::Object;
+/// A JSON object.
+pub type Object = Map<String, Value>;
 
 /// What a tool takes, all of it in one piece.
 pub fn input(of: fn(&mut SchemaGenerator) -> Schema) -> Object {

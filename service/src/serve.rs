@@ -57,7 +57,7 @@ pub enum ServeError {
     #[error("cannot wait for SIGTERM: {0}")]
     Signal(std::io::Error),
     /// TLS cannot be set up.
-    #[error("cannot set up the client for the exchanges: {0}")]
+    #[error("cannot set up the client for the sources and the authorization server: {0}")]
     Client(#[from] reqwest::Error),
     /// Two metrics have one name.
     #[error("cannot set up the metrics: {0}")]
@@ -117,7 +117,7 @@ async fn serve_http(config: &Config) -> Result<(), ServeError> {
     log::start(false);
     let (tools, market, metrics) = parts(config)?;
     let server = Server {
-        app: Arc::new(App::new(config, tools, market, metrics)),
+        app: Arc::new(App::new(config, tools, market, metrics)?),
         connections: Arc::new(Connections::new(config.keep_alive)),
         places: Arc::new(Semaphore::new(CONNECTIONS)),
     };

@@ -27,7 +27,7 @@ const fn setting(name: &'static str, default: &'static str, meaning: &'static st
 }
 
 /// Every setting, in the order of the help text.
-pub const SETTINGS: [Setting; 23] = [
+pub const SETTINGS: [Setting; 27] = [
     setting("PORT", "8080", "port to listen on"),
     setting("BIND", "127.0.0.1", "IP address to listen on"),
     setting("UPSTREAM", "live", "live, or recorded for bundled answers"),
@@ -74,6 +74,26 @@ pub const SETTINGS: [Setting; 23] = [
         "SHA-256 of each API key in hex; empty for none required",
     ),
     setting(
+        "OAUTH_ISSUER",
+        "",
+        "authorization server whose access tokens are taken; empty for none",
+    ),
+    setting(
+        "OAUTH_AUDIENCE",
+        "",
+        "whom its tokens are made out to; empty for PUBLIC_URL",
+    ),
+    setting(
+        "OAUTH_SCOPES",
+        "",
+        "scopes that a token must have; empty for none",
+    ),
+    setting(
+        "OAUTH_JWKS_URL",
+        "",
+        "where the issuer's keys are; empty to learn it from the issuer",
+    ),
+    setting(
         "RATE_LIMIT",
         "1200",
         "requests a minute for each client; 0 for no limit",
@@ -117,7 +137,7 @@ pub const SETTINGS: [Setting; 23] = [
     setting(
         "PUBLIC_URL",
         "",
-        "with --client: where the service is; empty for this program by --stdio",
+        "where clients find the service; with --client, empty for this program by --stdio",
     ),
     setting("LOG", "requests", "requests for a line each, or events for none"),
     setting(
@@ -142,11 +162,21 @@ pub enum SettingError {
         /// What is wanted.
         wanted: &'static str,
     },
+    /// The setting says nothing without another.
+    #[error("{name} needs {other}: {why}")]
+    Needs {
+        /// The setting.
+        name: &'static str,
+        /// What is missing.
+        other: &'static str,
+        /// What that is for.
+        why: &'static str,
+    },
     /// There is no such flag.
     #[error("there is no flag {0}; --help lists what there is")]
     Flag(String),
     /// There is no such client.
-    #[error("--client {0} is not kiro, claude, cursor or vscode")]
+    #[error("--client {0} is none of {names}", names = Client::names())]
     Client(String),
     /// The flag has no value.
     #[error("the flag {0} needs a value")]
@@ -171,8 +201,10 @@ pub enum Mode {
     Help,
     /// Print the version.
     Version,
-    /// Print a client's configuration file.
+    /// Print what a client is to be given.
     ClientFile(Client),
+    /// Print a link that sets the client up.
+    ClientLink(Client),
 }
 
 /// Every setting's value and where it comes from.
@@ -196,10 +228,13 @@ impl Values {
             match flag.as_str() {
                 "--stdio" => mode = Mode::Stdio,
                 "--help" | "-h" => return Ok((Mode::Help, Self::default())),
-                "--client" => {
+                "--client" | "--link" => {
                     let name = flags.next().unwrap_or_default();
                     let client = Client::named(&name).ok_or(SettingError::Client(name))?;
-                    mode = Mode::ClientFile(client);
+                    mode = match flag.as_str() {
+                        "--link" => Mode::ClientLink(client),
+                        _ => Mode::ClientFile(client),
+                    };
                 }
                 "--version" | "-V" => return Ok((Mode::Version, Self::default())),
                 _ => {
@@ -307,12 +342,14 @@ fn read_file(path: &str) -> Result<BTreeMap<&'static str, (String, String)>, Set
 pub fn help() -> String {
     let mut text = String::from(
         "mcp-crypto-api: crypto-market data for models (MCP) and programs (REST)\n\n\
-         Usage: mcp-crypto-api [--stdio | --client NAME] [--config FILE] [--SETTING VALUE]...\n\n\
-         --stdio serves MCP on standard input and output; --client kiro|claude|cursor|vscode prints that\n\
-         client's configuration file. Each setting is a flag, an environment\n\
-         variable (PORT) or a key of the TOML file (port); a flag goes before the environment, the\n\
-         environment before the file.\n\n",
-    );
+         Usage: mcp-crypto-api [--stdio | --client NAME | --link NAME] [--config FILE] [--SETTING VALUE]...\n\n\
+         --stdio serves MCP on standard input and output; --client NAME prints what that client is to be\n\
+         given: CLIENTS; --link NAME (cursor,\n\
+         vscode) a link that does it.\n\
+         Each setting is a flag, an environment variable (PORT) or a key of the TOML file (port); a flag goes\n\
+         before the environment, the environment before the file.\n\n",
+    )
+    .replace("CLIENTS", &Client::names());
     for setting in &SETTINGS {
         let flag = if setting.secret {
             setting.name.to_owned()

@@ -18,11 +18,32 @@ pub fn iso(moment: i64) -> String {
     let (year, month, day) = civil(moment);
     let of_day = moment.rem_euclid(DAY);
     let (hour, minute, second) = (of_day / 3_600_000, of_day / 60_000 % 60, of_day / 1000 % 60);
-    let thousandths = match of_day % 1000 {
-        0 => String::new(),
-        some => format!(".{some:03}"),
-    };
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{thousandths}Z")
+    let mut text = String::with_capacity("2026-10-07T14:00:00.000Z".len());
+    for (before, number, digits) in [
+        ("", year, 4),
+        ("-", month, 2),
+        ("-", day, 2),
+        ("T", hour, 2),
+        (":", minute, 2),
+        (":", second, 2),
+    ] {
+        text.push_str(before);
+        push(&mut text, number, digits);
+    }
+    if of_day % 1000 != 0 {
+        text.push('.');
+        push(&mut text, of_day % 1000, 3);
+    }
+    text.push('Z');
+    text
+}
+
+/// Appends the last digits of a number, digit by digit: every answer says a moment, and many say hundreds.
+fn push(text: &mut String, number: i64, digits: u32) {
+    for place in (0..digits).rev() {
+        let digit = number / 10_i64.pow(place) % 10;
+        text.push(char::from(b'0' + digit.unsigned_abs() as u8));
+    }
 }
 
 /// The moment that a text means: ISO 8601, in UTC when it names no zone, or seconds or milliseconds since 1970.
@@ -33,9 +54,7 @@ pub fn parse(text: &str) -> Option<i64> {
         } else {
             number
         };
-        return (0..=i64::from(u32::MAX) * 1000)
-            .contains(&moment)
-            .then_some(moment);
+        return (0..SECONDS_END * 1000).contains(&moment).then_some(moment);
     }
     let (date, time) = text.split_once(['T', 't', ' ']).unwrap_or((text, ""));
     let mut parts = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());

@@ -8,14 +8,12 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::de::value::MapDeserializer;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::arguments::{Arguments, MOST, Takes};
+use crate::schema::Object;
 use crate::upstream::{Ask, Audience, Failure, Fresh, Market};
 use crate::{fit, schema, time, wire};
-
-/// A JSON object.
-pub type Object = Map<String, Value>;
 
 /// One tool. It only reads.
 pub trait Tool: 'static {
@@ -96,7 +94,7 @@ impl Set {
 }
 
 /// A picture.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Picture {
     /// Its media type.
     pub media: &'static str,
@@ -105,7 +103,7 @@ pub struct Picture {
 }
 
 /// What a tool answers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Reply {
     /// The answer: an object that says so when it is recorded or older than it should be.
     pub answer: Value,

@@ -1,102 +1,23 @@
 //! A candlestick chart: prices with what is drawn over them, and panels of indicators below.
 
 mod canvas;
+mod drawing;
 mod panels;
 mod pixels;
 mod scale;
 mod svg;
 mod text;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::analysis::indicators::{Band, bollinger, ema};
-use crate::number::Num;
 use crate::time::iso;
 use crate::wire::Candle;
 use canvas::{Anchor, Canvas, Color};
+use drawing::{
+    BLUE, Drawing, FAINT, FALLING, GAP, INK, LEFT, LINES, MARKS, ORANGE, PANEL, RISING, Series, TOP, VIOLET,
+    WHITE, exact,
+};
+pub use drawing::{Chart, Indicator, Size, WARM_UP};
 use scale::{Scale, decimals, price, times};
-
-/// So many candles before the first one drawn settle the indicators.
-pub const WARM_UP: usize = 50;
-/// Where what is drawn begins on the left, and how wide the axis is that stands right of it, next to the newest candle.
-const LEFT: f64 = 16.0;
-const AXIS: f64 = 102.0;
-/// Where the panels begin, and the room below them for the times.
-const TOP: f64 = 66.0;
-const TIMES: f64 = 34.0;
-/// A panel's height, and the room above it for its name.
-const PANEL: f64 = 76.0;
-const GAP: f64 = 24.0;
-
-const RISING: Color = Color(38, 166, 154);
-const FALLING: Color = Color(239, 83, 80);
-const BLUE: Color = Color(66, 102, 196);
-const ORANGE: Color = Color(230, 126, 34);
-const VIOLET: Color = Color(126, 87, 194);
-const LINES: Color = Color(228, 231, 236);
-const MARKS: Color = Color(176, 182, 192);
-const INK: Color = Color(48, 52, 60);
-const FAINT: Color = Color(108, 114, 126);
-const WHITE: Color = Color(255, 255, 255);
-
-/// How large a picture is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub enum Size {
-    #[default]
-    Usual,
-    Small,
-}
-
-impl Size {
-    /// Width and height in pixels: what models are shown without being scaled down, and what a telephone shows.
-    fn pixels(self) -> (u32, u32) {
-        match self {
-            Self::Usual => (1000, 640),
-            Self::Small => (480, 400),
-        }
-    }
-}
-
-/// What may be drawn with the candles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub enum Indicator {
-    Bollinger,
-    Ema20,
-    Ema50,
-    Volume,
-    Rsi,
-    Macd,
-}
-
-impl Indicator {
-    /// What is drawn when nothing is said.
-    pub const USUAL: [Self; 3] = [Self::Bollinger, Self::Volume, Self::Rsi];
-}
-
-/// What is drawn.
-pub struct Chart<'a> {
-    /// Stands above it.
-    pub title: String,
-    /// Who was asked, and whether it is recorded.
-    pub source: String,
-    /// What prices and volumes are counted in; empty when the pair's name does not tell.
-    pub quote: String,
-    pub base: String,
-    /// How large it is.
-    pub size: Size,
-    /// What is drawn besides.
-    pub indicators: &'a [Indicator],
-    /// Oldest first; the first [`WARM_UP`] are not drawn when there are more.
-    pub candles: &'a [Candle],
-}
-
-/// Values of one indicator, each with the place of its candle.
-type Series = Vec<(usize, f64)>;
 
 impl Chart<'_> {
     /// As SVG.
@@ -132,17 +53,6 @@ impl Chart<'_> {
     }
 }
 
-/// A chart in the making.
-struct Drawing<'a> {
-    chart: &'a Chart<'a>,
-    /// Of all candles.
-    closes: Vec<f64>,
-    /// Those that are drawn.
-    candles: &'a [Candle],
-    skip: usize,
-    canvas: Canvas,
-}
-
 impl Drawing<'_> {
     fn all(mut self) -> Result<Canvas, String> {
         let panels = [Indicator::Volume, Indicator::Rsi, Indicator::Macd];
@@ -160,34 +70,6 @@ impl Drawing<'_> {
             }
         }
         Ok(self.canvas)
-    }
-
-    fn wants(&self, indicator: Indicator) -> bool {
-        self.chart.indicators.contains(&indicator)
-    }
-
-    fn width(&self) -> f64 {
-        f64::from(self.canvas.size.0)
-    }
-
-    /// Where the axis begins.
-    fn right(&self) -> f64 {
-        self.width() - AXIS
-    }
-
-    /// Where the last panel ends.
-    fn bottom(&self) -> f64 {
-        f64::from(self.canvas.size.1) - TIMES
-    }
-
-    /// The width that a candle has for itself.
-    fn step(&self) -> f64 {
-        (self.right() - LEFT) / self.candles.len().max(1) as f64
-    }
-
-    /// The middle of a candle.
-    fn x(&self, place: usize) -> f64 {
-        LEFT + (place as f64 + 0.5) * self.step()
     }
 
     fn heading(&mut self) -> Result<(), String> {
@@ -261,14 +143,6 @@ impl Drawing<'_> {
             }
         }
         lines
-    }
-
-    /// Values whose first is that of the `from`th of all candles, at the places of those that are drawn.
-    fn series(&self, values: impl Iterator<Item = f64>, from: usize) -> Series {
-        let placed = values.enumerate();
-        placed
-            .filter_map(|(index, value)| Some(((index + from).checked_sub(self.skip)?, value)))
-            .collect()
     }
 
     fn prices(&mut self, top: f64, bottom: f64) -> Result<(), String> {
@@ -360,41 +234,6 @@ impl Drawing<'_> {
         self.canvas
             .text((right + 7.0, y + 4.0), size, Anchor::Start, WHITE, label);
         Ok(())
-    }
-
-    /// A level line and what it stands for.
-    fn mark(&mut self, y: f64, label: &str) {
-        let right = self.right();
-        self.canvas.rect((LEFT, y - 0.5), (right - LEFT, 1.0), LINES, 1.0);
-        if !label.is_empty() {
-            self.canvas
-                .text((right + 7.0, y + 4.0), 12.0, Anchor::Start, FAINT, label);
-        }
-    }
-
-    fn curve(&mut self, scale: &Scale, series: &Series, color: Color, width: f64) {
-        let points = series
-            .iter()
-            .map(|(place, value)| (self.x(*place), scale.place(*value)));
-        self.canvas.line(points.collect(), width, color);
-    }
-
-    fn name(&mut self, top: f64, name: String) {
-        self.canvas
-            .text((LEFT, top - 6.0), 12.0, Anchor::Start, FAINT, name);
-    }
-}
-
-/// A number with all its digits.
-fn exact(number: Num) -> String {
-    let number = number.0.normalize();
-    let (whole, fraction) = (number.trunc(), number.scale() as usize);
-    let text = number.to_string();
-    match text.split_once('.') {
-        Some((_, fraction)) if whole.is_zero() => {
-            format!("{}0.{fraction}", if number.is_sign_negative() { "-" } else { "" })
-        }
-        _ => price(Num(number).float(), fraction),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The panels of indicators below the prices.
 
 use super::canvas::Anchor;
+use super::drawing::{BLUE, Drawing, FALLING, LEFT, ORANGE, PANEL, RISING, Series, VIOLET, exact};
 use super::scale::{Scale, short};
-use super::{BLUE, Drawing, FALLING, LEFT, ORANGE, PANEL, RISING, Series, VIOLET, exact, text};
+use super::text;
 use crate::analysis::indicators::{ema, rsi};
 use crate::number::Num;
 

@@ -10,6 +10,7 @@ use ring::digest::{SHA256, digest};
 use subtle::ConstantTimeEq;
 
 use crate::config::Config;
+use crate::tokens::{Refused, Tokens};
 
 /// So many clients are remembered before those that have been quiet are forgotten.
 const CLIENTS: usize = 10_000;
@@ -18,6 +19,7 @@ const CLIENTS: usize = 10_000;
 #[derive(Debug)]
 pub struct Access {
     keys: Vec<[u8; 32]>,
+    tokens: Option<Tokens>,
     limiter: Option<DefaultKeyedRateLimiter<Counted>>,
     /// Where the proxy on this machine says whom it serves.
     proxys_header: Option<HeaderName>,
@@ -32,6 +34,8 @@ pub struct Asker {
     pub address: IpAddr,
     /// The number of the known key that was given.
     pub key: Option<usize>,
+    /// Whom the authorization server says that the token is of.
+    pub subject: Option<String>,
 }
 
 /// Whose requests are counted together.
@@ -39,21 +43,27 @@ pub struct Asker {
 enum Counted {
     /// Who has this key.
     Key(usize),
+    /// Whom tokens are of.
+    Subject(String),
     /// Who comes from this network.
     Network(IpAddr),
 }
 
 impl Access {
     /// The rules in the configuration.
-    pub fn new(config: &Config) -> Self {
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(config: &Config) -> Result<Self, reqwest::Error> {
         let quota = |limit: NonZeroU32| RateLimiter::keyed(Quota::per_minute(limit));
-        Self {
+        Ok(Self {
             keys: config.api_keys.clone(),
+            tokens: config.trust.clone().map(Tokens::new).transpose()?,
             limiter: config.rate_limit.map(quota),
             proxys_header: config.client_ip_header.clone(),
             hosts: config.allowed_hosts.clone(),
             origins: config.allowed_origins.clone(),
-        }
+        })
     }
 
     /// Who asks.
@@ -61,6 +71,7 @@ impl Access {
         Asker {
             address: self.address(headers, peer.to_canonical()),
             key: self.key(headers),
+            subject: None,
         }
     }
 
@@ -97,12 +108,7 @@ impl Access {
             return None;
         }
         let given = headers.get("x-api-key").map(|key| key.as_bytes());
-        let bearer = || {
-            let value = headers.get(header::AUTHORIZATION)?.as_bytes();
-            let (scheme, key) = value.split_at_checked(7)?;
-            scheme.eq_ignore_ascii_case(b"bearer ").then_some(key)
-        };
-        let sum = digest(&SHA256, given.or_else(bearer)?);
+        let sum = digest(&SHA256, given.or_else(|| bearer(headers))?);
         // Every key is compared, each in constant time: the time tells nothing about them.
         let mut found = None;
         for (number, key) in self.keys.iter().enumerate() {
@@ -113,9 +119,30 @@ impl Access {
         found
     }
 
-    /// Whether who asks has a key, or needs none.
-    pub fn lets_in(&self, asker: &Asker) -> bool {
-        self.keys.is_empty() || asker.key.is_some()
+    /// Whether there are keys that let in.
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// Whether anybody may ask.
+    pub fn is_open(&self) -> bool {
+        self.keys.is_empty() && self.tokens.is_none()
+    }
+
+    /// Lets in who has a key or a token, and whom it is of is known then.
+    ///
+    /// # Errors
+    /// Why who asks stays out: for a token, or for want of anything.
+    pub async fn let_in(&self, headers: &HeaderMap, asker: &mut Asker) -> Result<(), Option<Refused>> {
+        if self.is_open() || asker.key.is_some() {
+            return Ok(());
+        }
+        let (Some(tokens), Some(token)) = (&self.tokens, bearer(headers)) else {
+            return Err(None);
+        };
+        let bearer = tokens.bearer(token).await.map_err(Some)?;
+        asker.subject = bearer.subject;
+        Ok(())
     }
 
     /// Counts a request.
@@ -126,9 +153,10 @@ impl Access {
         let Some(limiter) = &self.limiter else {
             return Ok(());
         };
-        let counted = match asker.key {
-            Some(number) => Counted::Key(number),
-            None => Counted::Network(network(asker.address)),
+        let counted = match (asker.key, &asker.subject) {
+            (Some(number), _) => Counted::Key(number),
+            (None, Some(subject)) => Counted::Subject(subject.clone()),
+            (None, None) => Counted::Network(network(asker.address)),
         };
         if limiter.len() > CLIENTS {
             limiter.retain_recent();
@@ -160,6 +188,15 @@ impl Access {
                 .iter()
                 .any(|known| known == "*" || known.eq_ignore_ascii_case(origin))
     }
+}
+
+/// What stands behind `Bearer` (RFC 6750, section 2.1).
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, token) = value.split_at_checked(7)?;
+    scheme
+        .eq_ignore_ascii_case(b"bearer ")
+        .then_some(token.trim_ascii())
 }
 
 fn without_port(host: &str) -> &str {
@@ -197,6 +234,7 @@ mod tests {
         let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
         Access {
             keys: keys.iter().map(sum).collect(),
+            tokens: None,
             limiter: NonZeroU32::new(limit).map(|limit| RateLimiter::keyed(Quota::per_minute(limit))),
             proxys_header: Some(HeaderName::from_static("x-forwarded-for")),
             hosts: texts(hosts),
@@ -223,7 +261,7 @@ mod tests {
         assert_eq!(key(&[("authorization", "Basic first")]), None);
         assert_eq!(key(&[("x-api-key", "third")]), None);
         assert_eq!(key(&[]), None);
-        assert!(!access.lets_in(&access.asker(&headers(&[]), PROXY)));
+        assert!(!access.is_open());
     }
 
     #[test]

@@ -17,16 +17,22 @@ use serde_json::{Value, json};
 use super::access::{Access, Asker};
 use super::body::JSON;
 use super::ending::{CUT, Ending};
-use super::finished::Finished;
+use super::mcp::Named;
+use super::protected::Protected;
+use super::rest::Sharing;
 use super::{Answer, body, docs, mcp, page, rest};
 use crate::config::Config;
+use crate::finished::Finished;
 use crate::log;
 use crate::mcp::Models;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, State};
+use crate::tokens::Refused;
 use crate::tool::Described;
 use crate::upstream::{Market, Standing};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What pages of other sites may read of an answer's head.
+const READABLE: &str = "retry-after, www-authenticate, x-request-id, x-source, x-stale-seconds, x-upstream";
 /// JSON-RPC's code for what the server refuses.
 const REFUSED: i64 = -32600;
 /// So many characters of a path are repeated in answers and in the log.
@@ -34,17 +40,15 @@ const REPEATED: usize = 256;
 /// What others than this service define: keys and tokens are looked for here, by clients that have none yet.
 const WELL_KNOWN: &str = "/.well-known/";
 
-/// The tool that a request names, or several with commas between.
-pub type Named = Option<Cow<'static, str>>;
-
 /// Everything that requests share.
 pub struct App {
     tools: Arc<[Described]>,
     market: Arc<Market>,
     metrics: Arc<Metrics>,
     access: Access,
+    protected: Option<Protected>,
     mcp: Service,
-    finished: Finished,
+    finished: Finished<Answer>,
     index: Bytes,
     page: Bytes,
     openapi: Bytes,
@@ -57,19 +61,30 @@ pub struct App {
 
 impl App {
     /// Serves these tools.
-    pub fn new(config: &Config, tools: Arc<[Described]>, market: Arc<Market>, metrics: Arc<Metrics>) -> Self {
-        let address = config
-            .url
-            .clone()
-            .unwrap_or_else(|| format!("http://{}", config.listen));
+    ///
+    /// # Errors
+    /// When TLS cannot be set up for asking an authorization server.
+    pub fn new(
+        config: &Config,
+        tools: Arc<[Described]>,
+        market: Arc<Market>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, reqwest::Error> {
+        let access = Access::new(config)?;
+        let base = config.base();
+        let here = format!("http://{}", config.listen);
+        let clients = page::clients(base.unwrap_or(&here), config.proof());
+        let openapi = docs::openapi(&tools, base.unwrap_or("/"), config.proof());
+        let protected = base.zip(config.trust.as_ref());
         let models = Models::new(&tools, &config.offer, Arc::clone(&market), Arc::clone(&metrics));
-        Self {
-            access: Access::new(config),
+        Ok(Self {
+            access,
+            protected: protected.map(|(base, trust)| Protected::new(base, trust)),
             mcp: Service::new(Arc::new(models), config.fixtures, body::LIMIT),
             finished: Finished::new(),
             index: docs::index(&tools).to_string().into(),
-            page: page::page(&tools, &address).into(),
-            openapi: docs::openapi(&tools).to_string().into(),
+            page: page::page(&tools, &clients).into(),
+            openapi: openapi.to_string().into(),
             log_requests: config.log_requests,
             ending: Ending::new(),
             process: format!("{:08x}-", rand::random::<u32>()),
@@ -77,7 +92,7 @@ impl App {
             tools,
             market,
             metrics,
-        }
+        })
     }
 
     /// The end of the service.
@@ -99,16 +114,13 @@ impl App {
         let began = Instant::now();
         let (parts, incoming) = request.into_parts();
         let id = self.request_id(&parts.headers);
-        let asker = self.access.asker(&parts.headers, peer);
+        let mut asker = self.access.asker(&parts.headers, peer);
         let target = self.target(&parts);
+        let mut message = Value::Null;
         let (tool, answer) = tokio::select! {
             biased;
-            routed = self.routed(&parts, incoming, &target, &asker) => routed,
-            // Who can answer by the request's own id has noticed by the next turn, and comes first.
-            () = async {
-                self.ending.is_cut().await;
-                tokio::task::yield_now().await;
-            } => (None, cut_off(&target)),
+            routed = self.routed(&parts, incoming, &target, &mut asker, &mut message) => routed,
+            () = self.ending.is_cut() => (None, cut_off(&target, &message)),
         };
         let mut answer = body::compressed(&parts.headers, answer).await;
         let took = began.elapsed();
@@ -124,6 +136,7 @@ impl App {
                 ms: took.as_micros() as f64 / 1000.0,
                 client: asker.address,
                 key: asker.key.map(|number| number + 1),
+                subject: asker.subject.as_deref().map(cut),
                 tool: tool.as_deref(),
             };
             log::event("request", &seen);
@@ -164,7 +177,8 @@ impl App {
         parts: &Parts,
         incoming: B,
         target: &Target<'_>,
-        asker: &Asker,
+        asker: &mut Asker,
+        message: &mut Value,
     ) -> (Named, Answer)
     where
         B: Body<Data = Bytes>,
@@ -186,10 +200,10 @@ impl App {
             )
         } else if parts.method == Method::OPTIONS {
             preflight()
-        } else if let Some(refusal) = self.refused(parts, target, allowed, asker) {
+        } else if let Some(refusal) = self.refused(parts, target, allowed, asker).await {
             refusal
         } else if is_mcp {
-            let (called, answer) = mcp::answer(&self.mcp, &self.tools, &self.ending, parts, incoming).await;
+            let (called, answer) = mcp::answer(&self.mcp, &self.tools, parts, incoming, message).await;
             named = called;
             answer
         } else if parts.method != Method::GET && parts.method != Method::HEAD {
@@ -199,7 +213,14 @@ impl App {
             answer
         } else {
             match tool {
-                Some(tool) => rest::answer(tool, &parts.uri, &self.market, &self.finished).await,
+                Some(tool) => {
+                    let sharing = if self.access.is_open() {
+                        Sharing::Anybody
+                    } else {
+                        Sharing::WhoAsked
+                    };
+                    rest::answer(tool, &parts.uri, &self.market, &self.finished, sharing).await
+                }
                 None => self.get(parts, path),
             }
         };
@@ -210,8 +231,7 @@ impl App {
                 .headers_mut()
                 .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
             if origin.is_some() {
-                let readable =
-                    HeaderValue::from_static("retry-after, x-request-id, x-stale-seconds, x-upstream");
+                let readable = HeaderValue::from_static(READABLE);
                 answer
                     .headers_mut()
                     .insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, readable);
@@ -223,32 +243,53 @@ impl App {
     fn get(&self, parts: &Parts, path: &str) -> Answer {
         match path {
             "/" => self.front(&parts.headers),
-            "/openapi.json" => body::answer(StatusCode::OK, JSON, self.openapi.clone()),
-            "/health" => body::answer(
+            "/openapi.json" => body::kept(body::answer(StatusCode::OK, JSON, self.openapi.clone())),
+            "/health" => body::passing(body::answer(
                 StatusCode::OK,
                 JSON,
                 r#"{"status":"ok","service":"MCP Crypto API"}"#,
-            ),
-            "/ready" => self.ready(),
-            "/metrics" => match self.metrics.text(&self.market) {
-                Ok(text) => body::answer(StatusCode::OK, "text/plain; version=0.0.4", text),
+            )),
+            "/ready" => body::passing(self.ready()),
+            "/metrics" => match self.metrics.text(self.states()) {
+                Ok(text) => body::passing(body::answer(StatusCode::OK, "text/plain; version=0.0.4", text)),
                 Err(error) => body::error(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
             },
-            path => body::error(
-                StatusCode::NOT_FOUND,
-                &format!("there is no {} here; / lists what there is", cut(path)),
-            ),
+            path => match self
+                .protected
+                .as_ref()
+                .and_then(|protected| protected.metadata(path))
+            {
+                Some(metadata) => body::kept(body::json(StatusCode::OK, &metadata)),
+                None => body::error(
+                    StatusCode::NOT_FOUND,
+                    &format!("there is no {} here; / lists what there is", cut(path)),
+                ),
+            },
         }
+    }
+
+    /// How the sources are, for the metrics.
+    fn states(&self) -> impl Iterator<Item = State> {
+        self.market.states().map(|(source, weight, standing)| State {
+            source: source.name(),
+            weight,
+            is_down: matches!(standing, Standing::Down(..)),
+            paused: match standing {
+                Standing::Paused(left) => left.as_secs() + 1,
+                _ => 0,
+            },
+        })
     }
 
     /// A page for browsers, the document's JSON for everyone else.
     fn front(&self, headers: &HeaderMap) -> Answer {
         let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-        let mut answer = if accept.is_some_and(|accept| accept.contains("text/html")) {
+        let answer = if accept.is_some_and(|accept| accept.contains("text/html")) {
             body::answer(StatusCode::OK, "text/html; charset=utf-8", self.page.clone())
         } else {
             body::answer(StatusCode::OK, JSON, self.index.clone())
         };
+        let mut answer = body::kept(answer);
         let headers = answer.headers_mut();
         headers.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
         let policy = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'";
@@ -286,7 +327,13 @@ impl App {
     }
 
     /// The answer to who may not ask; none for who may.
-    fn refused(&self, parts: &Parts, target: &Target<'_>, allowed: bool, asker: &Asker) -> Option<Answer> {
+    async fn refused(
+        &self,
+        parts: &Parts,
+        target: &Target<'_>,
+        allowed: bool,
+        asker: &mut Asker,
+    ) -> Option<Answer> {
         let Target { path, is_mcp, .. } = *target;
         let say = |status, cause: &str| target.error(status, REFUSED, cause);
         if !allowed {
@@ -306,15 +353,42 @@ impl App {
         if matches!(path, "/health" | "/ready") {
             return None;
         }
-        if !self.access.lets_in(asker) && !path.starts_with(WELL_KNOWN) {
-            let mut answer = body::error(StatusCode::UNAUTHORIZED, "Invalid API key");
-            let scheme = HeaderValue::from_static("Bearer");
-            answer.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
-            return Some(answer);
+        if !path.starts_with(WELL_KNOWN)
+            && let Err(why) = self.access.let_in(&parts.headers, asker).await
+        {
+            return Some(self.kept_out(target, why.as_ref()));
         }
         let seconds = self.access.count(asker).err()?;
         let cause = format!("too many requests; ask again in {seconds} s");
         Some(body::later(say(StatusCode::TOO_MANY_REQUESTS, &cause), seconds))
+    }
+
+    /// The answer to who has neither a key nor a token that lets in.
+    fn kept_out(&self, target: &Target<'_>, why: Option<&Refused>) -> Answer {
+        let (status, cause) = match why {
+            None if self.access.has_keys() => (StatusCode::UNAUTHORIZED, "Invalid API key"),
+            None => (StatusCode::UNAUTHORIZED, "an access token is needed"),
+            Some(Refused::Invalid(cause)) => (StatusCode::UNAUTHORIZED, *cause),
+            Some(Refused::Scope) => (
+                StatusCode::FORBIDDEN,
+                "the token does not permit this; the scopes that do are in WWW-Authenticate",
+            ),
+            Some(Refused::Unknown(seconds)) => {
+                let cause =
+                    "the authorization server does not give its keys, so that no token can be checked";
+                return body::later(
+                    target.error(StatusCode::SERVICE_UNAVAILABLE, mcp::INTERNAL_ERROR, cause),
+                    *seconds,
+                );
+            }
+        };
+        let mut answer = body::error(status, cause);
+        let challenge = match &self.protected {
+            Some(protected) => protected.challenge(target.path, why),
+            None => HeaderValue::from_static("Bearer"),
+        };
+        answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        answer
     }
 
     /// The client's own identifier when it is one, else ours.
@@ -353,12 +427,15 @@ impl Target<'_> {
     }
 }
 
-/// The answer to who is not answered before the service ends.
-fn cut_off(target: &Target<'_>) -> Answer {
-    body::later(
-        target.error(StatusCode::SERVICE_UNAVAILABLE, mcp::INTERNAL_ERROR, CUT),
-        1,
-    )
+/// The answer to who is not answered before the service ends: over MCP to the message that was read, if one was.
+fn cut_off(target: &Target<'_>, message: &Value) -> Answer {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let answer = if target.is_mcp {
+        mcp::refusal(status, mcp::INTERNAL_ERROR, CUT, message)
+    } else {
+        body::error(status, CUT)
+    };
+    body::later(answer, 1)
 }
 
 /// What the log says of a request.
@@ -373,6 +450,9 @@ struct Seen<'a> {
     /// The number of the client's key, counted from 1 as they are configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<usize>,
+    /// Whom the client's token is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool: Option<&'a str>,
 }

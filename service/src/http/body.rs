@@ -60,7 +60,21 @@ pub fn json(status: StatusCode, body: &Value) -> Answer {
 
 /// An error of the REST side.
 pub fn error(status: StatusCode, cause: &str) -> Answer {
-    json(status, &json!({ "error": cause }))
+    passing(json(status, &json!({ "error": cause })))
+}
+
+/// An answer that changes with the program alone.
+pub fn kept(mut answer: Answer) -> Answer {
+    let hour = HeaderValue::from_static("max-age=3600");
+    answer.headers_mut().insert(header::CACHE_CONTROL, hour);
+    answer
+}
+
+/// An answer of this moment, which nobody is to keep.
+pub fn passing(mut answer: Answer) -> Answer {
+    let never = HeaderValue::from_static("no-store");
+    answer.headers_mut().insert(header::CACHE_CONTROL, never);
+    answer
 }
 
 /// A tool's failure over REST.
@@ -71,7 +85,7 @@ pub fn failure(failure: &Failure) -> Answer {
     if let Some(seconds) = retry {
         body["retry_after_seconds"] = seconds.into();
     }
-    let answer = json(status, &body);
+    let answer = passing(json(status, &body));
     match retry {
         Some(seconds) => later(answer, seconds),
         None => answer,

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::client::Proof;
 use crate::tool::Described;
 
 /// The document's body at `/`, with every route.
@@ -33,8 +34,8 @@ pub fn index(tools: &[Described]) -> Value {
     })
 }
 
-/// OpenAPI 3.1: its schemas are the tools' own.
-pub fn openapi(tools: &[Described]) -> Value {
+/// OpenAPI 3.1: its schemas are the tools' own. The routes are under this server, and clients prove to it who they are.
+pub fn openapi(tools: &[Described], server: &str, proof: Proof) -> Value {
     let mut paths = Map::new();
     for tool in tools {
         let required = |name: &str| {
@@ -53,12 +54,6 @@ pub fn openapi(tools: &[Described]) -> Value {
             }
             parameter
         });
-        let error = |text: &str| {
-            json!({
-                "description": text,
-                "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } },
-            })
-        };
         paths.insert(
             tool.route.to_owned(),
             json!({ "get": {
@@ -69,12 +64,20 @@ pub fn openapi(tools: &[Described]) -> Value {
                 "responses": {
                     "200": {
                         "description": "The answer.",
+                        "headers": {
+                            "Cache-Control": header("string", "How long it may be kept."),
+                            "Age": header("integer", "Seconds since it was so."),
+                            "X-Source": header("string", "Who was asked."),
+                        },
                         "content": content(tool),
                     },
-                    "400": error("The question is wrong."),
-                    "404": error("The name is unknown."),
-                    "429": error("Too many requests; Retry-After says when to ask again."),
-                    "503": error("The source does not answer; Retry-After says when to ask again."),
+                    "400": error("The question is wrong.", None),
+                    "401": error("No key or token that is known.", Some(("WWW-Authenticate", "string"))),
+                    "403": error("The token does not permit it.", Some(("WWW-Authenticate", "string"))),
+                    "404": error("The name is unknown.", None),
+                    "429": error("Too many requests.", Some(("Retry-After", "integer"))),
+                    "502": error("The source answers nonsense.", None),
+                    "503": error("The source does not answer.", Some(("Retry-After", "integer"))),
                 },
             } }),
         );
@@ -86,6 +89,13 @@ pub fn openapi(tools: &[Described]) -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Crypto-market data, as REST routes and as MCP tools at /mcp.",
         },
+        "servers": [{ "url": server }],
+        "security": match proof {
+            // None is asked for; who has one may send it.
+            Proof::None => json!([{}, { "key": [] }, { "bearer": [] }]),
+            Proof::Key => json!([{ "key": [] }, { "bearer": [] }]),
+            Proof::Token => json!([{ "bearer": [] }]),
+        },
         "paths": paths,
         "components": {
             "schemas": { "Error": {
@@ -94,10 +104,29 @@ pub fn openapi(tools: &[Described]) -> Value {
             } },
             "securitySchemes": {
                 "key": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
-                "bearer": { "type": "http", "scheme": "bearer" },
+                "bearer": {
+                    "type": "http", "scheme": "bearer",
+                    "description": "An API key, or an access token of the service's authorization server.",
+                },
             },
         },
     })
+}
+
+/// An error, and the header that says more of it.
+fn error(meaning: &str, said: Option<(&str, &str)>) -> Value {
+    let mut error = json!({
+        "description": meaning,
+        "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } },
+    });
+    if let Some((name, kind)) = said {
+        error["headers"][name] = json!({ "schema": { "type": kind } });
+    }
+    error
+}
+
+fn header(kind: &str, meaning: &str) -> Value {
+    json!({ "description": meaning, "schema": { "type": kind } })
 }
 
 /// A picture has no schema.

@@ -9,65 +9,89 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 use mcp_crypto_protocol::{Service, versions};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::app::Named;
-use super::ending::{CUT, Ending};
+use super::message::{INVALID_REQUEST, Message};
 use super::{Answer, body};
 use crate::tool::Described;
+
+/// The tool that a request names, or several with commas between.
+pub type Named = Option<Cow<'static, str>>;
 
 /// So many messages may come at once, in the versions that allow it.
 const BATCH: usize = 20;
 const PARSE_ERROR: i64 = -32700;
-const INVALID_REQUEST: i64 = -32600;
 const INVALID_PARAMS: i64 = -32602;
 /// JSON-RPC's code for what is the server's own fault.
 pub const INTERNAL_ERROR: i64 = -32603;
 const UNSUPPORTED_VERSION: i64 = -32022;
 
-/// Answers one request; the tools that it calls come with the answer.
+/// Answers one request; the tools that it calls come with the answer. The message's identifier is known before there is
+/// one.
 pub async fn answer<B>(
     service: &Service,
     tools: &[Described],
-    ending: &Ending,
     parts: &Parts,
     incoming: B,
+    id: &mut Value,
 ) -> (Named, Answer)
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let (message, bytes) = match received(parts, incoming).await {
+    let bytes = match received(parts, incoming).await {
         Ok(received) => received,
         Err(refused) => return (None, refused),
     };
-    match message {
-        Value::Array(messages) => {
+    match read(&bytes) {
+        Ok(Posted::One(message)) => {
+            let named = called(&message, tools).map(Cow::Borrowed);
+            *id = message.id();
+            (named, one(service, parts, &message, bytes.clone()).await)
+        }
+        Ok(Posted::Batch(messages)) => {
             let named: Vec<_> = messages
                 .iter()
                 .take(BATCH)
-                .filter_map(|message| called(message, tools))
+                .filter_map(|message| called(&Message::deserialize(message).ok()?, tools))
                 .collect();
             let named = (!named.is_empty()).then(|| named.join(",").into());
-            (named, batch(service, ending, parts, messages).await)
+            (named, batch(service, parts, messages).await)
         }
-        message => {
-            let named = called(&message, tools).map(Cow::Borrowed);
-            (named, one(service, ending, parts, &message, bytes).await)
+        Err(cause) => {
+            let cause = format!("the body is no JSON: {cause}");
+            let refusal = refusal(StatusCode::BAD_REQUEST, PARSE_ERROR, &cause, &Value::Null);
+            (None, refusal)
         }
     }
 }
 
+/// What is posted.
+enum Posted<'a> {
+    One(Message<'a>),
+    Batch(Vec<Value>),
+}
+
+fn read(bytes: &[u8]) -> Result<Posted<'_>, String> {
+    // What is passed over is not looked at for what no text may have.
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let read = if text.trim_start().starts_with('[') {
+        serde_json::from_str(text).map(Posted::Batch)
+    } else {
+        serde_json::from_str(text).map(Posted::One)
+    };
+    read.map_err(|error| error.to_string())
+}
+
 /// The tool that a message calls, when there is such a tool.
-fn called(message: &Value, tools: &[Described]) -> Option<&'static str> {
-    let name = message["params"]["name"]
-        .as_str()
-        .filter(|_| message["method"] == "tools/call")?;
+fn called(message: &Message<'_>, tools: &[Described]) -> Option<&'static str> {
+    let name = message.called()?;
     tools.iter().map(|tool| tool.name).find(|known| *known == name)
 }
 
 /// What was posted, or the answer to who does not post JSON.
-async fn received<B>(parts: &Parts, incoming: B) -> Result<(Value, Bytes), Answer>
+async fn received<B>(parts: &Parts, incoming: B) -> Result<Bytes, Answer>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -93,16 +117,11 @@ where
         ));
     }
     let refused = |(status, cause)| refusal(status, INVALID_REQUEST, cause, &Value::Null);
-    let bytes = body::read(incoming).await.map_err(refused)?;
-    let message = serde_json::from_slice(&bytes).map_err(|error| {
-        let cause = format!("the body is no JSON: {error}");
-        refusal(StatusCode::BAD_REQUEST, PARSE_ERROR, &cause, &Value::Null)
-    })?;
-    Ok((message, bytes))
+    body::read(incoming).await.map_err(refused)
 }
 
 /// Batches are part of the versions up to 2025-03-26.
-async fn batch(service: &Service, ending: &Ending, parts: &Parts, messages: Vec<Value>) -> Answer {
+async fn batch(service: &Service, parts: &Parts, messages: Vec<Value>) -> Answer {
     let version = parts.headers.get("mcp-protocol-version");
     let allowed = version.is_none_or(|version| version == "2025-03-26" || version == "2024-11-05");
     if !allowed || messages.is_empty() || messages.len() > BATCH {
@@ -116,7 +135,10 @@ async fn batch(service: &Service, ending: &Ending, parts: &Parts, messages: Vec<
     let mut answers = Vec::new();
     for message in messages {
         let bytes = Bytes::from(message.to_string());
-        let answer = one(service, ending, parts, &message, bytes).await.into_body();
+        let Ok(message) = Message::deserialize(&message) else {
+            continue;
+        };
+        let answer = one(service, parts, &message, bytes).await.into_body();
         let Ok(answer) = answer.collect().await.map(http_body_util::Collected::to_bytes);
         if let Ok(answer) = serde_json::from_slice::<Value>(&answer) {
             answers.push(answer);
@@ -128,13 +150,9 @@ async fn batch(service: &Service, ending: &Ending, parts: &Parts, messages: Vec<
     body::json(StatusCode::OK, &Value::Array(answers))
 }
 
-async fn one(service: &Service, ending: &Ending, parts: &Parts, message: &Value, bytes: Bytes) -> Answer {
-    let id = message
-        .get("id")
-        .filter(|id| id.is_string() || id.is_number())
-        .cloned();
-    let id = id.unwrap_or_default();
-    if let Err((code, cause)) = checked(message) {
+async fn one(service: &Service, parts: &Parts, message: &Message<'_>, bytes: Bytes) -> Answer {
+    let id = message.id();
+    if let Err((code, cause)) = message.checked() {
         return refusal(StatusCode::BAD_REQUEST, code, cause, &id);
     }
     if let Some(unknown) = unknown_version(&parts.headers) {
@@ -148,24 +166,20 @@ async fn one(service: &Service, ending: &Ending, parts: &Parts, message: &Value,
     }
     let mut request = Request::new(Full::new(bytes));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = parts.uri.clone();
-    *request.headers_mut() = parts.headers.clone();
-    // Clients that say less mean the same: the answer is JSON either way.
-    request.headers_mut().insert(
+    let headers = request.headers_mut();
+    // Clients that say less mean the same: the answer is JSON either way. Of the rest only its own concerns the protocol.
+    headers.insert(
         header::ACCEPT,
         HeaderValue::from_static("application/json, text/event-stream"),
     );
-    request
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let answered = tokio::select! {
-        biased;
-        answered = service.answer(request) => answered,
-        () = ending.is_cut() => {
-            return body::later(refusal(StatusCode::SERVICE_UNAVAILABLE, INTERNAL_ERROR, CUT, &id), 1);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::HOST, HeaderValue::from_static("localhost"));
+    for (name, value) in &parts.headers {
+        if name.as_str().starts_with("mcp-") {
+            headers.append(name, value.clone());
         }
-    };
-    let (parts, answer) = answered.into_parts();
+    }
+    let (parts, answer) = service.answer(request).await.into_parts();
     let media = parts.headers.get(header::CONTENT_TYPE);
     let is_text = media.is_none_or(|media| !media.as_bytes().starts_with(b"application/json"));
     if (parts.status.is_client_error() || parts.status.is_server_error()) && is_text {
@@ -178,42 +192,6 @@ async fn one(service: &Service, ending: &Ending, parts: &Parts, message: &Value,
         return refusal(status, code, &cause, &id);
     }
     Answer::from_parts(parts, Full::new(answer))
-}
-
-/// What every message must have, whatever its method.
-fn checked(message: &Value) -> Result<(), (i64, &'static str)> {
-    let Value::Object(fields) = message else {
-        return Err((INVALID_REQUEST, "a message is an object"));
-    };
-    if fields.get("jsonrpc").is_none_or(|version| version != "2.0") {
-        return Err((INVALID_REQUEST, "the message lacks \"jsonrpc\": \"2.0\""));
-    }
-    if fields
-        .get("id")
-        .is_some_and(|id| !id.is_string() && !id.is_i64() && !id.is_u64())
-    {
-        return Err((INVALID_REQUEST, "the id is a string or a whole number"));
-    }
-    let method = match fields.get("method") {
-        Some(Value::String(method)) => method,
-        None if fields.contains_key("result") || fields.contains_key("error") => return Ok(()),
-        _ => return Err((INVALID_REQUEST, "the message has no method")),
-    };
-    let params = fields.get("params");
-    if params.is_some_and(|params| !params.is_object()) {
-        return Err((INVALID_PARAMS, "params is an object"));
-    }
-    if method == "tools/call" && fields.contains_key("id") {
-        let name = params.and_then(|params| params.get("name"));
-        if !name.is_some_and(Value::is_string) {
-            return Err((INVALID_PARAMS, "params.name is the tool's name"));
-        }
-        let arguments = params.and_then(|params| params.get("arguments"));
-        if arguments.is_some_and(|arguments| !arguments.is_object() && !arguments.is_null()) {
-            return Err((INVALID_PARAMS, "params.arguments is an object"));
-        }
-    }
-    Ok(())
 }
 
 fn unknown_version(headers: &HeaderMap) -> Option<String> {

@@ -5,9 +5,10 @@ mod app;
 mod body;
 mod docs;
 mod ending;
-mod finished;
 mod mcp;
+mod message;
 mod page;
+mod protected;
 mod rest;
 
 pub use access::network;

@@ -1,11 +1,11 @@
 //! The page at `/` for people with a browser: what this is, a chart, how to connect, every route to try. Its links are
 //! relative, so that it works under whatever path a proxy gives it.
 
-use crate::client::Client;
+use crate::client::{Client, Proof};
 use crate::tool::{Described, Set};
 
-/// The page's text; clients are told that the service is at this address.
-pub fn page(tools: &[Described], address: &str) -> String {
+/// The page's text; what clients are told stands in it.
+pub fn page(tools: &[Described], clients: &str) -> String {
     let mut contents = String::from("<a href=\"#clients\">Connect a client</a>");
     let mut routes = String::new();
     for set in Set::ALL {
@@ -26,21 +26,39 @@ pub fn page(tools: &[Described], address: &str) -> String {
         routes.push_str("</table>\n");
     }
     let text = include_str!("page.html").replace("{{contents}}", &contents);
-    text.replace("{{clients}}", &clients(address))
+    text.replace("{{clients}}", clients)
         .replace("{{routes}}", &routes)
 }
 
-fn clients(address: &str) -> String {
-    let url = format!("{}/mcp", address.trim_end_matches('/').trim_end_matches("/mcp"));
-    let command = format!("claude mcp add --transport http crypto {url}\n");
+/// What clients are told of the service at this address: links that set them up, and texts to copy.
+pub fn clients(address: &str, proof: Proof) -> String {
+    let url = format!("{address}/mcp");
+    let (header, curl) = if proof == Proof::Key {
+        (" --header 'X-API-Key: YOUR KEY'", " -H 'X-API-Key: YOUR KEY'")
+    } else {
+        ("", "")
+    };
+    let command = format!("claude mcp add --transport http crypto {url}{header}\n");
     let curl = format!(
-        "curl {url} -H 'Content-Type: application/json' \\\n  -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}}'\n"
+        "curl {url} -H 'Content-Type: application/json'{curl} \\\n  -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}}'\n"
     );
+    let of = |client: Client| client.file(Some(&url), proof).unwrap_or_default();
+    let link = |(name, client): (&str, Client)| {
+        let link = client.link(&url, proof)?;
+        Some(format!("<a href=\"{}\">Add to {name}</a>\n", escaped(&link)))
+    };
+    let links = [("Cursor", Client::Cursor), ("VS Code", Client::VsCode)];
+    let links: String = links.into_iter().filter_map(link).collect();
     let snippets = [
         ("Claude Code", command),
-        ("Cursor: .cursor/mcp.json", Client::Cursor.file(Some(&url))),
-        ("VS Code: .vscode/mcp.json", Client::VsCode.file(Some(&url))),
-        ("Kiro: .kiro/settings/mcp.json", Client::Kiro.file(Some(&url))),
+        (
+            "Claude Desktop: claude_desktop_config.json",
+            of(Client::ClaudeDesktop),
+        ),
+        ("ChatGPT", of(Client::ChatGpt)),
+        ("Cursor: .cursor/mcp.json", of(Client::Cursor)),
+        ("VS Code: .vscode/mcp.json", of(Client::VsCode)),
+        ("Kiro: .kiro/settings/mcp.json", of(Client::Kiro)),
         ("curl", curl),
     ];
     let snippet = |(name, text): (&str, String)| {
@@ -49,7 +67,8 @@ fn clients(address: &str) -> String {
             escaped(&text)
         )
     };
-    snippets.into_iter().map(snippet).collect()
+    let snippets: String = snippets.into_iter().map(snippet).collect();
+    format!("<p>{links}</p>\n{snippets}")
 }
 
 fn escaped(text: &str) -> String {

@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use crate::input::{Interval, Period};
 use crate::number::{Num, money};
+use crate::pair::{Pair, quote};
 use crate::time::iso;
 use crate::wire::Candle;
 use crate::wire::coingecko::Listed;
 use crate::wire::futures::{FundingInfo, LongShort, Premium, interval_hours};
-use crate::wire::names::{Pair, quote};
 use crate::wire::spot::Day;
 
 /// The markets, as the document names them.

@@ -75,7 +75,7 @@ impl Tool for Definition {
             ask,
             &pair,
             input.limit.0,
-            Span::new(input.start_time, input.end_time)?,
+            Span::new(input.start_time, input.end_time),
         )
         .await?;
         let hours = futures::interval_hours(&futures::funding_infos(ask).await?, &pair.name);

@@ -21,7 +21,7 @@ impl Tool for Definition {
 
     async fn run(input: OfCandles, ask: &Ask<'_>) -> Result<Candles, Failure> {
         let pair = ask.pair(Source::Futures, &input.symbol);
-        let candles = futures::candles(ask, &pair, input.interval, input.limit.0, input.span()?).await?;
+        let candles = futures::candles(ask, &pair, input.interval, input.limit.0, input.span()).await?;
         Ok(Candles::new(pair, input.interval, FUTURES, &candles))
     }
 }

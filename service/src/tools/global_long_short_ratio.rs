@@ -23,7 +23,7 @@ impl Tool for Definition {
         let pair = ask.pair(Source::Futures, &input.symbol);
         let path = "/futures/data/globalLongShortAccountRatio";
         let rows =
-            futures::statistic::<LongShort>(ask, path, &pair, input.period, input.limit.0, input.span()?)
+            futures::statistic::<LongShort>(ask, path, &pair, input.period, input.limit.0, input.span())
                 .await?;
         Ok(LongShorts::new(pair, input.period, &rows))
     }

@@ -4,7 +4,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::input::{Count, Interval, Moment, Period, Symbol};
-use crate::upstream::Failure;
 use crate::wire::Span;
 
 /// One pair or contract.
@@ -88,14 +87,14 @@ fn four_hours() -> Interval {
 
 impl OfCandles {
     /// What lies between its times.
-    pub(super) fn span(&self) -> Result<Span, Failure> {
+    pub(super) fn span(&self) -> Span {
         Span::new(self.start_time, self.end_time)
     }
 }
 
 impl OfPeriods {
     /// As [`OfCandles::span`].
-    pub(super) fn span(&self) -> Result<Span, Failure> {
+    pub(super) fn span(&self) -> Span {
         Span::new(self.start_time, self.end_time)
     }
 }

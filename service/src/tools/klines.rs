@@ -22,7 +22,7 @@ impl Tool for Definition {
 
     async fn run(input: OfCandles, ask: &Ask<'_>) -> Result<Candles, Failure> {
         let pair = ask.pair(Source::Spot, &input.symbol);
-        let candles = spot::candles(ask, &pair, input.interval, input.limit.0, input.span()?).await?;
+        let candles = spot::candles(ask, &pair, input.interval, input.limit.0, input.span()).await?;
         Ok(Candles::new(pair, input.interval, SPOT, &candles))
     }
 }

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::answers::{SPOT, Ticker};
 use crate::input::{Several, Symbol};
+use crate::pair::Pair;
 use crate::tool::{Set, Tool};
 use crate::upstream::{Ask, Failure, Source};
-use crate::wire::names::Pair;
 use crate::wire::spot;
 
 /// The tool.

@@ -54,15 +54,9 @@ impl Tool for Definition {
     async fn run(input: OfPeriods, ask: &Ask<'_>) -> Result<History, Failure> {
         let pair = ask.pair(Source::Futures, &input.symbol);
         let path = "/futures/data/openInterestHist";
-        let rows = futures::statistic::<OpenInterestAt>(
-            ask,
-            path,
-            &pair,
-            input.period,
-            input.limit.0,
-            input.span()?,
-        )
-        .await?;
+        let rows =
+            futures::statistic::<OpenInterestAt>(ask, path, &pair, input.period, input.limit.0, input.span())
+                .await?;
         let change = match (rows.first(), rows.last()) {
             (Some(first), Some(last)) if first.sum_open_interest.float() > 0.0 => {
                 percent(last.sum_open_interest.float() / first.sum_open_interest.float() - 1.0)

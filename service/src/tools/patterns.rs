@@ -6,9 +6,9 @@ use serde::Serialize;
 use crate::analysis::patterns::{Bar, Signal, ending};
 use crate::input::Interval;
 use crate::number::Num;
+use crate::pair::Pair;
 use crate::time::iso;
 use crate::wire::Candle;
-use crate::wire::names::Pair;
 
 /// So many of the last closed candles may end a pattern.
 const LAST: usize = 8;

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::answers::{Price, SPOT, cut};
 use crate::input::{Count, Words};
+use crate::pair::sought;
 use crate::tool::{Set, Tool};
 use crate::upstream::{Ask, Failure};
-use crate::wire::names::sought;
 use crate::wire::spot;
 
 /// The tool.

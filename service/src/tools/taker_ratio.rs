@@ -54,7 +54,7 @@ impl Tool for Definition {
         let pair = ask.pair(Source::Futures, &input.symbol);
         let path = "/futures/data/takerlongshortRatio";
         let rows =
-            futures::statistic::<Taker>(ask, path, &pair, input.period, input.limit.0, input.span()?).await?;
+            futures::statistic::<Taker>(ask, path, &pair, input.period, input.limit.0, input.span()).await?;
         let history = rows.iter().rev().map(|row| Row {
             time: row.timestamp,
             time_iso: iso(row.timestamp),

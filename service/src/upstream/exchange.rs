@@ -1,13 +1,14 @@
 //! One source over HTTP: its hosts, its budget, its pauses.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::any::Any;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::{Response, Url};
 
 use super::budget::{Budget, Turn};
-use super::market::{Read, Value};
 use super::{Call, Failure, Source};
+use crate::cause::root_cause;
 use crate::metrics::Metrics;
 
 /// How often one question is sent at most: all are reads, so asking again is safe.
@@ -27,6 +28,11 @@ const LONGEST_BANNED: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 const REDIRECTS: u32 = 3;
 /// Larger answers are refused; the whole spot market's day is under 2 MB.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
+
+/// A source's answer in its type, which who asked for it knows.
+pub(super) type Value = Arc<dyn Any + Send + Sync>;
+/// Reads an answer into its type. All that lies between a question and this is compiled once, not for each type.
+pub(super) type Read = fn(&[u8]) -> Result<Value, serde_json::Error>;
 
 /// What bounds the questions to one source.
 #[derive(Debug, Clone)]
@@ -427,20 +433,6 @@ fn pause(status: u16, said: Option<&str>, now: SystemTime) -> Duration {
         Some(until.duration_since(now).unwrap_or_default())
     });
     said.unwrap_or(unsaid).clamp(Duration::from_secs(1), longest)
-}
-
-/// The innermost cause: "connection refused" rather than "error sending request". The URL stays out of messages: it
-/// says nothing to who asked.
-fn root_cause(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    if error.is_timeout() {
-        return "it takes too long".into();
-    }
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

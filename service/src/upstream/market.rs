@@ -1,17 +1,17 @@
 //! Answers of all sources: kept while they are good, asked for once however many wait for them.
 
-use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use moka::future::Cache;
 use serde::de::DeserializeOwned;
 
+use super::exchange::{Read, Value};
 use super::{Call, Exchange, Failure, Lifetimes, Limits, Source, Standing, recorded};
 use crate::input::Symbol;
 use crate::metrics::Metrics;
+use crate::pair::Pair;
 use crate::time;
-use crate::wire::names::Pair;
 
 /// How many different answers are kept.
 const CAPACITY: u64 = 4_000;
@@ -58,11 +58,6 @@ struct Good {
     value: Value,
     since: Instant,
 }
-
-/// A source's answer in its type, which who asked for it knows.
-pub(super) type Value = Arc<dyn Any + Send + Sync>;
-/// Reads an answer into its type. All that lies between a question and this is compiled once, not for each type.
-pub(super) type Read = fn(&[u8]) -> Result<Value, serde_json::Error>;
 
 fn read<T: DeserializeOwned + Send + Sync + 'static>(body: &[u8]) -> Result<Value, serde_json::Error> {
     Ok(Arc::new(serde_json::from_slice::<T>(body)?))
@@ -424,5 +419,64 @@ impl<'a> Ask<'a> {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Answers each question with how many there were.
+    fn counting() -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let host = format!("http://{}", listener.local_addr().expect("an address"));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.expect("a connection");
+                let _ = stream.read(&mut [0; 4096]);
+                let body = (count.fetch_add(1, Ordering::Relaxed) + 1).to_string();
+                let length = body.len();
+                let answer =
+                    format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        (host, asked)
+    }
+
+    /// An answer that is due at once is asked for again by the next request, and not by the one that has it.
+    #[tokio::test]
+    async fn a_request_asks_the_same_question_once() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (host, asked) = counting();
+        let limits = Limits {
+            hosts: vec![host],
+            weight: 1000,
+            key: None,
+            patience: Duration::from_secs(5),
+        };
+        let lifetimes = Lifetimes {
+            price: Duration::ZERO,
+            list: Duration::ZERO,
+            reference: Duration::ZERO,
+            stale: Duration::from_secs(1),
+        };
+        let metrics = Arc::new(Metrics::new().expect("metrics"));
+        let setup = Setup::Live(Box::new([limits.clone(), limits.clone(), limits]));
+        let market = Market::new(&setup, lifetimes, metrics).expect("a client");
+        let call = Call::new(Source::Spot, "/api/v3/time");
+        for request in 1..=2 {
+            let ask = Ask::new(&market, Audience::Programs);
+            for _ in 0..3 {
+                assert_eq!(ask.get::<usize>(&call).await.as_deref(), Ok(&request));
+            }
+            assert_eq!(asked.load(Ordering::Relaxed), request);
+        }
     }
 }

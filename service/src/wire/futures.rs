@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::names::Pair;
 use super::spot::{Day, Price};
 use super::{About, Book, Candle, Span, Trade};
 use crate::input::{Interval, Period};
 use crate::number::{Num, or_empty};
+use crate::pair::Pair;
 use crate::upstream::{Ask, Call, Failure, Kind, Source};
 
 /// Mark price and funding of a contract.

@@ -11,7 +11,7 @@ pub use book::{About, Book, Filter, Trade};
 pub use candle::Candle;
 
 use crate::input::Moment;
-use crate::upstream::{Call, Failure};
+use crate::upstream::Call;
 
 /// From when and until when.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,16 +21,17 @@ pub struct Span {
 }
 
 impl Span {
-    /// What lies between two moments.
-    ///
-    /// # Errors
-    /// When it ends before it begins.
-    pub fn new(start: Option<Moment>, end: Option<Moment>) -> Result<Self, Failure> {
+    /// What lies between two moments, whichever of them comes first: there is one such time, and no schema can say that
+    /// they must come in order.
+    pub fn new(start: Option<Moment>, end: Option<Moment>) -> Self {
         let (start, end) = (start.map(|moment| moment.0), end.map(|moment| moment.0));
-        if start.zip(end).is_some_and(|(start, end)| start > end) {
-            return Err(Failure::Input("`start_time` is after `end_time`".into()));
+        match start.zip(end) {
+            Some((start, end)) => Self {
+                start: Some(start.min(end)),
+                end: Some(start.max(end)),
+            },
+            None => Self { start, end },
         }
-        Ok(Self { start, end })
     }
 
     fn of(self, mut call: Call) -> Call {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::names::Pair;
 use super::{About, Book, Candle, Span, Trade};
 use crate::input::Interval;
 use crate::number::Num;
+use crate::pair::Pair;
 use crate::upstream::{Ask, Call, Failure, Kind, Source};
 
 /// A price.

@@ -2,8 +2,11 @@
 
 mod addresses;
 mod compression;
+mod found;
 mod hostile;
+mod issuer;
 mod mcp;
+mod oauth;
 mod operation;
 mod program;
 mod rest;

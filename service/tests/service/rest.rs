@@ -123,6 +123,16 @@ async fn a_chart_is_a_picture_and_a_browser_gets_a_page_that_shows_it() {
     let (_, long) = program
         .get("/binance/klines/chart?symbol=BTC&format=svg&limit=60")
         .await;
+    let (_, futures) = program
+        .get("/binance/klines/chart?symbol=BTC&format=svg&market=futures&indicators=ema20,macd")
+        .await;
+    let svg = futures.as_str().unwrap_or_default();
+    assert!(
+        svg.contains("Binance futures")
+            && svg.contains("EMA 20")
+            && svg.contains("MACD")
+            && !svg.contains("RSI")
+    );
     let candles = |svg: &Value| svg.as_str().map(|svg| svg.matches("<rect").count());
     assert!(candles(&short).is_some() && candles(&short) < candles(&long));
     let page = get("/", "text/html,*/*")

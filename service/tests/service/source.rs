@@ -47,6 +47,7 @@ pub struct Local {
 struct State {
     manner: Manner,
     hits: HashMap<String, usize>,
+    questions: HashMap<String, usize>,
     keyed: bool,
 }
 
@@ -59,6 +60,7 @@ impl Local {
             state: Arc::new(Mutex::new(State {
                 manner: Manner::Good,
                 hits: HashMap::new(),
+                questions: HashMap::new(),
                 keyed: false,
             })),
         };
@@ -93,6 +95,11 @@ impl Local {
         state.hits.get(path).copied().unwrap_or_default()
     }
 
+    /// The questions, with all they ask for, that came since this was last asked; and how often.
+    pub fn questions(&self) -> HashMap<String, usize> {
+        std::mem::take(&mut self.state.lock().expect("no panic").questions)
+    }
+
     /// Whether a key ever came.
     pub fn saw_a_key(&self) -> bool {
         self.state.lock().expect("no panic").keyed
@@ -103,6 +110,7 @@ impl Local {
         let manner = {
             let mut state = self.state.lock().expect("no panic");
             *state.hits.entry(path.clone()).or_default() += 1;
+            *state.questions.entry(request.uri().to_string()).or_default() += 1;
             state.keyed |= request.headers().contains_key("x-cg-demo-api-key");
             state.manner
         };

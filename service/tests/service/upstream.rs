@@ -37,6 +37,28 @@ async fn a_hundred_equal_questions_are_one() {
     assert_eq!(source.hits(ASKED), 1);
 }
 
+/// However soon an answer is old: who asks for several things at once asks for each of them once.
+#[tokio::test]
+async fn no_call_of_a_tool_asks_the_same_twice() {
+    let source = Local::start().await;
+    source.behave(Manner::Slow(Duration::from_millis(20)));
+    let settings = [("CACHE_SECONDS", "0.001"), ("COINGECKO_API_KEY", "a-key")];
+    let program = Program::asking(&source, &settings);
+    let mut asked = 0;
+    for example in crate::rest::examples(&program).await {
+        source.questions();
+        let (status, body) = program.get(&example).await;
+        assert_eq!(status, 200, "{example}: {body}");
+        let questions = source.questions();
+        asked += questions.len();
+        assert!(
+            !questions.is_empty() && questions.values().all(|times| *times == 1),
+            "{example}: {questions:?}"
+        );
+    }
+    assert!(asked > 50, "{asked}");
+}
+
 #[tokio::test]
 async fn a_good_answer_is_kept_and_asked_for_again_when_it_is_old() {
     let source = Local::start().await;
