@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{access, accounts, daemons, ports};
-use crate::change::{Change, Detail};
+use super::{access, accounts, conflicts, daemons, ports};
+use crate::change::{Action, Change, Detail};
 use crate::desired::{Context, Desired, Providers, Refusal};
 use crate::facts::Facts;
 
@@ -65,6 +65,7 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
     let mut changes = Vec::new();
     let mut loads = HashSet::new();
     let mut more = false;
+    let mut gone = HashSet::new();
     for entry in &desired.entries {
         let context = Context {
             facts,
@@ -76,6 +77,8 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
         let unseen = accounts::unseen(&*entry.resource, &context)?;
         ports::refuse_taken(&*entry.resource, &context)?;
         let own = entry.resource.diff(&context)?;
+        gone.extend(own.iter().flat_map(|change| &change.actions).filter_map(removed));
+        conflicts::refuse(&*entry.resource, &context, &gone)?;
         let mut own = daemons::loading(entry.resource.as_ref(), &context, own, &mut loads)?;
         if let Some(first) = own.first_mut() {
             let notes = unseen.iter().map(|what| {
@@ -96,4 +99,12 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
         facts: facts.fingerprint(),
         changes,
     })
+}
+
+/// What an action takes away.
+fn removed(action: &Action) -> Option<String> {
+    match action {
+        Action::Remove { path } | Action::Delete { path } => Some(path.clone()),
+        _ => None,
+    }
 }

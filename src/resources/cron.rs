@@ -146,6 +146,10 @@ impl Resource for Scheduled {
         vec![&self.entry.path]
     }
 
+    fn content(&self, path: &str) -> Option<&[u8]> {
+        (self.entry.path == path).then_some(&*self.entry.content.bytes)
+    }
+
     fn ask(&self, questions: &mut Questions) {
         for file in self.script.iter().chain([&self.entry]) {
             file.ask(questions);
