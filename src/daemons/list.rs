@@ -1,27 +1,7 @@
 //! The daemons. What stands in more than one of the folders of a daemon's package has an entry for each.
 
-use super::Daemon;
-
-/// logrotate.conf(5), `tabooext`.
-const TABOO: [&str; 17] = [
-    "~",
-    ",v",
-    ".bak",
-    ".cfsaved",
-    ".disabled",
-    ".dpkg-bak",
-    ".dpkg-del",
-    ".dpkg-dist",
-    ".dpkg-new",
-    ".dpkg-old",
-    ".dpkg-tmp",
-    ".rpmnew",
-    ".rpmorig",
-    ".rpmsave",
-    ".swp",
-    ".ucf-dist",
-    ".ucf-old",
-];
+use super::daemon::Daemon;
+use super::text::logrotate;
 
 /// A name that cron and run-parts read.
 fn plain(name: &str) -> bool {
@@ -108,7 +88,7 @@ pub const ALL: [Daemon; 17] = [
         package: "logrotate",
         files: &["/etc/logrotate.conf"],
         folders: &["/etc/logrotate.d"],
-        names: |name| !TABOO.iter().any(|end| name.ends_with(end)),
+        names: logrotate::is_name,
         rule: "logrotate passes over names that end like this one",
         verb: "check logrotate's files",
         note: "logrotate -d, for all of its files",

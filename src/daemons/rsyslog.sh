@@ -32,8 +32,5 @@ rsyslog_load() {
     return 1
   }; done
   systemctl reset-failed rsyslog 2>/dev/null || true
-  systemctl restart rsyslog || {
-    journalctl -q --no-pager -o cat -n 4 -u rsyslog
-    return 1
-  }
+  daemon restart rsyslog
 }

@@ -19,12 +19,9 @@ sshd_load() {
   if [ -e "$keeping/ssh.socket" ]; then
     systemctl daemon-reload
     systemctl stop ssh.socket ssh.service
-    systemctl start ssh.socket || {
-      journalctl -q --no-pager -o cat -n 4 -u ssh.socket
-      return 1
-    }
+    daemon start ssh.socket
   fi
-  systemctl restart ssh.service
+  daemon restart ssh.service
   [ -e "$keeping/ssh.socket" ] || sshd_listens
 }
 

@@ -16,6 +16,10 @@ pub(super) fn refuse(
     cx: &Context<'_>,
     gone: &HashSet<String>,
 ) -> Result<(), Refusal> {
+    // What gives way to another resource does not stay.
+    if resource.version().is_none() {
+        return Ok(());
+    }
     for (path, text) in texts(resource, cx.entries) {
         if nginx::is_site(&path) {
             site(resource, &path, text, cx, gone)?;

@@ -6,15 +6,6 @@ remember() {
   systemctl is-enabled -- "$1" >"$keeping/enabled" 2>/dev/null || true
 }
 
-# words UNIT SAID: what systemctl said, without its advice to log in and look, and the unit's own last lines.
-words() {
-  printf '%s\n' "$2" | grep -v -e 'journalctl -x' -e 'systemctl status' -e '^$' || true
-  [ -d /run/systemd/journal ] || return 0
-  journalctl --sync 2>/dev/null || true
-  echo "the last lines of $1:"
-  journalctl --quiet --no-pager --output=short --lines=20 --since="@$since" --unit="$1" || true
-}
-
 # read_files UNIT FILE...: systemd reads the unit anew, and takes every line of these files.
 read_files() {
   unit=$1
@@ -137,7 +128,7 @@ up() {
     return 0
   fi
   echo "$2 does not stay up: $(systemctl show -p ActiveState,SubState,Result -- "$2" | tr '\n' ' ')"
-  words "$2" "$said"
+  words "$2" "$said" "$since"
   [ -z "$served" ] || systemctl start -- "$served"
   return 1
 }

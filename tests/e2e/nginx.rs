@@ -192,6 +192,16 @@ fn a_site_that_drifted_is_put_right() {
     assert!(plan.stdout.contains("1 change: 1 to run."), "{}", plan.stdout);
     host.converge(SITE);
     assert!(get(address, 80, "/").contains("backend"));
+
+    // Why it does not start is told where the site is put in place, as nobody should have to log in for it.
+    host.sh("systemctl stop nginx; mkdir -p /run/systemd/system/nginx.service.d; printf '[Service]\\nExecStartPre=/bin/sh -c \"echo not today; exit 1\"\\n' >/run/systemd/system/nginx.service.d/no.conf; systemctl daemon-reload");
+    let plain = "name: p\nfiles: { /etc/nginx/conf.d/more.conf: { content: \"# more\\n\" } }\n";
+    let failed = host.apply(plain);
+    assert_eq!(failed.status, 1, "{}", failed.stdout);
+    assert!(failed.stdout.contains("not today"), "{}", failed.stdout);
+    assert!(!failed.stdout.contains("systemctl status"), "{}", failed.stdout);
+    host.sh("rm -r /run/systemd/system/nginx.service.d; systemctl daemon-reload; systemctl start nginx");
+    host.converge(plain);
 }
 
 #[test]

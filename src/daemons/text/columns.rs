@@ -1,6 +1,6 @@
 //! Files of lines with columns: crontab(5) with its user, tmpfiles.d(5).
 
-use super::{Account, group, user};
+use super::account::{Account, group, user};
 
 /// The users and groups in their columns.
 pub(super) fn accounts(path: &str, text: &str) -> Vec<Account> {

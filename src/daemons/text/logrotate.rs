@@ -1,6 +1,6 @@
 //! logrotate's files (logrotate(8)): which logs they rotate, and for whom.
 
-use super::{Account, group, user};
+use super::account::{Account, group, user};
 
 /// What all others are read from.
 const MAIN: &str = "/etc/logrotate.conf";
@@ -14,10 +14,35 @@ pub const ASK: &str = r#"for file in /etc/logrotate.conf /etc/logrotate.d/*; do
     /^[ \t]*((pre|post)rotate|(first|last|pre)action|preremove)/ { script = 1 }' "$file"
 done"#;
 
+/// logrotate.conf(5), `tabooext`.
+const TABOO: [&str; 17] = [
+    "~",
+    ",v",
+    ".bak",
+    ".cfsaved",
+    ".disabled",
+    ".dpkg-bak",
+    ".dpkg-del",
+    ".dpkg-dist",
+    ".dpkg-new",
+    ".dpkg-old",
+    ".dpkg-tmp",
+    ".rpmnew",
+    ".rpmorig",
+    ".rpmsave",
+    ".swp",
+    ".ucf-dist",
+    ".ucf-old",
+];
+
+/// Whether logrotate reads a file of this name.
+pub fn is_name(name: &str) -> bool {
+    !TABOO.iter().any(|end| name.ends_with(end))
+}
+
 /// Whether logrotate reads the file at `path`.
 pub fn is_file(path: &str) -> bool {
-    let daemon = super::super::ALL.iter().find(|daemon| daemon.name == "logrotate");
-    daemon.is_some_and(|daemon| daemon.reads(path)) || path == MAIN
+    path == MAIN || path.strip_prefix("/etc/logrotate.d/").is_some_and(is_name)
 }
 
 /// What a line is about, outside of scripts: its number, its text without a comment, and whether it stands inside of braces.

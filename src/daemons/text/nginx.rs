@@ -1,6 +1,7 @@
 //! nginx's files: where its servers listen, and under which names (its documentation, "Server names", `listen`).
 
-use super::{Account, Socket, group, user};
+use super::account::{Account, group, user};
+use super::socket::Socket;
 
 /// Its main file.
 pub const MAIN: &str = "/etc/nginx/nginx.conf";

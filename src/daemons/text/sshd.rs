@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Socket;
+use super::socket::Socket;
 
 pub(super) fn is_file(path: &str) -> bool {
     path == "/etc/ssh/sshd_config" || path.starts_with("/etc/ssh/sshd_config.d/") && path.ends_with(".conf")

@@ -1,6 +1,7 @@
 //! systemd's unit files and drop-ins (systemd.exec(5), systemd.socket(5)).
 
-use super::{Account, Socket, group, user};
+use super::account::{Account, group, user};
+use super::socket::Socket;
 
 /// Where unit files stand (systemd.unit(5), "Unit File Load Path").
 pub const FOLDERS: [&str; 4] = [
