@@ -13,24 +13,28 @@ tmpfiles_check() {
 tmpfiles_load() {
   command -v systemd-tmpfiles >/dev/null || return 0
   for path; do
+    tmpfiles_paths "$path" | while read -r place; do [ -e "$place" ] || echo "$place"; done >"$keeping/tmpfiles.new"
     status=0
     said=$(tmpfiles_make "$path" 2>&1) || status=$?
     own=$(printf '%s\n' "$said" | grep "^$path:" | grep -v 'please update' || true)
-    # 65: some line is wrong (tmpfiles.d's sysexits); which is said.
+    # 65 says that some line is wrong, ours or another's (sysexits(3)).
     if [ -n "$own" ] || { [ "$status" -ne 0 ] && [ "$status" -ne 65 ]; }; then
       printf '%s\n' "${own:-$said}"
-      echo "systemd-tmpfiles does not take all of $path; what it has made until then stays"
+      tmpfiles_take_away
+      echo "systemd-tmpfiles does not take all of $path; what was there before may have other owners and modes now"
       return 1
     fi
     [ -z "$said" ] || printf '%s\n' "$said" | sed 's/^/note: /'
   done
 }
 
+tmpfiles_paths() { awk '!/^[ \t]*(#|$)/ { gsub(/"/, "", $2); print $2 }' "$1"; }
+
 tmpfiles_make() {
   file=$1
   set --
-  # shellcheck disable=SC2013 # words, which is what paths end at
-  for prefix in $(awk '!/^[ \t]*(#|$)/ { gsub(/"/, "", $2); if (sub(/[*?[%].*/, "", $2)) sub(/[^\/]*$/, "", $2); print $2 }' "$file"); do
+  # Up to where a pattern or a specifier begins.
+  for prefix in $(tmpfiles_paths "$file" | sed '/[*?[%]/ { s/[*?[%].*//; s/[^/]*$//; }'); do
     case $prefix in
     / | '')
       set -- "$file"
@@ -41,4 +45,11 @@ tmpfiles_make() {
   done
   [ $# -gt 0 ] || set -- "$file"
   systemd-tmpfiles --create "$@"
+}
+
+# What was not there before goes again, the last first.
+tmpfiles_take_away() {
+  tac "$keeping/tmpfiles.new" | while read -r place; do
+    if [ -d "$place" ] && [ ! -L "$place" ]; then rmdir -- "$place"; else rm -f -- "$place"; fi
+  done
 }
