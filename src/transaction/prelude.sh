@@ -213,6 +213,24 @@ take_back() {
       fi
     fi
   done
+  # So do directories that were made for it, where nothing else stands in them by now.
+  above=${1%/*}
+  while is_made "$above" && rmdir -- "$above" 2>/dev/null; do
+    echo "taken away again: $above (of an earlier step)"
+    above=${above%/*}
+  done
+}
+
+# is_made DIRECTORY: whether this run made it.
+is_made() {
+  for entry in "$run"/kept/*/*.path; do
+    [ -e "$entry" ] || continue
+    if [ "$(cat "$entry")" = "$1" ]; then
+      [ ! -e "${entry%.path}.directory" ] && [ ! -e "${entry%.path}.old" ] && [ ! -L "${entry%.path}.old" ]
+      return
+    fi
+  done
+  return 1
 }
 
 # confirm_access SECONDS: goes on only if the controller gets in by a new connection.
