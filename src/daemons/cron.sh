@@ -4,7 +4,7 @@ cron_load() {
   command -v cron >/dev/null || return 0
   systemctl is-active --quiet cron || systemctl is-enabled --quiet cron || return 0
   systemctl reset-failed cron 2>/dev/null || true
-  systemctl restart cron
+  daemon restart cron
   run=$(systemctl show -p InvocationID --value cron)
   tries=100
   while :; do

@@ -6,189 +6,12 @@
 //! put in place. It does nothing on a host without the daemon. Where `checks` is set it also defines
 //! `NAME_check NEW PATH`: it fails when the daemon would not take the file NEW at PATH.
 
-/// A daemon and what it reads.
-#[derive(Debug)]
-pub struct Daemon {
-    /// Its name, for people and in its sh.
-    pub name: &'static str,
-    /// The package that brings it.
-    pub package: &'static str,
-    /// Files that it reads.
-    files: &'static [&'static str],
-    /// Directories in which it reads.
-    folders: &'static [&'static str],
-    /// Which files it reads there, by their paths below the folder.
-    names: fn(&str) -> bool,
-    /// Why it passes over the others, where they can be nothing but a mistake.
-    rule: &'static str,
-    /// What letting it load is called: `reload nginx`.
-    pub verb: &'static str,
-    /// What it does, in a plan.
-    pub note: &'static str,
-    /// Its sh.
-    pub sh: &'static str,
-    /// Whether it can check a file before it is live.
-    pub checks: bool,
-    /// Whether nobody might get in any more.
-    pub lets_in: bool,
-}
+mod daemon;
+mod list;
+pub mod text;
 
-/// logrotate.conf(5), `tabooext`.
-const TABOO: [&str; 17] = [
-    "~",
-    ",v",
-    ".bak",
-    ".cfsaved",
-    ".disabled",
-    ".dpkg-bak",
-    ".dpkg-del",
-    ".dpkg-dist",
-    ".dpkg-new",
-    ".dpkg-old",
-    ".dpkg-tmp",
-    ".rpmnew",
-    ".rpmorig",
-    ".rpmsave",
-    ".swp",
-    ".ucf-dist",
-    ".ucf-old",
-];
-
-/// A name that cron and run-parts read.
-fn plain(name: &str) -> bool {
-    name.chars()
-        .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
-}
-
-/// Why cron and run-parts pass over other names.
-const PLAIN: &str = "cron passes over names with other characters than letters, digits, `-` and `_`";
-
-/// All of them.
-pub const ALL: [Daemon; 7] = [
-    Daemon {
-        name: "sshd",
-        package: "openssh-server",
-        files: &["/etc/ssh/sshd_config"],
-        folders: &["/etc/ssh/sshd_config.d"],
-        names: |name| name.ends_with(".conf"),
-        rule: "",
-        verb: "restart sshd",
-        note: "sshd -t, then restart; open sessions stay",
-        sh: include_str!("sshd.sh"),
-        checks: true,
-        lets_in: true,
-    },
-    Daemon {
-        name: "sudo",
-        package: "sudo",
-        files: &["/etc/sudoers"],
-        folders: &["/etc/sudoers.d"],
-        names: |name| !name.contains('.') && !name.ends_with('~'),
-        rule: "sudo passes over names that hold a `.` or end with `~`",
-        verb: "check sudo's rules",
-        note: "visudo -c, for all of sudo's rules",
-        sh: include_str!("sudo.sh"),
-        checks: true,
-        lets_in: false,
-    },
-    Daemon {
-        name: "nginx",
-        package: "nginx",
-        files: &[],
-        folders: &["/etc/nginx"],
-        names: |_| true,
-        rule: "",
-        verb: "reload nginx",
-        note: "nginx -t, then reload",
-        sh: include_str!("nginx.sh"),
-        checks: false,
-        lets_in: false,
-    },
-    Daemon {
-        name: "logrotate",
-        package: "logrotate",
-        files: &["/etc/logrotate.conf"],
-        folders: &["/etc/logrotate.d"],
-        names: |name| !TABOO.iter().any(|end| name.ends_with(end)),
-        rule: "logrotate passes over names that end like this one",
-        verb: "check logrotate's files",
-        note: "logrotate -d, for all of its files",
-        sh: include_str!("logrotate.sh"),
-        checks: true,
-        lets_in: false,
-    },
-    Daemon {
-        name: "cron",
-        package: "cron",
-        files: &["/etc/crontab"],
-        folders: &["/etc/cron.d"],
-        names: plain,
-        rule: PLAIN,
-        verb: "restart cron",
-        note: "restarts cron, which leaves running jobs alone",
-        sh: include_str!("cron.sh"),
-        checks: false,
-        lets_in: false,
-    },
-    Daemon {
-        name: "sysctl",
-        package: "procps",
-        files: &["/etc/sysctl.conf"],
-        folders: &["/etc/sysctl.d"],
-        names: |name| name.ends_with(".conf") && !name.contains('/'),
-        rule: "only names that end with `.conf` are read",
-        verb: "set the kernel's values",
-        note: "sets the kernel's values and reads them back",
-        sh: include_str!("sysctl.sh"),
-        checks: false,
-        lets_in: false,
-    },
-    Daemon {
-        name: "run_parts",
-        package: "cron",
-        files: &[],
-        folders: &[
-            "/etc/cron.hourly",
-            "/etc/cron.daily",
-            "/etc/cron.weekly",
-            "/etc/cron.monthly",
-        ],
-        names: plain,
-        rule: PLAIN,
-        verb: "look at what run-parts runs",
-        note: "run-parts --test",
-        sh: include_str!("run_parts.sh"),
-        checks: false,
-        lets_in: false,
-    },
-];
-
-impl Daemon {
-    /// Whether it reads the file at `path`.
-    pub fn reads(&self, path: &str) -> bool {
-        let below = |folder: &&str| path.strip_prefix(*folder)?.strip_prefix('/');
-        self.files.contains(&path) || self.folders.iter().filter_map(below).any(self.names)
-    }
-
-    /// Why it passes over the file at `path`, where that can be nothing but a mistake.
-    pub fn passes_over(&self, path: &str) -> Option<&'static str> {
-        let name = self
-            .folders
-            .iter()
-            .find_map(|folder| path.strip_prefix(folder)?.strip_prefix('/'))?;
-        let wrong = !name.starts_with(['.', '/']) && !name.starts_with("README") && !(self.names)(name);
-        (wrong && !self.rule.is_empty()).then_some(self.rule)
-    }
-
-    /// Whether what it reads stands at `path` or below it.
-    pub fn reads_below(&self, path: &str) -> bool {
-        let below = |root: &&str| {
-            let rest = root.strip_prefix(path);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        self.reads(path) || self.files.iter().chain(self.folders).any(below)
-    }
-}
+pub use daemon::Daemon;
+pub use list::ALL;
 
 /// The packages that bring the daemons that read `path`.
 pub fn packages(path: &str) -> impl Iterator<Item = &'static str> {
@@ -219,6 +42,19 @@ mod tests {
             ("/etc/crontab", "cron"),
             ("/etc/sysctl.d/90-app.conf", "sysctl"),
             ("/etc/cron.daily/app", "run_parts"),
+            ("/etc/tmpfiles.d/app.conf", "tmpfiles"),
+            ("/etc/modules-load.d/app.conf", "modules_load"),
+            ("/etc/modules", "modules_load"),
+            ("/etc/modprobe.d/app.conf", "modprobe"),
+            ("/etc/udev/rules.d/90-app.rules", "udev"),
+            ("/etc/apt/apt.conf.d/90app", "apt_options"),
+            ("/etc/apt/apt.conf.d/90app.conf", "apt_options"),
+            ("/etc/apt/sources.list", "apt_sources"),
+            ("/etc/apt/sources.list.d/app.sources", "apt_sources"),
+            ("/etc/apt/preferences.d/app", "apt_preferences"),
+            ("/etc/rsyslog.d/app.conf", "rsyslog"),
+            ("/etc/security/limits.d/app.conf", "limits"),
+            ("/etc/systemd/system.conf.d/app.conf", "systemd"),
         ] {
             assert_eq!(readers(path), [reader], "{path}");
         }
@@ -244,6 +80,10 @@ mod tests {
             "/etc/cron.d/app.daily",
             "/etc/sudoers.d/app.conf",
             "/etc/logrotate.d/app~",
+            "/etc/apt/sources.list.d/app.conf",
+            "/etc/apt/preferences.d/app.old",
+            "/etc/tmpfiles.d/app",
+            "/etc/udev/rules.d/app.conf",
         ] {
             assert!(why(path).is_some(), "{path}");
         }

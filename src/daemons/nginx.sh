@@ -12,14 +12,14 @@ nginx_load() {
   nginx_reads "$@"
   printf '%s\n' "$nginx_all" | nginx_ignores "$keeping/nginx" "$@"
   if ! systemctl is-active --quiet nginx; then
-    if systemctl is-enabled --quiet nginx; then systemctl start nginx; fi
+    if systemctl is-enabled --quiet nginx; then daemon start nginx; fi
     return
   fi
   master=$(cat /run/nginx.pid)
   log=/var/log/nginx/error.log
   said=$(wc -l <"$log" || echo 0)
   before=$(nginx_workers)
-  systemctl reload nginx
+  daemon reload nginx
   tries=0
   until nginx_taken; do
     tries=$((tries + 1))

@@ -19,10 +19,19 @@ sshd_load() {
   if [ -e "$keeping/ssh.socket" ]; then
     systemctl daemon-reload
     systemctl stop ssh.socket ssh.service
-    systemctl start ssh.socket || {
-      journalctl -q --no-pager -o cat -n 4 -u ssh.socket
+    daemon start ssh.socket
+  fi
+  daemon restart ssh.service
+  [ -e "$keeping/ssh.socket" ] || sshd_listens
+}
+
+# sshd goes on when another process has one of its sockets, as long as it has one itself.
+sshd_listens() {
+  for socket in $(sshd -T 2>/dev/null | sed -n 's/^listenaddress //p'); do
+    taken=$(ss -Hltnp | awk -v socket="$socket" -v any="*:${socket##*:}" '($4 == socket || $4 == any) && !/"sshd"/')
+    [ -z "$taken" ] || {
+      echo "sshd does not listen at $socket, another process does: ${taken##* users:}"
       return 1
     }
-  fi
-  systemctl restart ssh.service
+  done
 }

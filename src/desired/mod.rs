@@ -8,6 +8,7 @@ pub mod check;
 use self::check::Check;
 use crate::change::{Change, Content, Id};
 use crate::facts::{Facts, Questions, Remains, is_everywhere};
+use crate::daemons::text::{self, Account};
 use crate::secret::Secrets;
 
 /// A thing that one resource makes and another needs. Users and groups that nobody provides must be on the host;
@@ -24,15 +25,6 @@ pub enum Ref {
     User(String),
     /// A group.
     Group(String),
-}
-
-/// A TCP port at which a daemon listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listen {
-    /// The port.
-    pub port: u16,
-    /// The daemon's process, named as its package and its unit are.
-    pub process: &'static str,
 }
 
 /// A change that would do harm, found before anything is done.
@@ -68,9 +60,9 @@ pub trait Resource: Debug + Send + Sync {
         false
     }
 
-    /// The ports at which its daemon will listen.
-    fn listens(&self) -> Vec<Listen> {
-        Vec::new()
+    /// Whether its change ends what runs in the unit `unit`, or may end it: the ports that were taken may then be free.
+    fn ends(&self, _unit: &str, _cx: &Context<'_>) -> bool {
+        false
     }
 
     /// A fingerprint of what it puts in place, for daemons that must load it again when it changes.
@@ -102,6 +94,12 @@ pub trait Resource: Debug + Send + Sync {
     /// What of it is taken away when the playbook no longer declares it.
     fn remains(&self) -> Remains {
         Remains::default()
+    }
+
+    /// The texts that daemons read when it is done, each by the path at which they read it.
+    fn texts(&self) -> Vec<(String, &[u8])> {
+        let text = |path: &str| Some((path.to_owned(), self.content(path)?));
+        self.paths().into_iter().filter_map(text).collect()
     }
 
     /// Says what it must know of the host.
@@ -167,19 +165,57 @@ impl Desired {
         questions.generations(&self.name, digest);
         for entry in &self.entries {
             entry.resource.ask(&mut questions);
-            for need in entry.resource.needs() {
+            for need in needs(&*entry.resource, &self.entries) {
                 match need {
                     Ref::User(name) if !is_everywhere(&name) => questions.user(&name),
                     Ref::Group(name) if !is_everywhere(&name) => questions.group(&name),
                     _ => {}
                 }
             }
-            if !entry.resource.listens().is_empty() {
-                questions.listening();
+            for (path, text) in texts(&*entry.resource, &self.entries) {
+                if text::listening(&path, text).is_some() {
+                    questions.listening();
+                }
+                if text::nginx::is_site(&path) {
+                    questions.script(SITES, text::nginx::ASK);
+                }
+                if text::logrotate::is_file(&path) {
+                    questions.script(ROTATIONS, text::logrotate::ASK);
+                }
             }
         }
         questions
     }
+}
+
+/// The names of script questions: nginx's sites, and logrotate's files.
+pub const SITES: &str = "nginx.sites";
+/// The same.
+pub const ROTATIONS: &str = "logrotate.files";
+
+/// The texts that daemons read when `resource` is done, also through its links.
+pub fn texts<'a>(resource: &'a dyn Resource, entries: &'a [Entry]) -> Vec<(String, &'a str)> {
+    let own = resource.texts().into_iter();
+    let behind = resource.paths().into_iter().zip(resource.leads_to());
+    let behind = behind.filter_map(|(path, target)| {
+        let text = entries.iter().find_map(|entry| entry.resource.content(&target))?;
+        Some((path.to_owned(), text))
+    });
+    own.chain(behind)
+        .filter_map(|(path, bytes)| Some((path, std::str::from_utf8(bytes).ok()?)))
+        .collect()
+}
+
+/// What must be there before `resource`: what it needs itself, and who is named in what daemons read of it.
+pub fn needs(resource: &dyn Resource, entries: &[Entry]) -> Vec<Ref> {
+    let accounts = texts(resource, entries)
+        .into_iter()
+        .flat_map(|(path, text)| text::accounts(&path, text));
+    let named = accounts.map(|account| match account {
+        Account::User(name) => Ref::User(name),
+        Account::Group(name) => Ref::Group(name),
+    });
+    resource.needs().into_iter().chain(named).collect()
 }
 
 /// Who provides what.

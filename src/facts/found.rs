@@ -214,7 +214,7 @@ impl Facts {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The sockets that listen, as `ss -ltnpH` prints them.
+    /// The sockets that listen, as `ss -ltnpH` prints them, and the units of their processes: `@unit PID UNIT`.
     pub fn listening(&self) -> &str {
         self.output(LISTENING)
     }

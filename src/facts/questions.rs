@@ -13,6 +13,13 @@ pub(crate) fn is_everywhere(name: &str) -> bool {
 pub(super) const LISTENING: &str = "listening";
 pub(super) const GENERATIONS: &str = "generations";
 
+/// The sockets, then `@unit PID UNIT` of each process (cgroups(7): of version 2, or of systemd's own hierarchy).
+const ASK_LISTENING: &str = r#"sockets=$(ss -ltnpH)
+printf '%s\n' "$sockets"
+printf '%s\n' "$sockets" | grep -o 'pid=[0-9]*' | sort -u | while IFS== read -r _ pid; do
+  sed -n 's,^\(0:\|[0-9]*:name=systemd\):.*/\([^/]*\.\(service\|scope\)\).*,@unit '"$pid"' \2,p' "/proc/$pid/cgroup"
+done"#;
+
 /// What must be known of a host. Equal questions are asked once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Questions {
@@ -80,9 +87,9 @@ impl Questions {
         self.groups.insert(name.to_owned());
     }
 
-    /// Which processes listen at which TCP ports.
+    /// Which processes listen at which TCP ports, and in which units they run.
     pub fn listening(&mut self) {
-        self.script(LISTENING, "ss -ltnpH");
+        self.script(LISTENING, ASK_LISTENING);
     }
 
     /// What playbooks were applied, this one among them, whose meaning has this hash.

@@ -1,6 +1,6 @@
 //! Users and groups that a resource needs: somebody provides them, or the host has them.
 
-use crate::desired::{Context, Ref, Refusal, Resource};
+use crate::desired::{Context, Ref, Refusal, Resource, needs};
 use crate::facts::is_everywhere;
 
 /// Those whom only something that is about to be installed or run can bring, in words.
@@ -9,7 +9,7 @@ use crate::facts::is_everywhere;
 /// When one is not there and nothing can bring it.
 pub(super) fn unseen(resource: &dyn Resource, cx: &Context<'_>) -> Result<Vec<String>, Refusal> {
     let mut unseen = Vec::new();
-    for need in resource.needs() {
+    for need in needs(resource, cx.entries) {
         let what = match &need {
             Ref::User(name) => format!("user {name}"),
             Ref::Group(name) => format!("group {name}"),

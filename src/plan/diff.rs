@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{access, accounts, daemons, ports, shared};
+use super::{access, accounts, conflicts, daemons, ports, shared};
 use crate::change::{Action, Change, Detail, sha256};
 use crate::desired::{Context, Desired, Meaning, Providers, Refusal};
 use crate::facts::Facts;
@@ -74,6 +74,7 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
     let mut changes = Vec::new();
     let mut loads = HashSet::new();
     let mut more = false;
+    let mut gone = HashSet::new();
     for entry in &desired.entries {
         let context = Context {
             facts,
@@ -85,6 +86,8 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
         let unseen = accounts::unseen(&*entry.resource, &context)?;
         ports::refuse_taken(&*entry.resource, &context)?;
         let own = entry.resource.diff(&context)?;
+        gone.extend(own.iter().flat_map(|change| &change.actions).filter_map(removed));
+        conflicts::refuse(&*entry.resource, &context, &gone)?;
         let mut own = daemons::loading(entry.resource.as_ref(), &context, own, &mut loads)?;
         if let Some(first) = own.first_mut() {
             let notes = unseen.iter().map(|what| {
@@ -131,4 +134,12 @@ fn digest(desired: &Desired, changes: &[Change]) -> String {
     let meaning = desired.meaning.as_ref().map_or("", |meaning| &meaning.digest);
     let program = compile("", "", &changes, None, OnFailure::Stop);
     sha256(format!("{} {meaning}\n{program}", env!("CARGO_PKG_VERSION")).as_bytes())
+}
+
+/// What an action takes away.
+fn removed(action: &Action) -> Option<String> {
+    match action {
+        Action::Remove { path, .. } | Action::Delete { path } => Some(path.clone()),
+        _ => None,
+    }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod conflicts;
 mod daemons;
 pub mod diff;
 pub mod order;

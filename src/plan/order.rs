@@ -1,7 +1,7 @@
 //! The order of resources: what is needed comes first; else the order of the kinds, then of the playbook.
 
 use crate::change::Id;
-use crate::desired::{Entry, Providers, Ref};
+use crate::desired::{Entry, Providers, Ref, needs};
 
 /// Orders `entries`.
 ///
@@ -18,7 +18,7 @@ pub fn order(mut entries: Vec<Entry>) -> Result<Vec<Entry>, String> {
     let needs: Vec<Vec<usize>> = entries
         .iter()
         .enumerate()
-        .map(|(index, entry)| needs(index, entry, &providers))
+        .map(|(index, entry)| places(index, entry, &entries, &providers))
         .collect();
     let mut placed = vec![false; entries.len()];
     let mut order = Vec::with_capacity(entries.len());
@@ -37,9 +37,10 @@ pub fn order(mut entries: Vec<Entry>) -> Result<Vec<Entry>, String> {
         .collect())
 }
 
-fn needs(index: usize, entry: &Entry, providers: &Providers) -> Vec<usize> {
+/// The places of what `entry` needs.
+fn places(index: usize, entry: &Entry, entries: &[Entry], providers: &Providers) -> Vec<usize> {
     let explicit = entry.after.iter().cloned().map(Ref::Id);
-    let wanted = entry.resource.needs().into_iter().chain(explicit);
+    let wanted = needs(&*entry.resource, entries).into_iter().chain(explicit);
     let mut found: Vec<usize> = wanted.filter_map(|wanted| providers.find(&wanted)).collect();
     found.retain(|need| *need != index);
     found

@@ -178,6 +178,6 @@ impl Resource for First {
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        Ok(renewal::first(&self.order, cx).into_iter().collect())
+        Ok(renewal::first(&self.order, cx)?.into_iter().collect())
     }
 }

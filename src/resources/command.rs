@@ -75,6 +75,10 @@ impl Resource for Escape {
         true
     }
 
+    fn ends(&self, _: &str, _: &Context<'_>) -> bool {
+        true
+    }
+
     fn ask(&self, questions: &mut Questions) {
         if let Some(path) = &self.command.creates {
             questions.path(&path.0);

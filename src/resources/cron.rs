@@ -154,6 +154,10 @@ impl Resource for Scheduled {
         remains
     }
 
+    fn content(&self, path: &str) -> Option<&[u8]> {
+        (self.entry.path == path).then_some(&*self.entry.content.bytes)
+    }
+
     fn ask(&self, questions: &mut Questions) {
         for file in self.script.iter().chain([&self.entry]) {
             file.ask(questions);

@@ -54,15 +54,6 @@ pub struct Site {
 }
 
 impl Site {
-    fn ports(&self) -> Vec<u16> {
-        let http = self.listen.as_ref().map_or(80, |port| port.0);
-        let tls = self.certificate.is_some().then_some(443);
-        match self.template {
-            Some(_) => Vec::new(),
-            None => std::iter::once(http).chain(tls).collect(),
-        }
-    }
-
     /// The site for a host with IPv6, and for one without.
     fn files(
         &self,
@@ -128,7 +119,6 @@ impl Declaration for Site {
             files: self.files(name, certificate.as_ref(), certificate.is_some(), cx)?,
             replaces_default: self.replaces_default.as_ref().is_some_and(|flag| flag.0),
             certificate: certificate.as_ref().map(|issued| issued.id.clone()),
-            ports: self.ports(),
             unless: None,
         };
         if let Some(issued) = &certificate {
@@ -143,7 +133,6 @@ impl Declaration for Site {
                 files: self.files(name, certificate.as_ref(), false, cx)?,
                 replaces_default: site.replaces_default,
                 certificate: None,
-                ports: self.ports(),
                 unless: Some(issued.clone()),
             });
         }
@@ -242,8 +231,6 @@ struct Served {
     replaces_default: bool,
     /// The certificate that must be there first.
     certificate: Option<Id>,
-    /// Where it listens, as far as is known: a template of the playbook's own says it itself.
-    ports: Vec<u16>,
     /// A certificate that makes this site needless: the site for the challenge gives way to the one with TLS.
     unless: Option<Issued>,
 }
@@ -300,12 +287,10 @@ impl Resource for Served {
         vec![self.path()]
     }
 
-    fn listens(&self) -> Vec<Listen> {
-        let listen = |port: &u16| Listen {
-            port: *port,
-            process: "nginx",
-        };
-        self.ports.iter().map(listen).collect()
+    /// A host without IPv6 gets less, and nobody can be in the way of the rest there.
+    fn texts(&self) -> Vec<(String, &[u8])> {
+        let bytes = &*self.files[0].content.bytes;
+        vec![(Layout::Sites.link(&self.name), bytes)]
     }
 
     fn remains(&self) -> Remains {

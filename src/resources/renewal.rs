@@ -36,9 +36,9 @@ fn question(order: &Order) -> String {
     let issued = &order.issued;
     let server = order.server.split_once("://").map_or("", |(_, path)| path);
     format!(
-        r#"cd /etc/letsencrypt 2>/dev/null || exit 0
+        r#"[ ! -x /snap/bin/certbot ] || echo snap
+cd /etc/letsencrypt 2>/dev/null || exit 0
 live={live} chain={chain} conf={conf} accounts={accounts}
-[ ! -x /snap/bin/certbot ] || echo snap
 if [ -f "$chain" ]; then
   echo readable
   openssl x509 -in "$chain" -noout -checkend 0 >/dev/null || echo expired
@@ -129,20 +129,25 @@ impl<'a> State<'a> {
         }
     }
 
-    /// What a person must know beside.
-    fn remark(&self, change: Change) -> Change {
-        match self.says("snap") {
-            true => change.note("snap's certbot (/snap/bin/certbot) renews it too: keep one of the two"),
-            false => change,
+    /// Refuses to bring a second certbot.
+    fn refuse_snap(&self, id: &Id) -> Result<(), Refusal> {
+        if !self.says("snap") {
+            return Ok(());
         }
+        Err(Refusal {
+            id: id.clone(),
+            cause: "certbot is here as a snap (/snap/bin/certbot), which renews all certificates by itself: the package certbot beside it would renew them too".into(),
+            mend: "`snap remove certbot` first; what it keeps under /etc/letsencrypt stays, and is gone on with".into(),
+        })
     }
 }
 
 /// The change that gets the first certificate, or one in place of what nobody can read.
-pub(super) fn first(order: &Order, cx: &Context<'_>) -> Option<Change> {
+pub(super) fn first(order: &Order, cx: &Context<'_>) -> Result<Option<Change>, Refusal> {
     let state = State::read(cx.facts.output(order.issued.id.as_str()));
+    state.refuse_snap(&order.issued.id)?;
     if state.is_readable() {
-        return None;
+        return Ok(None);
     }
     let wanted = order.issued.domains.join(", ");
     let authority = match order.server.as_str() {
@@ -158,8 +163,8 @@ pub(super) fn first(order: &Order, cx: &Context<'_>) -> Option<Change> {
         "from {authority}, by certbot through {}",
         order.issued.webroot
     ));
-    let change = take_away(state.remark(change), order, cx);
-    Some(change.shell(order.command(false, state.account())))
+    let change = take_away(change, order, cx);
+    Ok(Some(change.shell(order.command(false, state.account()))))
 }
 
 /// Takes away what is left under the certificate's name, next to which certbot would make another.
@@ -307,7 +312,7 @@ impl Resource for Renewal {
         }
         let change = |word: &str| {
             let summary = format!("{word} the certificate for {}", issued.domains.join(", "));
-            state.remark(Change::new(&self.id, Verb::Update, summary))
+            Change::new(&self.id, Verb::Update, summary)
         };
         let again = self.order.command(false, state.account());
         let (Some(conf), None) = (&state.conf, state.foreign()) else {

@@ -10,6 +10,8 @@ use crate::shell;
 
 /// Where supervisor's own configuration says that it reads.
 pub(super) const FOLDER: &str = "/etc/supervisor/conf.d/";
+/// The unit in which all programs run.
+const UNIT: &str = "supervisor.service";
 const CONFIG: &str = "/etc/supervisor/supervisord.conf";
 
 /// Whether supervisor reads the file at `path`, as it is packaged.
@@ -290,6 +292,10 @@ impl Resource for Supervised {
         self.file.remains()
     }
 
+    fn ends(&self, unit: &str, _: &Context<'_>) -> bool {
+        unit == UNIT
+    }
+
     fn ask(&self, questions: &mut Questions) {
         self.file.ask(questions);
         questions.script("supervisor.included", INCLUDED);
@@ -354,6 +360,10 @@ impl Resource for Ended {
 
     fn needs(&self) -> Vec<Ref> {
         vec![Ref::Id(Id::new("absent", &self.path))]
+    }
+
+    fn ends(&self, unit: &str, _: &Context<'_>) -> bool {
+        unit == UNIT
     }
 
     fn ask(&self, questions: &mut Questions) {

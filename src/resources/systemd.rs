@@ -4,8 +4,9 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::systemd_files::{covers, glob, is_unit_file, unit_of};
+use super::systemd_files::{covers, glob, unit_of};
 use crate::change::{Action, Change, Id, Verb, sha256};
+use crate::daemons::text::unit;
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::{Questions, Remains};
 use crate::language::scalar::{Flag, Line, UnitName, optional};
@@ -160,8 +161,11 @@ impl Service {
         match self.unit.rsplit_once('.')?.1 {
             "slice" | "target" => None,
             "mount" => Some("reload-or-restart"),
-            // A reload says whether it went through; a start says it before it is read.
-            _ if self.unit == "fail2ban.service" && !self.files.iter().any(|path| is_unit_file(path)) => {
+            // A reload of fail2ban says whether it went through; a start says it before it is read. One of logind's
+            // disturbs nobody who is logged in.
+            _ if matches!(&*self.unit, "fail2ban.service" | "systemd-logind.service")
+                && !self.files.iter().any(|path| unit::is_file(path)) =>
+            {
                 Some("reload-or-restart")
             }
             _ => Some("restart"),
@@ -244,6 +248,11 @@ impl Resource for Service {
         }
     }
 
+    fn ends(&self, unit: &str, cx: &Context<'_>) -> bool {
+        let ends = self.running == Some(false) || self.is_stale(cx) && self.restart().is_some();
+        ends && covers(&self.unit, unit)
+    }
+
     fn ask(&self, questions: &mut Questions) {
         if glob(&self.unit).is_none() {
             questions.unit(&self.unit);
@@ -270,7 +279,10 @@ impl Resource for Service {
                 "case $(systemctl show -p LoadState,NeedDaemonReload -- {unit}) in *=not-found* | *=yes*) systemctl daemon-reload ;; esac"
             ),
         };
-        let commands: Vec<String> = steps.iter().map(|(_, command)| command.clone()).collect();
+        let mut commands: Vec<String> = steps.iter().map(|(_, command)| command.clone()).collect();
+        if self.is_stale(cx) {
+            commands.push(format!("took {files}"));
+        }
         let remember = match glob(&self.unit) {
             None => format!("remember {unit}\n"),
             Some(_) => String::new(),

@@ -1,19 +1,15 @@
 //! Which unit a file belongs to: systemd's own (systemd.unit(5), "Unit File Load Path"), and those of daemons that
 //! read many files which need each other, so that they are loaded once when all are in place.
 
-/// Where unit files stand.
-const FOLDERS: [&str; 4] = [
-    "/etc/systemd/system/",
-    "/usr/local/lib/systemd/system/",
-    "/usr/lib/systemd/system/",
-    "/lib/systemd/system/",
-];
+use crate::daemons::text::unit::FOLDERS;
 
 /// Configuration that a daemon reads at its start: a file, or a folder, and its unit.
-const CONFIGURATION: [(&str, &str); 7] = [
+const CONFIGURATION: [(&str, &str); 9] = [
     ("/etc/fail2ban/", "fail2ban.service"),
     ("/etc/systemd/journald.conf", "systemd-journald.service"),
     ("/etc/systemd/journald.conf.d/", "systemd-journald.service"),
+    ("/etc/systemd/logind.conf", "systemd-logind.service"),
+    ("/etc/systemd/logind.conf.d/", "systemd-logind.service"),
     ("/etc/systemd/resolved.conf", "systemd-resolved.service"),
     ("/etc/systemd/resolved.conf.d/", "systemd-resolved.service"),
     ("/etc/systemd/timesyncd.conf", "systemd-timesyncd.service"),
@@ -30,11 +26,6 @@ const SUFFIXES: [&str; 8] = [
     ".slice",
     ".target",
 ];
-
-/// Whether `path` is where systemd reads of units.
-pub(super) fn is_unit_file(path: &str) -> bool {
-    FOLDERS.iter().any(|folder| path.starts_with(folder))
-}
 
 /// The unit that the file (or the folder of drop-ins) at `path` belongs to. `worker@.service` stands for all its
 /// instances, `app-.service` for all whose names begin so.

@@ -178,6 +178,23 @@ loaded_again() {
   done
 }
 
+# words UNIT SAID SINCE: what systemctl said, without its advice to log in and look, and the unit's own last lines.
+words() {
+  printf '%s\n' "$2" | grep -v -e 'journalctl -x' -e 'systemctl status' -e '^$' || true
+  [ -d /run/systemd/journal ] || return 0
+  journalctl --sync 2>/dev/null || true
+  echo "the last lines of $1:"
+  journalctl --quiet --no-pager --output=short --lines=20 --since="@$3" --unit="$1" || true
+}
+
+# daemon VERB UNIT: as systemctl does it; where that fails, with the cause.
+daemon() {
+  asked=$(date +%s)
+  if said=$(systemctl "$1" -- "$2" 2>&1); then return; fi
+  words "$2" "$said" "$asked"
+  return 1
+}
+
 # take_back PATH: puts back what earlier steps of this run replaced at PATH or above it (`current` above
 # a program), for a daemon that cannot start from what is new. What was not there before goes away again.
 take_back() {
@@ -196,6 +213,24 @@ take_back() {
       fi
     fi
   done
+  # So do directories that were made for it, where nothing else stands in them by now.
+  above=${1%/*}
+  while is_made "$above" && rmdir -- "$above" 2>/dev/null; do
+    echo "taken away again: $above (of an earlier step)"
+    above=${above%/*}
+  done
+}
+
+# is_made DIRECTORY: whether this run made it.
+is_made() {
+  for entry in "$run"/kept/*/*.path; do
+    [ -e "$entry" ] || continue
+    if [ "$(cat "$entry")" = "$1" ]; then
+      [ ! -e "${entry%.path}.directory" ] && [ ! -e "${entry%.path}.old" ] && [ ! -L "${entry%.path}.old" ]
+      return
+    fi
+  done
+  return 1
 }
 
 # confirm_access SECONDS: goes on only if the controller gets in by a new connection.

@@ -7,9 +7,7 @@ fn refused(host: &Host, playbook: &str, says: &[&str]) {
     let before = host.sh("cat /etc/passwd /etc/group; ls -la /srv /etc/cron.d");
     let said = host.apply(&format!("name: x\n{playbook}\n"));
     assert_eq!(said.status, 1, "{}", said.stdout);
-    // The message is broken into lines.
-    let words = said.stderr.split_whitespace().filter(|word| *word != "│");
-    let text = words.collect::<Vec<_>>().join(" ");
+    let text = said.text();
     for says in says {
         assert!(text.contains(says), "{says} in\n{text}");
     }
@@ -39,6 +37,30 @@ fn users_and_groups_that_nobody_has_are_refused_by_name() {
     ] {
         refused(&host, playbook, &[none, "declare it under `users`"]);
     }
+    host.file(
+        "template.hbs",
+        "[Service]\nExecStart=/usr/bin/sleep 9\nUser={{who}}\n",
+    );
+    host.file("units/x.service.d/a.conf", "[Service]\nUser=nobody-here\n");
+    for playbook in [
+        "logrotate: { x: { paths: [/srv/x.log], create: 0640 nobody-here adm } }",
+        "files: { /etc/logrotate.d/x: { content: \"/srv/x.log {\\n su nobody-here adm\\n}\\n\" } }",
+        "files: { /etc/systemd/system/x.service: { template: template.hbs, with: { who: nobody-here } } }",
+        "files: { /srv/x: { template: template.hbs, with: { who: nobody-here } } }\nlinks: { /etc/systemd/system/x.service: { to: /srv/x } }",
+        "directories: { /etc/systemd/system: { source: units } }",
+        "files: { /etc/cron.d/x: { content: \"@daily nobody-here /bin/true\\n\" } }",
+        "files: { /etc/tmpfiles.d/x.conf: { content: \"d /srv/x 0755 nobody-here root -\\n\" } }",
+        "files: { /etc/nginx/nginx.conf: { content: \"user nobody-here;\\nevents {}\\n\" } }",
+    ] {
+        refused(&host, playbook, &[none, "declare it under `users`"]);
+    }
+    refused(
+        &host,
+        "logrotate: { x: { paths: [/srv/x.log], create: 0640 root no-group-here } }",
+        &["there is no group no-group-here"],
+    );
+    host.converge("name: x\nusers: { app: { system: true } }\nfiles: { /etc/systemd/system/x.service: { template: template.hbs, with: { who: app } } }\nlogrotate: { x: { paths: [/srv/x.log], create: 0640 app app } }\nsystemd: { x: { enabled: false } }\n");
+    host.sh("pgrep -u app sleep");
     refused(
         &host,
         "users: { ann: { groups: [docker] } }",
@@ -128,19 +150,61 @@ fn homes_shells_and_directory_services_are_minded() {
 #[test]
 fn a_port_that_another_process_holds_is_refused_by_its_name() {
     let Some(host) = Host::boot() else { return };
+    let squat = |unit: &str| {
+        host.sh(&format!(
+            "systemctl start {unit}; until ss -ltnH | grep -q :8080; do sleep 0.05; done"
+        ));
+    };
+    // Its process is not called as the unit is; the unit `python3` is another.
+    host.sh("for unit in squat python3; do printf '[Service]\\nExecStart=/usr/bin/python3 -m http.server 8080\\n[Install]\\nWantedBy=multi-user.target\\n' >/etc/systemd/system/$unit.service; done
+        sed -i 's,/usr.*,/usr/bin/sleep 1000,' /etc/systemd/system/python3.service; systemctl daemon-reload");
+    squat("squat");
     let site = "nginx: { api: { proxy: '127.0.0.1:9', listen: 8080 } }";
-    host.sh("systemd-run --quiet --unit=squatter python3 -m http.server 8080; until ss -ltnH | grep -q :8080; do sleep 0.05; done");
-    refused(
-        &host,
-        site,
-        &["nginx.api: port 8080 is held by python3 (process "],
+    let held = [
+        "nginx.api: port 8080 is held by python3 (process ",
+        "of squat.service",
+        "disable --now squat.service",
+    ];
+    refused(&host, site, &held);
+    // A unit of that name which is started, or is only enabled, ends nothing.
+    refused(&host, &format!("systemd: {{ python3: {{}} }}\n{site}"), &held);
+    refused(&host, &format!("systemd: {{ squat: {{}} }}\n{site}"), &held);
+    // Wherever it is said.
+    host.file("own.hbs", "server { listen 8080; }\n");
+    host.file("here.hbs", "server { listen 127.0.0.1:8080; }\n");
+    for text in [
+        "nginx: { api: { proxy: '127.0.0.1:9', template: own.hbs } }",
+        "nginx: { api: { proxy: '127.0.0.1:9', template: here.hbs } }",
+        "files: { /etc/nginx/conf.d/own.conf: { template: own.hbs } }",
+        "files: { /etc/systemd/system/door.socket: { content: \"[Socket]\\nListenStream=8080\\n\" } }\nsystemd: { door.socket: { enabled: false } }",
+        "files: { /etc/ssh/sshd_config.d/x.conf: { content: \"Port 22\\nPort 8080\\n\" } }",
+    ] {
+        refused(&host, text, &["port 8080 is held by python3 (process "]);
+    }
+    // A command may do what it likes before; and what it does not do nginx tells.
+    let command = format!(
+        "name: x\ncommands: {{ end: {{ run: systemctl stop squat, unless: '! systemctl is-active squat' }} }}\n{}\n",
+        site.replace("listen: 8080", "listen: 8080, after: [command.end]")
     );
-    // nginx itself may hold it, and a unit that this plan stops first gives it up.
-    host.sh("systemctl stop squatter; printf '[Service]\\nExecStart=/usr/local/bin/squat -m http.server 8080\\n' >/etc/systemd/system/squat.service
-        ln -s /usr/bin/python3 /usr/local/bin/squat; systemctl start squat; until ss -ltnH | grep -q :8080; do sleep 0.05; done");
-    refused(&host, site, &["port 8080 is held by squat"]);
+    host.converge(&command);
+    // nginx itself may hold it.
+    host.converge(&format!("name: x\n{}\n", site.replace(":9'", ":10'")));
+    // A unit that this plan stops first gives it up, and so may one that it starts anew from other files.
+    host.converge("name: x\nabsent: [/etc/nginx/sites-enabled/api]\n");
+    squat("squat");
     host.converge(&format!(
         "name: x\nsystemd: {{ squat: {{ enabled: false, running: false }} }}\n{site}\n"
     ));
-    host.converge(&format!("name: x\n{}\n", site.replace(":9'", ":10'")));
+    host.converge("name: x\nabsent: [/etc/nginx/sites-enabled/api]\n");
+    squat("squat");
+    host.converge(&format!(
+        "name: x\nfiles: {{ /etc/systemd/system/squat.service: {{ content: \"[Service]\\nExecStart=/usr/bin/python3 -m http.server 8081\\n\" }} }}\nsystemd: {{ squat: {{ enabled: false }} }}\n{site}\n"
+    ));
+    // Another address is another port.
+    host.sh("systemd-run --quiet --unit=far python3 -m http.server 8082 --bind 127.0.0.2; until ss -ltnH | grep -q :8082; do sleep 0.05; done");
+    host.file(
+        "here.hbs",
+        "server { listen 127.0.0.1:8082; server_name here; }\n",
+    );
+    host.converge("name: x\nnginx: { here: { proxy: '127.0.0.1:9', template: here.hbs } }\n");
 }

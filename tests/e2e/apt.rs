@@ -144,8 +144,9 @@ fn a_plan_says_what_apt_will_do_and_refuses_what_it_would_not() {
     host.sh("mv /etc/apt/sources.list /srv/; apt-get -qq update");
     host.converge(&format!(
         "{}files: {{ /etc/apt/sources.list.d/own.list: {{ content: \"deb [trusted=yes] file:/srv/archive ./\\n\" }} }}\n",
-        packages("base")
+        packages("slow-before")
     ));
+    assert_eq!(host.sh("ls /usr/share/slow-before"), "file");
     // A name that one other package provides is there once that is; but a package of that very name is another.
     host.converge(&packages("old-lib"));
     let plan = host.plan(&packages("old-lib, both, 'extra:all'"));

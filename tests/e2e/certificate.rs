@@ -411,3 +411,17 @@ fn without_a_domain_there_is_nothing_of_certbot() {
         plan.stdout
     );
 }
+
+#[test]
+fn a_second_certbot_is_not_brought() {
+    let Some(host) = Host::boot() else { return };
+    let playbook = playbook("null", "[]", "one.test");
+    assert_eq!(host.plan(&playbook).status, 2);
+    // As snap lays it out, on a host that has no certificate yet.
+    host.sh("rm -rf /etc/letsencrypt; mkdir -p /snap/bin && ln -s /usr/bin/true /snap/bin/certbot");
+    let refused = host.plan(&playbook);
+    assert_eq!(refused.status, 1, "{}", refused.stdout);
+    for words in ["/snap/bin/certbot", "snap remove certbot"] {
+        assert!(refused.stderr.contains(words), "{words} in\n{}", refused.stderr);
+    }
+}

@@ -74,6 +74,12 @@ fn what_cron_does_not_take_is_a_failed_step() {
     for (playbook, words) in [
         (
             file("own", "5 4 * * * nosuchuser true\\n", ""),
+            "there is no user nosuchuser on the host",
+        ),
+        (
+            // Whom a command was to bring, and did not.
+            file("own", "5 4 * * * nosuchuser true\\n", "after: [command.bring]")
+                + "commands: { bring: { run: 'true', unless: 'false' } }\n",
             "bad username; while reading /etc/cron.d/own",
         ),
         (
@@ -109,12 +115,12 @@ fn what_cron_does_not_take_is_a_failed_step() {
         let after = host.sh("ls -A /etc/cron.d; cat /etc/cron.d/* /etc/crontab; stat -c %a /etc/cron.d/own");
         assert_eq!(after, before, "{playbook}");
     }
-    host.file("jobs/tree", "5 4 * * * nosuchuser true\n");
+    host.file("jobs/tree", "99 4 * * * root true\n");
     let failed = host.apply("name: x\ndirectories: { /etc/cron.d: { source: jobs } }\n");
     assert!(
         failed
             .stdout
-            .contains("bad username; while reading /etc/cron.d/tree"),
+            .contains("bad minute; while reading /etc/cron.d/tree"),
         "{}",
         failed.stdout
     );

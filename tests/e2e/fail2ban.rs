@@ -5,6 +5,18 @@ use crate::host::Host;
 #[test]
 fn jails_are_loaded_together_or_not_at_all() {
     let Some(host) = Host::boot() else { return };
+    fail2ban(&host);
+}
+
+#[test]
+fn jails_are_loaded_together_or_not_at_all_in_debian_13_too() {
+    let Some(host) = Host::of_next_release() else {
+        return;
+    };
+    fail2ban(&host);
+}
+
+fn fail2ban(host: &Host) {
     // The jail before the filter that it names; as packaged in Debian 12, fail2ban does not start without them.
     let jails = |ban: &str| {
         format!(
@@ -30,9 +42,9 @@ systemd: {{ fail2ban: {{}} }}
     };
     let banned = |host: &Host| host.sh("fail2ban-client get app bantime");
     host.converge(&jails("600"));
-    assert_eq!(banned(&host), "600");
+    assert_eq!(banned(host), "600");
     host.converge(&jails("700"));
-    assert_eq!(banned(&host), "700");
+    assert_eq!(banned(host), "700");
 
     // Its own test lets this pass, and a reload that fails leaves no jail at all.
     for (playbook, word) in [

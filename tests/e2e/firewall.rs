@@ -268,4 +268,16 @@ fn a_limit_on_our_own_port_does_not_undo_what_is_right() {
     assert_eq!(host.sh("sshd -T | grep -i maxauthtries"), "maxauthtries 5");
     let refused = host.sh("iptables -nvxL ufw-user-limit | awk '/REJECT/ { print $1 }'");
     assert_ne!(refused, "0", "the proof never came to the limit");
+    // Whoever comes too often is not told that sshd has stopped.
+    let plans = (0..10).map(|_| host.plan(playbook));
+    let shut = plans
+        .into_iter()
+        .find(|plan| plan.status == 1)
+        .expect("the limit is met");
+    assert!(
+        shut.text()
+            .contains("a firewall limits how often one may connect"),
+        "{}",
+        shut.stderr
+    );
 }

@@ -23,6 +23,33 @@ static IMAGE: LazyLock<Option<Image>> = LazyLock::new(|| {
     )
 });
 
+/// The same with daemons that some hosts have.
+static MORE: LazyLock<Option<Image>> =
+    LazyLock::new(|| Some(with(IMAGE.as_ref()?, "daemons", "udev rsyslog kmod")));
+
+/// The next release, Debian 13, with what tests of it need.
+static NEXT: LazyLock<Option<Image>> = LazyLock::new(|| {
+    base()?;
+    let base = Base::of_this_machine()
+        .expect("this machine's release")
+        .with_suite("trixie");
+    let base = image(&base, &mut |line| eprintln!("{line}")).expect("the image of trixie");
+    Some(with(
+        &base,
+        "trixie-daemons",
+        "cron logrotate udev rsyslog kmod procps",
+    ))
+});
+
+fn with(image: &Image, name: &str, packages: &str) -> Image {
+    let script = format!(
+        "export DEBIAN_FRONTEND=noninteractive\napt-get -qq update\napt-get -qq -y --no-install-recommends install {packages}"
+    );
+    image
+        .derive(name, &script, &mut |line| eprintln!("{line}"))
+        .expect("the image with daemons")
+}
+
 /// The bare image, as a provider hands a host out.
 pub fn base() -> Option<Image> {
     let missing = missing();
@@ -50,6 +77,12 @@ pub struct Run {
 }
 
 impl Run {
+    /// What it said of errors, without the breaks and marks of the lines.
+    pub fn text(&self) -> String {
+        let words = self.stderr.split_whitespace().filter(|word| *word != "│");
+        words.collect::<Vec<_>>().join(" ")
+    }
+
     /// The run, if it ended well.
     #[track_caller]
     pub fn ok(self) -> Self {
@@ -68,6 +101,16 @@ impl Host {
     /// A host with the usual packages.
     pub fn boot() -> Option<Self> {
         Some(Self::of(IMAGE.as_ref()?))
+    }
+
+    /// A host with the usual packages and udev, rsyslog and kmod.
+    pub fn with_daemons() -> Option<Self> {
+        Some(Self::of(MORE.as_ref()?))
+    }
+
+    /// A host of Debian 13 with cron, logrotate and the same.
+    pub fn of_next_release() -> Option<Self> {
+        Some(Self::of(NEXT.as_ref()?))
     }
 
     /// A host of another image.

@@ -7,8 +7,8 @@ use crate::host::{Host, wait_for};
 fn refused(host: &Host, playbook: &str, words: &[&str]) {
     let before = host.sh("ls -A /etc/logrotate.d; cat /etc/logrotate.d/* /etc/logrotate.conf | sha256sum");
     let failed = host.apply(playbook);
-    let said = failed.stdout + &failed.stderr;
-    assert_eq!(failed.status, 1, "{said}");
+    assert_eq!(failed.status, 1, "{}", failed.stdout);
+    let said = failed.stdout.clone() + &failed.text();
     for word in words {
         assert!(said.contains(word), "{word} in\n{said}");
     }
@@ -74,10 +74,19 @@ fn a_log_is_rotated_under_a_running_program() {
 #[test]
 fn what_logrotate_does_not_take_does_not_go_live() {
     let Some(host) = Host::boot() else { return };
-    let wrong = "name: rotated\nlogrotate:\n  x: { paths: [/var/log/x.log], create: 0640 nosuchuser adm }\n";
+    // Whom a command was to bring, and did not.
+    let wrong = "name: rotated
+commands: { bring: { run: 'true', unless: 'false' } }
+logrotate:
+  x: { paths: [/var/log/x.log], create: 0640 nosuchuser adm, after: [command.bring] }
+";
     let failed = host.apply(wrong);
     assert_eq!(failed.status, 1, "{}", failed.stdout);
-    assert!(failed.stdout.contains("nosuchuser"), "{}", failed.stdout);
+    assert!(
+        failed.stdout.contains("unknown user 'nosuchuser'"),
+        "{}",
+        failed.stdout
+    );
     assert_eq!(host.sh("ls -A /etc/logrotate.d | grep '^\\.\\?x' || true"), "");
 }
 

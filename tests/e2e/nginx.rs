@@ -123,10 +123,12 @@ fn a_site_that_nginx_refuses_is_put_back() {
         "the old site is served"
     );
 
-    // `nginx -t` passes a port that another program holds; nginx then keeps its old configuration.
+    // `nginx -t` passes a port that another program holds; nginx then keeps its old configuration. A plan does not
+    // see what the site includes.
+    host.sh("echo 'listen 127.0.0.1:8080;' >/srv/listen.conf");
     host.file(
         "own.hbs",
-        "server { listen {{listen}}; listen 127.0.0.1:8080; location / { return 204; } }\n",
+        "server { listen {{listen}}; include /srv/listen.conf; location / { return 204; } }\n",
     );
     let refused = host.apply(&own);
     assert_eq!(refused.status, 1, "{}", refused.stdout);
@@ -190,6 +192,16 @@ fn a_site_that_drifted_is_put_right() {
     assert!(plan.stdout.contains("1 change: 1 to run."), "{}", plan.stdout);
     host.converge(SITE);
     assert!(get(address, 80, "/").contains("backend"));
+
+    // Why it does not start is told where the site is put in place, as nobody should have to log in for it.
+    host.sh("systemctl stop nginx; mkdir -p /run/systemd/system/nginx.service.d; printf '[Service]\\nExecStartPre=/bin/sh -c \"echo not today; exit 1\"\\n' >/run/systemd/system/nginx.service.d/no.conf; systemctl daemon-reload");
+    let plain = "name: p\nfiles: { /etc/nginx/conf.d/more.conf: { content: \"# more\\n\" } }\n";
+    let failed = host.apply(plain);
+    assert_eq!(failed.status, 1, "{}", failed.stdout);
+    assert!(failed.stdout.contains("not today"), "{}", failed.stdout);
+    assert!(!failed.stdout.contains("systemctl status"), "{}", failed.stdout);
+    host.sh("rm -r /run/systemd/system/nginx.service.d; systemctl daemon-reload; systemctl start nginx");
+    host.converge(plain);
 }
 
 #[test]
@@ -244,32 +256,55 @@ fn a_name_that_another_site_has_is_refused() {
     let site = "name: web\nnginx:\n  web: { proxy: \"127.0.0.1:8080\", names: [shop.example] }\n";
     let failed = host.apply(site);
     assert_eq!(failed.status, 1, "{}", failed.stdout);
-    let words = "the name shop.example on 0.0.0.0:80 from one file alone: /etc/nginx/sites-enabled/a-shop and /etc/nginx/sites-enabled/web";
-    assert!(failed.stdout.contains(words), "{}", failed.stdout);
+    let words = "the name shop.example at 0.0.0.0:80 from one file alone, and /etc/nginx/sites-enabled/a-shop has it too, in line 1";
+    assert!(failed.text().contains(words), "{}", failed.stderr);
     assert_eq!(host.sh("ls /etc/nginx/sites-enabled"), "a-shop\ndefault");
     // Neither a name, and the default site has none either.
     let failed = host.apply("name: web\nnginx:\n  web: { proxy: \"127.0.0.1:8080\" }\n");
-    assert!(failed.stdout.contains("replaces_default"), "{}", failed.stdout);
+    assert!(failed.text().contains("replaces_default"), "{}", failed.stderr);
     let plain = |name: &str, text: &str| {
         format!("name: web\nfiles: {{ /etc/nginx/conf.d/{name}.conf: {{ content: \"{text}\\n\" }} }}\n")
     };
-    let failed = host.apply(&plain(
-        "x",
-        "server { listen 80; server_name  other.example\\n  shop.example; }",
-    ));
+    for (text, words) in [
+        (
+            "server { listen 80; server_name  other.example\\n  shop.example; }",
+            "/etc/nginx/sites-enabled/a-shop has it too",
+        ),
+        (
+            "server { listen 80 default_server; }",
+            "its default server at 0.0.0.0:80",
+        ),
+    ] {
+        let failed = host.apply(&plain("x", text));
+        assert_eq!(failed.status, 1, "{}", failed.stdout);
+        assert!(failed.text().contains(words), "{}", failed.stderr);
+    }
+    let failed = host.apply("name: web\nnginx:\n  a: { proxy: \"127.0.0.1:8080\", names: [a.example] }\n  b: { proxy: \"127.0.0.1:8080\", names: [b.example, a.example] }\n");
     assert!(
-        failed
-            .stdout
-            .contains("/etc/nginx/conf.d/x.conf and /etc/nginx/sites-enabled/a-shop"),
+        failed.text().contains("(nginx.b of this playbook) has it too"),
         "{}",
-        failed.stdout
+        failed.stderr
     );
-    let failed = host.apply(&plain("x", "server { listen 80 default_server; }"));
+
+    // What a plan cannot know: a file that comes with a command of the same playbook.
+    let bring = "commands: { bring: { run: mv /srv/late /etc/nginx/sites-enabled/late, creates: /etc/nginx/sites-enabled/late } }\n";
+    host.sh("printf 'server { listen 80; server_name late.example; }\\n' >/srv/late");
+    let late = site.replace("[shop.example]", "[late.example], after: [command.bring]");
+    let failed = host.apply(&(late + bring));
+    let words = "the name late.example on 0.0.0.0:80 from one file alone: /etc/nginx/sites-enabled/late and /etc/nginx/sites-enabled/web";
     assert!(
-        failed.stdout.contains("a duplicate default server"),
-        "{}",
-        failed.stdout
+        failed.stdout.contains(words),
+        "{}{}",
+        failed.stdout,
+        failed.stderr
     );
+    assert_eq!(host.sh("ls /etc/nginx/sites-enabled"), "a-shop\ndefault\nlate");
+    // A site that goes with the same playbook is in nobody's way; one that nginx does not read neither.
+    host.sh("rm /etc/nginx/sites-enabled/late; mv /etc/nginx/sites-enabled/a-shop /etc/nginx/sites-enabled/b-shop");
+    host.sh("cp /etc/nginx/sites-enabled/b-shop /etc/nginx/conf.d/not-read");
+    host.converge(&format!("{site}absent: [/etc/nginx/sites-enabled/b-shop]\n"));
+    host.converge("name: web\nabsent: [/etc/nginx/sites-enabled/web, /etc/nginx/conf.d/not-read]\n");
+    host.sh("printf 'server { listen 80; server_name shop.example; return 204; }\\n' >/etc/nginx/sites-enabled/a-shop");
     // Two others that quarrel are said, and are not ours.
     host.sh("cp /etc/nginx/sites-enabled/a-shop /etc/nginx/sites-enabled/b-shop");
     let run = host.converge(&plain(
@@ -311,6 +346,15 @@ fn a_host_without_ipv6_serves_over_ipv4() {
     assert!(plan.stdout.contains("+     listen [::]:80"), "{}", plan.stdout);
     host.converge(SITE);
     host.sh("ss -tln | grep -F '[::]:80'");
+}
+
+#[test]
+fn a_host_whose_kernel_gives_no_ipv6_addresses_serves_over_ipv4() {
+    let Some(base) = base() else { return };
+    let host = Host::of(&base);
+    host.sh("mount -o remount,rw /proc/sys; for at in all default lo; do echo 1 >/proc/sys/net/ipv6/conf/$at/disable_ipv6; done; [ -z \"$(cat /proc/net/if_inet6)\" ]");
+    host.converge(SITE);
+    assert!(get(host.machine.address(), 80, "/").contains("502"));
 }
 
 #[test]

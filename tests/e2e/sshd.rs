@@ -217,6 +217,29 @@ mkdir -p "$1/ssh.socket.d"
 END
 chmod +x /etc/systemd/system-generators/sshd-socket-generator"#;
 
+/// Options with a port that a command of the same playbook takes first: no plan can know of it.
+fn taken(text: &str) -> String {
+    let playbook = options(text).replace("\" }", "\", after: [command.take] }");
+    playbook
+        + "commands: { take: { run: \"systemd-run --quiet --unit=taker python3 -m http.server 8080; until ss -ltnH | grep -q :8080; do sleep 0.05; done\", unless: systemctl is-active taker } }\n"
+}
+
+#[test]
+fn a_port_that_sshd_cannot_have_is_a_failure_though_it_has_another() {
+    let Some(host) = Host::boot() else { return };
+    says(
+        &host,
+        &taken("Port 22\\nPort 8080"),
+        "sshd does not listen at 0.0.0.0:8080, another process does",
+    );
+    assert_eq!(
+        host.sh("ls /etc/ssh/sshd_config.d; ss -Hltn sport = :22 | wc -l"),
+        "10-keys-only.conf\n2"
+    );
+    host.converge(&options("Port 22\\nPort 2222"));
+    host.sh("ss -Hltnp sport = :2222 | grep sshd");
+}
+
 #[test]
 fn where_systemd_listens_its_socket_follows_and_comes_back() {
     let Some(host) = Host::boot() else { return };
@@ -234,8 +257,8 @@ fn where_systemd_listens_its_socket_follows_and_comes_back() {
         host.sh("systemctl is-active nginx; ss -Hltn sport = :80 | wc -l"),
         "active\n2"
     );
-    let taken = "Port 22\\nPort 80";
-    says(&host, &options(taken), "Address already in use");
+    says(&host, &options("Port 22\\nPort 80"), "port 80 is held by nginx");
+    says(&host, &taken("Port 22\\nPort 8080"), "Address already in use");
     assert_eq!(
         host.sh("cat /etc/ssh/sshd_config.d/90-own.conf; systemctl is-active ssh.socket ssh.service"),
         "MaxSessions 8\nactive\nactive"

@@ -5,6 +5,18 @@ use crate::host::Host;
 #[test]
 fn a_value_is_what_the_kernel_has_and_keeps() {
     let Some(host) = Host::boot() else { return };
+    sysctl(&host);
+}
+
+#[test]
+fn a_value_is_what_the_kernel_has_and_keeps_in_debian_13_too() {
+    let Some(host) = Host::of_next_release() else {
+        return;
+    };
+    sysctl(&host);
+}
+
+fn sysctl(host: &Host) {
     let values =
         |text: &str| format!("name: p\nfiles:\n  /etc/sysctl.d/90-app.conf:\n    content: |\n      {text}\n");
     let said = |run: crate::host::Run| {

@@ -26,16 +26,28 @@ systemd: {{ nap: {{}} }}
 #[test]
 fn a_drop_in_is_loaded_and_restarts_what_runs() {
     let Some(host) = Host::boot() else { return };
+    drop_ins(&host);
+}
+
+#[test]
+fn a_drop_in_is_loaded_and_restarts_what_runs_in_debian_13_too() {
+    let Some(host) = Host::of_next_release() else {
+        return;
+    };
+    drop_ins(&host);
+}
+
+fn drop_ins(host: &Host) {
     let with = |text: &str| {
         format!(
             "name: p\nfiles:\n  /etc/systemd/system/cron.service.d/own.conf:\n    content: |\n      [Service]\n      {text}\n"
         )
     };
-    let pid = property(&host, "cron", "MainPID");
+    let pid = property(host, "cron", "MainPID");
     let plan = host.plan(&with("Environment=COLOUR=red"));
     assert!(plan.stdout.contains("restart cron.service"), "{}", plan.stdout);
     host.converge(&with("Environment=COLOUR=red"));
-    let second = property(&host, "cron", "MainPID");
+    let second = property(host, "cron", "MainPID");
     assert_ne!(second, pid);
     host.sh("tr '\\0' '\\n' </proc/$(systemctl show -p MainPID --value cron)/environ | grep -x COLOUR=red");
 
@@ -56,7 +68,7 @@ fn a_drop_in_is_loaded_and_restarts_what_runs() {
             .contains("Restrat")
     );
     assert_eq!(
-        property(&host, "cron", "ActiveState,NeedDaemonReload"),
+        property(host, "cron", "ActiveState,NeedDaemonReload"),
         "active\nno"
     );
     host.converge(&with("Environment=COLOUR=red"));
@@ -70,14 +82,14 @@ fn a_drop_in_is_loaded_and_restarts_what_runs() {
     assert!(said.contains("not today"), "{said}");
     assert_eq!(host.sh("ls /etc/systemd/system/cron.service.d"), "own.conf");
     assert_eq!(
-        property(&host, "cron", "ActiveState,NeedDaemonReload"),
+        property(host, "cron", "ActiveState,NeedDaemonReload"),
         "active\nno"
     );
 
     // Taken away, it counts no more.
     host.converge("name: p\nabsent: [/etc/systemd/system/cron.service.d/own.conf]\n");
     assert_eq!(
-        property(&host, "cron", "Environment,NeedDaemonReload"),
+        property(host, "cron", "Environment,NeedDaemonReload"),
         "\nno".trim()
     );
     host.sh("! tr '\\0' '\\n' </proc/$(systemctl show -p MainPID --value cron)/environ | grep COLOUR");

@@ -1,0 +1,59 @@
+//! systemd's unit files and drop-ins (systemd.exec(5), systemd.socket(5)).
+
+use super::account::{Account, group, user};
+use super::socket::Socket;
+
+/// Where unit files stand (systemd.unit(5), "Unit File Load Path").
+pub const FOLDERS: [&str; 4] = [
+    "/etc/systemd/system/",
+    "/usr/local/lib/systemd/system/",
+    "/usr/lib/systemd/system/",
+    "/lib/systemd/system/",
+];
+
+/// Whether `path` is where systemd reads of units.
+pub fn is_file(path: &str) -> bool {
+    FOLDERS.iter().any(|folder| path.starts_with(folder))
+}
+
+/// Keys and values; an empty value takes back those before it.
+fn values<'a>(text: &'a str, wanted: &'a str) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    for line in text.lines() {
+        match line.trim().split_once('=') {
+            Some((key, value)) if key.trim() == wanted => match value.trim() {
+                "" => found.clear(),
+                value => found.push(value),
+            },
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Who must be there for the unit to start. A dynamic user is made when it does.
+pub(super) fn accounts(text: &str) -> Vec<Account> {
+    let is_on = |value: &&str| ["yes", "true", "1", "on"].contains(&value.to_ascii_lowercase().as_str());
+    if values(text, "DynamicUser").last().is_some_and(is_on) {
+        return Vec::new();
+    }
+    let last = |key| values(text, key).pop();
+    let users = ["User", "SocketUser"]
+        .into_iter()
+        .filter_map(last)
+        .filter_map(user);
+    let groups = ["Group", "SocketGroup"].into_iter().filter_map(last);
+    let more = values(text, "SupplementaryGroups")
+        .into_iter()
+        .flat_map(str::split_whitespace);
+    users.chain(groups.chain(more).filter_map(group)).collect()
+}
+
+/// Where a socket unit listens.
+pub(super) fn sockets(text: &str) -> Vec<Socket> {
+    let read = |value: &str| match value.parse::<u16>() {
+        Ok(port) => vec![Socket::any(port), Socket::any6(port)],
+        Err(_) => Socket::read(value),
+    };
+    values(text, "ListenStream").into_iter().flat_map(read).collect()
+}
