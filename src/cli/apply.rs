@@ -43,7 +43,7 @@ async fn apply(args: &Args, view: &mut View) -> Exit {
         return Err(nobody_to_ask());
     }
     let proved = args.playbook.prove(false, view)?;
-    let (desired, mut session) = connect(proved, args.host.access()).await.map_err(boxed)?;
+    let (desired, mut session) = connect(proved, args.host.access().await?).await.map_err(boxed)?;
     let mut plan = plan_when_free(&session, &desired, &mut |event| view.event(event))
         .await
         .map_err(boxed)?;

@@ -11,11 +11,14 @@ mod apply;
 mod check;
 mod common;
 mod completions;
+mod machine;
 mod man;
 mod plan;
 mod prompt;
 mod rehearse;
 mod schema;
+mod up;
+mod vm;
 
 /// Provision and run a server from a playbook.
 #[derive(Debug, Parser)]
@@ -35,6 +38,10 @@ enum Command {
     Apply(apply::Args),
     /// Apply a playbook to a throwaway host on this machine and prove that it converges
     Rehearse(rehearse::Args),
+    /// From nothing to a running server: order a machine, or find it, apply a playbook and run its checks
+    Up(up::Args),
+    /// Order, show and destroy machines
+    Vm(vm::Args),
     /// Print the JSON schema of playbooks, or of what --json writes
     Schema(schema::Args),
     /// Print the completions of the command line for a shell
@@ -82,6 +89,8 @@ pub fn main() -> ExitCode {
             Command::Plan(args) => plan::run(args).await,
             Command::Apply(args) => apply::run(args).await,
             Command::Rehearse(args) => rehearse::run(args).await,
+            Command::Up(args) => up::run(args).await,
+            Command::Vm(args) => vm::run(args).await,
             Command::Schema(args) => schema::run(args),
             Command::Completions(args) => completions::run(args),
             Command::Man(args) => man::run(args),

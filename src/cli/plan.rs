@@ -27,7 +27,7 @@ pub(super) async fn run(args: &Args) -> Exit {
 
 async fn plan(args: &Args, view: &mut View) -> Exit {
     let proved = args.playbook.prove(false, view)?;
-    let (desired, session) = connect(proved, args.host.access()).await.map_err(boxed)?;
+    let (desired, session) = connect(proved, args.host.access().await?).await.map_err(boxed)?;
     let (_, plan) = session.plan(&desired).await.map_err(boxed)?;
     view.event(&Event::Plan(&plan));
     session.close().await;

@@ -3,6 +3,8 @@
 pub mod apply;
 pub mod artifact;
 pub mod event;
+pub mod interrupts;
 pub mod playbook;
+pub mod provision;
 pub mod rehearse;
 pub mod session;

@@ -27,3 +27,6 @@ mod transaction;
 mod transfer;
 mod tree;
 mod unit_files;
+mod up;
+mod vm;
+mod vultr;
