@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::{Arc, LazyLock};
 
 use hostwright::host::rehearsal::{Image, cloud_image};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::host::{Run, base, run};
@@ -189,6 +190,34 @@ fn from_nothing_to_passing_checks_and_again_and_destroyed() {
     }
     assert!(!again.stdout.contains("waiting"), "{}", again.stdout);
     assert_eq!((cloud.vultr.count("POST"), cloud.vultr.sh(journal)), (1, runs));
+
+    // And for programs, without a secret.
+    let told = run(cloud.up(PLAYBOOK).arg("--json")).ok();
+    let lines = told
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let lines: Vec<Value> = lines.collect();
+    let last = lines.last().expect("a line");
+    assert_eq!(
+        (
+            &last["event"],
+            &last["url"],
+            &last["fingerprint"],
+            &last["monthly"]
+        ),
+        (
+            &json!("up"),
+            &json!(format!("http://{address}/")),
+            &json!(fingerprint),
+            &json!(10.0)
+        ),
+        "{last}"
+    );
+    let list = cloud.hostwright(&["vm", "list", "--json"]).ok();
+    let machines: Value = serde_json::from_str(list.stdout.lines().last().expect("a line")).expect("JSON");
+    assert_eq!(machines["machines"][0]["label"], "mcp-1", "{machines}");
+    assert!(!format!("{}{}", told.stdout, list.stdout).contains("PRIVATE"));
 
     // By its label it is a target like any other.
     let path = cloud.file("site.yml", &PLAYBOOK.replace("hello", "goodbye"));
