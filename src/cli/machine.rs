@@ -120,7 +120,10 @@ impl OrderArgs {
                     image: quote.image.clone(),
                 }));
                 if !self.yes && !confirmed(question).await {
-                    record.forget().map_err(boxed)?;
+                    // An order of before may still come true.
+                    if record.open_order().is_none() {
+                        record.forget().map_err(boxed)?;
+                    }
                     return Ok(None);
                 }
                 let authorized = match authorized {

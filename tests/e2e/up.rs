@@ -8,7 +8,7 @@ use hostwright::host::rehearsal::{Image, cloud_image};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::host::{Run, base, run};
+use crate::host::{Host, Run, base, run};
 use crate::vm::interrupted;
 use crate::vultr::{Fault, Vultr};
 
@@ -270,6 +270,15 @@ fn a_failure_says_what_exists_and_the_next_run_goes_on_with_it() {
     assert!(again.stdout.contains("mcp-1 is up:"), "{}", again.stdout);
     assert_eq!(cloud.vultr.count("POST"), 1);
 
+    // Interrupted in a run: the host goes on with it, and the next waits for its end.
+    let slow =
+        "name: site\ncommands:\n  slow: { run: \"sleep 8; echo x >>/srv/slow\", creates: /srv/slow }\n";
+    let (status, said) = interrupted(cloud.up(slow).arg("--json"), "\"step_started\"");
+    assert!(status == 1 && said.contains("\"remains\""), "{said}");
+    let after = run(&mut cloud.up(slow)).ok();
+    assert!(after.stdout.contains("is still going on"), "{}", after.stdout);
+    assert_eq!(cloud.vultr.sh("cat /srv/slow"), "x");
+
     // From a machine that knows nothing of the order its key is as unknown as any other's.
     let elsewhere = TempDir::new().expect("a home");
     std::fs::create_dir(elsewhere.path().join(".ssh")).expect("made");
@@ -286,6 +295,41 @@ fn a_failure_says_what_exists_and_the_next_run_goes_on_with_it() {
     );
     let learnt = run(up(&cloud.vultr, &elsewhere, failing).arg("--accept-new")).ok();
     assert!(learnt.stdout.contains("mcp-1 is up:"), "{}", learnt.stdout);
+}
+
+/// What is waited for on a machine, and what is odd there, is what is so.
+#[test]
+fn whoever_holds_a_lock_is_waited_for_and_errors_of_cloud_init_are_told() {
+    let Some(image) = base() else { return };
+    let host = Host::of(&image);
+    let ready = include_str!("../../src/operations/provision/ready.sh");
+    assert_eq!(host.sh(ready), "");
+    let locks = [
+        "/var/lib/dpkg/lock-frontend",
+        "/var/lib/dpkg/lock",
+        "/var/lib/apt/lists/lock",
+        "/var/cache/apt/archives/lock",
+    ];
+    for lock in locks {
+        host.sh(&format!("mkdir -p $(dirname {lock}); touch {lock}"));
+        // perl is on every Debian. The lock is one of fcntl(2), as dpkg and apt take it: type, whence, start, length.
+        let hold = format!(
+            r#"setsid perl -MFcntl -e 'open(my $f, ">>", "{lock}"); $| = 1;
+            my $l = pack("s s x4 l! l! i x4", F_WRLCK, 0, 0, 0, 0); fcntl($f, F_SETLK, $l) or die "$!"; print "held\n"; close(STDOUT);
+            sleep 3' >/run/held 2>&1 &
+            for _ in $(seq 100); do if [ -s /run/held ]; then break; fi; sleep 0.1; done; cat /run/held; rm /run/held"#
+        );
+        assert_eq!(host.sh(&hold), "held");
+        assert_eq!(host.sh(ready), "wait dpkg, which perl holds", "{lock}");
+    }
+    let told = |result: &str| {
+        let make = format!("mkdir -p /run/cloud-init && echo '{result}' >/run/cloud-init/result.json");
+        host.sh(&make);
+        host.sh(ready)
+    };
+    assert_eq!(told(r#"{"v1": {"datasource": "x", "errors": []}}"#), "");
+    let odd = told(r#"{"v1": {"datasource": "x", "errors": ["no"]}}"#);
+    assert!(odd.starts_with("note cloud-init ended with errors"), "{odd}");
 }
 
 /// An image without cloud-init shows a key of its own: nobody logs in there.

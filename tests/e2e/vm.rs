@@ -1,6 +1,6 @@
 //! `hostwright vm` and orders, against a stand-in for Vultr's API; no host is booted.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::host::{Run, on_a_terminal, run};
+use crate::host::{Run, on_a_terminal, run, wait_for};
 use crate::vultr::{Fault, KEY, Vultr};
 
 const ORDER: [&str; 6] = ["--region", "sgp", "--plan", "vc2-1c-2gb", "--label", "mcp-1"];
@@ -44,6 +44,7 @@ pub fn interrupted(command: &mut Command, until: &str) -> (i32, String) {
         .and_then(Pid::from_raw)
         .expect("a process");
     kill_process(pid, Signal::INT).expect("it runs");
+    lines.read_to_string(&mut said).expect("its output");
     let output = child.wait_with_output().expect("it ends");
     said += &String::from_utf8_lossy(&output.stderr);
     (output.status.code().unwrap_or(-1), said)
@@ -305,4 +306,30 @@ fn a_person_is_asked_before_money_is_spent_or_a_machine_is_lost() {
         "{said}"
     );
     assert!(cloud.labels().is_empty());
+}
+
+#[test]
+fn two_at_once_do_not_order_twice_and_a_machine_that_goes_is_missed() {
+    let (cloud, home) = (Vultr::start(None, usize::MAX), TempDir::new().expect("a home"));
+    let mut create = cloud.hostwright(home.path());
+    create.args(["vm", "create", "--yes"]).args(ORDER);
+    create.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let first = create.spawn().expect("it starts");
+    wait_for("the order is there", || cloud.labels() == ["mcp-1"]);
+    let second = vm(&cloud, &home, &[&["create", "--yes"], ORDER.as_slice()].concat());
+    let busy = "another hostwright on this machine is at work on the machine `mcp-1`";
+    assert!(
+        second.status == 1 && second.stderr.contains(busy),
+        "{}",
+        second.stderr
+    );
+    vm(&cloud, &home, &["destroy", "mcp-1", "--confirm", "mcp-1"]).ok();
+    let output = first.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("is gone: Vultr does not know it any more"),
+        "{said}"
+    );
+    assert!(!said.contains("exists"), "{said}");
+    assert_eq!(cloud.count("POST"), 1);
 }

@@ -33,6 +33,8 @@ pub enum Event {
     },
     /// The machine is there, as far as is known now.
     Machine(Machine),
+    /// The machine is not there any more.
+    Gone,
     /// What is waited for now.
     Awaits {
         /// A thing.

@@ -23,7 +23,7 @@ impl Ledger {
         match event {
             Event::Offer(offer) => self.monthly = Some(offer.plan.monthly),
             Event::Ordered { .. } => self.ordered = true,
-            Event::OrderRefused => self.ordered = false,
+            Event::OrderRefused | Event::Gone => (self.ordered, self.machine) = (false, None),
             Event::Machine(machine) => self.machine = Some(machine.clone()),
             _ => {}
         }

@@ -1,6 +1,5 @@
 //! Waiting for a machine, first at its provider, then at its SSH, then on itself.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -14,15 +13,16 @@ use crate::transaction::run::Access;
 
 /// Between two questions about a machine that is being made.
 const POLL: Duration = Duration::from_secs(3);
-/// Between two tries to connect: `ufw limit` refuses the sixth within 30 s.
+/// Between two tries to connect: `ufw limit` refuses the sixth within 30 s, and what sshd writes down for each failed
+/// login (5 s; sshd_config(5), PerSourcePenalties) is over before the next.
 const KNOCK: Duration = Duration::from_secs(6);
 /// How long a provider may take to hand a machine out.
 const HANDOUT: Duration = Duration::from_secs(30 * 60);
 /// How long its SSH may take to answer then, and to let us in.
 const BOOT: Duration = Duration::from_secs(15 * 60);
-/// How long it may show another host key: cloud-init puts ours in place before it lets sshd start, unless an image
-/// does that otherwise.
-const KEY: Duration = Duration::from_secs(60);
+/// How long it may show another host key, or not let us in: cloud-init sees to both before it lets sshd start, unless
+/// an image does that otherwise.
+const SETUP: Duration = Duration::from_secs(60);
 /// How long it may be busy with itself then, which `ready.sh` counts.
 const FIRST_BOOT: Duration = Duration::from_secs(30 * 60);
 
@@ -103,8 +103,11 @@ async fn running(
             told = true;
         }
         sleep(POLL).await;
-        let now = provider.machine(&id).await?;
-        machine = now.ok_or(ProvisionError::Gone { title, label, id })?;
+        let Some(now) = provider.machine(&id).await? else {
+            observe(&Event::Gone);
+            return Err(ProvisionError::Gone { title, label, id });
+        };
+        machine = now;
     }
 }
 
@@ -115,33 +118,29 @@ async fn let_in(
     observe: &mut Observe<'_>,
 ) -> Result<Connection, ProvisionError> {
     let (start, mut said) = (Instant::now(), String::new());
+    // Since when somebody has answered who is not, or not yet, as cloud-init was told to make him.
+    let mut odd: Option<Instant> = None;
     loop {
         let error = match Connection::open(&access.target, &access.options).await {
             Ok(connection) => return Ok(connection),
             Err(error) => error,
         };
-        let waited = start.elapsed();
         match &error {
-            SshError::ChangedKey(_) if waited > KEY => {
-                return Err(ProvisionError::AnotherKey {
-                    label: label.to_owned(),
-                    address: access.target.host.parse().unwrap_or(IpAddr::from([0, 0, 0, 0])),
-                    cause: error.to_string(),
-                });
-            }
             SshError::Refused { .. }
             | SshError::Connect { .. }
             | SshError::Timeout { .. }
             | SshError::Closed { .. }
             | SshError::Handshake { .. }
             | SshError::TurnedAway { .. }
-            | SshError::Lost { .. }
-            | SshError::Auth { .. }
-            | SshError::AnotherUser { .. }
-            | SshError::ChangedKey(_) => {}
+            | SshError::Lost { .. } => odd = None,
+            SshError::ChangedKey(_) | SshError::Auth { .. } => {
+                if odd.get_or_insert_with(Instant::now).elapsed() > SETUP {
+                    return Err(not_ours(access, label, error));
+                }
+            }
             _ => return Err(error.into()),
         }
-        if waited > BOOT {
+        if start.elapsed() > BOOT {
             return Err(slow(label, BOOT, error.to_string()));
         }
         let now = error.to_string();
@@ -152,6 +151,18 @@ async fn let_in(
             said = now;
         }
         sleep(KNOCK).await;
+    }
+}
+
+/// The end of patience with somebody who answers, and is not as cloud-init was told to make him.
+fn not_ours(access: &Access, label: &str, error: SshError) -> ProvisionError {
+    match (&error, access.target.host.parse()) {
+        (SshError::ChangedKey(_), Ok(address)) => ProvisionError::AnotherKey {
+            label: label.to_owned(),
+            address,
+            cause: error.to_string(),
+        },
+        _ => error.into(),
     }
 }
 

@@ -250,7 +250,9 @@ pub fn event(event: &Event) -> Option<String> {
         Event::Reached { what, seconds } => {
             Some(format!("{GREEN}✓{GREEN:#} {what} {DIM}{seconds:.1} s{DIM:#}"))
         }
-        Event::Odd { .. } | Event::Ordered { .. } | Event::OrderRefused | Event::Machine(_) => None,
+        Event::Odd { .. } | Event::Ordered { .. } | Event::OrderRefused | Event::Machine(_) | Event::Gone => {
+            None
+        }
     }
 }
 
