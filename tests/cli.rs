@@ -279,7 +279,7 @@ fn every_command_has_its_completions_and_its_manual_page() {
     let said_of_man = said(hostwright(folder.path()).arg("man").arg(&pages));
     assert_eq!(said_of_man, "[0]\n");
     let bash = said(hostwright(folder.path()).args(["completions", "bash"]));
-    for command in ["check", "plan", "apply", "rehearse", "schema"] {
+    for command in ["check", "plan", "apply", "rehearse", "up", "vm", "schema"] {
         let page = std::fs::read_to_string(pages.join(format!("hostwright-{command}.1"))).expect("a page");
         assert!(page.contains(".SH SYNOPSIS"), "{page}");
         assert!(

@@ -250,6 +250,7 @@ fn a_kept_host_stays_until_it_is_removed() {
         &image,
         &BootOptions {
             name: Some(name.clone()),
+            ..BootOptions::default()
         },
     )
     .unwrap();
@@ -288,6 +289,7 @@ fn what_fails_says_why_and_leaves_nothing() {
     let name = format!("broken-{}", std::process::id());
     let options = BootOptions {
         name: Some(name.clone()),
+        ..BootOptions::default()
     };
     let text = Rehearsal::boot(&broken, &options).unwrap_err().to_string();
     assert!(
@@ -300,6 +302,7 @@ fn what_fails_says_why_and_leaves_nothing() {
 
     let options = BootOptions {
         name: Some("No Name".to_owned()),
+        ..BootOptions::default()
     };
     assert!(
         Rehearsal::boot(&image, &options)

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use tokio::signal::ctrl_c;
 
 use super::common::{HostArgs, PlaybookArgs, boxed};
-use super::prompt::{ask, is_interactive};
+use super::prompt::{confirmed, is_interactive};
 use super::{Exit, Failure};
 use crate::desired::Desired;
 use crate::language::PlaybookError;
@@ -74,15 +74,16 @@ async fn apply(args: &Args, view: &mut View) -> Exit {
         somebody_to_ask(view)?;
     }
     let proved = args.playbook.prove(false, view)?;
-    let (built, session) = connect(proved, args.host.access()).await.map_err(boxed)?;
-    ask_and_apply(session, built, args.yes, args.on_failure.into(), view).await
+    let (built, session) = connect(proved, args.host.access().await?).await.map_err(boxed)?;
+    ask_and_apply(session, built, args.yes, args.on_failure.into(), view).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Nobody is asked: the plan has been read.
 async fn saved_plan(saved: &Saved, args: &Args, view: &mut View) -> Exit {
     let (playbook, overrides) = saved.playbook();
     let proved = prove(&playbook, &overrides, &mut |event| view.event(event)).map_err(boxed)?;
-    let (mut built, mut session) = connect(proved, args.host.access()).await.map_err(boxed)?;
+    let (mut built, mut session) = connect(proved, args.host.access().await?).await.map_err(boxed)?;
     let plan = plan_when_free(&session, &mut built, &mut |event| view.event(event))
         .await
         .map_err(boxed)?;
@@ -93,14 +94,14 @@ async fn saved_plan(saved: &Saved, args: &Args, view: &mut View) -> Exit {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Plans, asks unless `yes` was said before, applies, verifies and checks.
+/// Plans, asks unless `yes` was said before, applies, verifies and checks. Nothing where somebody said no.
 pub(super) async fn ask_and_apply(
     mut session: Session,
     mut built: Built,
     yes: bool,
     on_failure: OnFailure,
     view: &mut View,
-) -> Exit {
+) -> Result<Option<Desired>, Failure> {
     if !yes {
         somebody_to_ask(view)?;
     }
@@ -109,9 +110,9 @@ pub(super) async fn ask_and_apply(
         .map_err(boxed)?;
     view.event(&Event::Plan(&plan));
     while !yes && !plan.changes.is_empty() {
-        if !ask("\nApply these changes?") {
+        if !confirmed("\nApply these changes?").await {
             anstream::println!("Nothing was changed.");
-            return Ok(ExitCode::SUCCESS);
+            return Ok(None);
         }
         // A person takes time to read, and said yes to this plan alone.
         let now = plan_when_free(&session, &mut built, &mut |event| view.event(event))
@@ -125,7 +126,7 @@ pub(super) async fn ask_and_apply(
     }
     finish(&mut session, &built.desired, &plan, on_failure, view).await?;
     session.close().await;
-    Ok(ExitCode::SUCCESS)
+    Ok(Some(built.desired))
 }
 
 /// Makes the changes, verifies and checks.

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{Exit, Failure};
+use crate::host::provider::{self, Place};
 use crate::host::ssh::Options;
-use crate::host::target::Target;
 use crate::operations::playbook::{Proved, prove};
+use crate::operations::provision;
 use crate::playbook::load::Overrides;
 use crate::report::View;
 use crate::transaction::run::Access;
@@ -50,8 +51,8 @@ pub(super) struct OutputArgs {
 /// How to reach a host.
 #[derive(Debug, clap::Args)]
 pub(super) struct HostArgs {
-    /// [user@]host[:port], or a Host alias of ~/.ssh/config
-    pub target: Target,
+    /// [user@]host[:port], a Host alias of ~/.ssh/config, or vultr:LABEL
+    pub target: Place,
     /// Log in with this key file
     #[arg(short, long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
@@ -64,16 +65,28 @@ pub(super) struct HostArgs {
 }
 
 impl HostArgs {
-    pub fn access(&self) -> Access {
+    /// How to reach it; where a provider knows its address, the provider is asked.
+    pub async fn access(&self) -> Result<Access, Failure> {
         let options = Options {
             identity: self.identity.clone(),
             known_hosts: self.known_hosts.clone(),
             accept_new: self.accept_new,
             ..Options::default()
         };
-        Access {
-            target: self.target.clone(),
-            options,
+        match &self.target {
+            Place::Host(target) => Ok(Access {
+                target: target.clone(),
+                options,
+            }),
+            Place::Machine {
+                user,
+                provider,
+                label,
+            } => {
+                let provider = provider::by_name(provider).map_err(boxed)?;
+                let machine = provision::named(&*provider, label).await.map_err(boxed)?;
+                provision::access(&*provider, &machine, user.clone(), options).map_err(boxed)
+            }
         }
     }
 }
@@ -114,16 +127,21 @@ impl PlaybookArgs {
 impl OutputArgs {
     /// Does the work of `command` before the eyes of whoever reads its output, and shows what it failed with.
     pub async fn shown(&self, command: &str, work: impl AsyncFnOnce(&mut View) -> Exit) -> Exit {
-        let mut view = match self.json {
+        let view = match self.json {
             true => View::json(command),
             false => View::text(self.verbose, self.quiet),
         };
-        let exit = work(&mut view).await;
-        Ok(exit.unwrap_or_else(|error| {
-            view.error(error.as_ref());
-            ExitCode::FAILURE
-        }))
+        shown(view, work).await
     }
+}
+
+/// Does work before the eyes of whoever reads, and shows what it failed with.
+pub(super) async fn shown(mut view: View, work: impl AsyncFnOnce(&mut View) -> Exit) -> Exit {
+    let exit = work(&mut view).await;
+    Ok(exit.unwrap_or_else(|error| {
+        view.error(error.as_ref());
+        ExitCode::FAILURE
+    }))
 }
 
 /// Makes an error one that a command may end with.

@@ -31,7 +31,7 @@ pub(super) async fn run(args: &Args) -> Exit {
 }
 
 async fn show(args: &Args, view: &mut View) -> Exit {
-    let session = Session::open(args.host.access()).await.map_err(boxed)?;
+    let session = Session::open(args.host.access().await?).await.map_err(boxed)?;
     let playbook = args.playbook.as_deref();
     let from = whole(&session, playbook, Which::Number(args.from))
         .await

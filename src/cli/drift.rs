@@ -27,7 +27,7 @@ pub(super) async fn run(args: &Args) -> Exit {
 }
 
 async fn drift(args: &Args, view: &mut View) -> Exit {
-    let session = Session::open(args.host.access()).await.map_err(boxed)?;
+    let session = Session::open(args.host.access().await?).await.map_err(boxed)?;
     let whole = whole(&session, args.playbook.as_deref(), Which::Latest)
         .await
         .map_err(boxed)?;

@@ -27,7 +27,7 @@ pub(super) async fn run(args: &Args) -> Exit {
 }
 
 async fn show(args: &Args, view: &mut View) -> Exit {
-    let session = Session::open(args.host.access()).await.map_err(boxed)?;
+    let session = Session::open(args.host.access().await?).await.map_err(boxed)?;
     if let Some(run) = &args.run {
         let text = journal(&session, run).await.map_err(boxed)?;
         view.event(&Event::Journal { run, text: &text });

@@ -14,6 +14,7 @@ mod completions;
 mod diff;
 mod drift;
 mod history;
+mod machine;
 mod man;
 mod plan;
 mod prompt;
@@ -21,6 +22,8 @@ mod rehearse;
 mod rollback;
 mod schema;
 mod show;
+mod up;
+mod vm;
 
 /// Provision and run a server from a playbook.
 #[derive(Debug, Parser)]
@@ -50,6 +53,10 @@ enum Command {
     Drift(drift::Args),
     /// Apply an earlier generation again
     Rollback(rollback::Args),
+    /// From nothing to a running server: order a machine, or find it, apply a playbook and run its checks
+    Up(up::Args),
+    /// Order, show and destroy machines
+    Vm(vm::Args),
     /// Print the JSON schema of playbooks, or of what --json writes
     Schema(schema::Args),
     /// Print the completions of the command line for a shell
@@ -102,6 +109,8 @@ pub fn main() -> ExitCode {
             Command::Diff(args) => diff::run(args).await,
             Command::Drift(args) => drift::run(args).await,
             Command::Rollback(args) => rollback::run(args).await,
+            Command::Up(args) => up::run(args).await,
+            Command::Vm(args) => vm::run(args).await,
             Command::Schema(args) => schema::run(args),
             Command::Completions(args) => completions::run(args),
             Command::Man(args) => man::run(args),

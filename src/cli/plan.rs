@@ -32,7 +32,7 @@ pub(super) async fn run(args: &Args) -> Exit {
 
 async fn plan(args: &Args, view: &mut View) -> Exit {
     let proved = args.playbook.prove(false, view)?;
-    let (mut built, session) = connect(proved, args.host.access()).await.map_err(boxed)?;
+    let (mut built, session) = connect(proved, args.host.access().await?).await.map_err(boxed)?;
     let (_, plan) = session.plan_and_prune(&mut built).await.map_err(boxed)?;
     view.event(&Event::Plan(&plan));
     if let Some(path) = &args.out {

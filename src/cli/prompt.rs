@@ -9,9 +9,22 @@ pub(super) fn is_interactive() -> bool {
 
 /// Asks a question that only `y` or `yes` answers with yes.
 pub(super) fn ask(question: &str) -> bool {
-    anstream::print!("{question} [y/N] ");
+    matches!(typed(&format!("{question} [y/N]")).as_str(), "y" | "Y" | "yes")
+}
+
+/// What a person types when asked; nothing if nothing can be read.
+pub(super) fn typed(question: &str) -> String {
+    anstream::print!("{question} ");
     let _ = std::io::stdout().flush();
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer);
-    read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+    read.map_or(String::new(), |_| answer.trim().to_owned())
+}
+
+/// Asks, so that an interruption is heard meanwhile.
+pub(super) async fn confirmed(question: &str) -> bool {
+    let question = question.to_owned();
+    tokio::task::spawn_blocking(move || ask(&question))
+        .await
+        .unwrap_or(false)
 }

@@ -1,5 +1,7 @@
 //! `hostwright rollback`: an earlier generation, applied again.
 
+use std::process::ExitCode;
+
 use super::Exit;
 use super::apply::ask_and_apply;
 use super::common::{HostArgs, OutputArgs, boxed};
@@ -33,7 +35,7 @@ pub(super) async fn run(args: &Args) -> Exit {
 }
 
 async fn rollback(args: &Args, view: &mut View) -> Exit {
-    let session = Session::open(args.host.access()).await.map_err(boxed)?;
+    let session = Session::open(args.host.access().await?).await.map_err(boxed)?;
     let which = args.to.map_or(Which::Before, Which::Number);
     let whole = whole(&session, args.playbook.as_deref(), which)
         .await
@@ -45,5 +47,6 @@ async fn rollback(args: &Args, view: &mut View) -> Exit {
         generation: &whole.generation,
         secrets: &built.desired.secrets,
     });
-    ask_and_apply(session, built, args.yes, OnFailure::Stop, view).await
+    ask_and_apply(session, built, args.yes, OnFailure::Stop, view).await?;
+    Ok(ExitCode::SUCCESS)
 }

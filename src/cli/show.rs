@@ -29,7 +29,7 @@ pub(super) async fn run(args: &Args) -> Exit {
 }
 
 async fn show(args: &Args, view: &mut View) -> Exit {
-    let session = Session::open(args.host.access()).await.map_err(boxed)?;
+    let session = Session::open(args.host.access().await?).await.map_err(boxed)?;
     let which = args.number.map_or(Which::Latest, Which::Number);
     let whole = whole(&session, args.playbook.as_deref(), which)
         .await

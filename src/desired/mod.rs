@@ -7,8 +7,8 @@ pub mod check;
 
 use self::check::Check;
 use crate::change::{Change, Content, Id};
-use crate::facts::{Facts, Questions, Remains, is_everywhere};
 use crate::daemons::text::{self, Account};
+use crate::facts::{Facts, Questions, Remains, is_everywhere};
 use crate::secret::Secrets;
 
 /// A thing that one resource makes and another needs. Users and groups that nobody provides must be on the host;
@@ -94,6 +94,11 @@ pub trait Resource: Debug + Send + Sync {
     /// What of it is taken away when the playbook no longer declares it.
     fn remains(&self) -> Remains {
         Remains::default()
+    }
+
+    /// What of that is not on the host yet, so that it is this playbook that makes it.
+    fn makes(&self, cx: &Context<'_>) -> Remains {
+        cx.facts.missing(self.remains())
     }
 
     /// The texts that daemons read when it is done, each by the path at which they read it.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::generations::{self, Latest};
+use super::generations::{self, Latest, Remains};
 use super::questions::{GENERATIONS, LISTENING};
 use crate::change::sha256;
 
@@ -248,6 +248,28 @@ impl Facts {
     /// The newest generation of each playbook that was applied.
     pub fn generations(&self) -> Vec<Latest> {
         generations::read(self.output(GENERATIONS))
+    }
+
+    /// What this playbook made on the host, unless it means what it meant when it was applied last.
+    pub fn made(&self) -> Remains {
+        generations::made(self.output(GENERATIONS))
+    }
+
+    /// What of these is not on the host yet: whoever brings it has made it. Rules are the firewall's to know.
+    pub fn missing(&self, mut remains: Remains) -> Remains {
+        let is_missing = |path: &String| self.path(path).is_none();
+        remains.paths.retain(is_missing);
+        remains.secrets.retain(is_missing);
+        remains.directories.retain(is_missing);
+        remains.folders.retain(is_missing);
+        remains.users.retain(|user| self.user(user).is_none());
+        remains.units.retain(|unit| {
+            let fact = self.unit(unit);
+            !fact.is_busy() && !fact.file.starts_with("enabled")
+        });
+        // What is in the way of a site, say, is there before it is switched off.
+        remains.displaced.retain(|path, _| !is_missing(path));
+        remains
     }
 
     /// What a script question printed.

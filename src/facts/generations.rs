@@ -87,6 +87,20 @@ impl Remains {
         self
     }
 
+    /// What of it `other` has, too.
+    pub fn within(mut self, other: &Self) -> Self {
+        self.paths.retain(|path| other.paths.contains(path));
+        self.secrets.retain(|path| other.paths.contains(path));
+        self.directories.retain(|path| other.directories.contains(path));
+        self.folders.retain(|path| other.folders.contains(path));
+        self.units.retain(|unit| other.units.contains(unit));
+        self.users.retain(|user| other.users.contains(user));
+        self.rules.retain(|rule| other.rules.contains(rule));
+        self.displaced
+            .retain(|path, _| other.displaced.contains_key(path));
+        self
+    }
+
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -95,8 +109,15 @@ impl Remains {
 
 /// The question, for `playbook`, whose meaning has this hash.
 pub(super) fn script(playbook: &str, digest: &str) -> String {
-    let own = shell::quote(&format!("{playbook} {digest}"));
-    format!("own={own}\n{}", include_str!("generations.sh"))
+    let (name, digest) = (shell::quote(playbook), shell::quote(digest));
+    format!("name={name} wanted={digest}\n{}", include_str!("generations.sh"))
+}
+
+/// What the playbook made on the host.
+pub(super) fn made(text: &str) -> Remains {
+    let line = text.lines().find_map(|line| line.strip_prefix('!'));
+    line.and_then(|line| serde_json::from_str(line).ok())
+        .unwrap_or_default()
 }
 
 /// Reads the answer. Lines that are none are passed over.

@@ -1,6 +1,7 @@
-# The newest generation of each playbook: `@NAME NUMBER DIGEST`, and what it declared, a line for each. Of our own
-# nothing more is said when it is the one that is wanted now.
-cd /var/lib/hostwright/generations 2>/dev/null || exit 0
+# The newest generation of each playbook: `@NAME NUMBER DIGEST`, and what it declared, a line for each; then, as
+# `!JSON`, what our own made. Of our own nothing more is said when it is the one that is wanted now.
+cd /var/lib/hostwright/generations 2>/dev/null || cd /
+same=
 for playbook in *; do
   newest=0
   for entry in "$playbook"/*; do
@@ -8,8 +9,9 @@ for playbook in *; do
     case $entry in *[!0-9]*) continue ;; esac
     if [ "$entry" -gt "$newest" ]; then newest=$entry; fi
   done
-  if [ "$newest" -eq 0 ]; then continue; fi
+  if [ "$newest" -eq 0 ] || [ ! -f "$playbook/$newest/digest" ]; then continue; fi
   read -r digest <"$playbook/$newest/digest"
   echo "@$playbook $newest $digest"
-  if [ "$playbook $digest" != "$own" ]; then cat "$playbook/$newest/declared"; fi
+  if [ "$playbook $digest" = "$name $wanted" ]; then same=yes; else cat "$playbook/$newest/declared"; fi
 done
+if [ -z "$same" ] && [ -f "/var/lib/hostwright/made/$name" ]; then echo "!$(cat "/var/lib/hostwright/made/$name")"; fi

@@ -4,8 +4,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::generation::{About, Generation, History};
+use super::provision::{Event as MachineEvent, Known, Priced, Remains, Up};
 use crate::change::{Change, Detail};
 use crate::checks::answer::Outcome;
+use crate::host::provider::{Image, Plan as Sort, Region};
 use crate::plan::Plan;
 use crate::secret::Secrets;
 use crate::transaction::event::Event as RunEvent;
@@ -166,6 +168,37 @@ pub enum Event<'a> {
         /// Its parts, and how long each took.
         parts: &'a [Part],
     },
+    /// What sorts of machines a provider has.
+    Plans {
+        /// They, with their prices.
+        plans: &'a [Sort],
+    },
+    /// Where a provider's machines can stand.
+    Regions {
+        /// The places.
+        regions: &'a [Region],
+    },
+    /// What a provider's machines can begin with.
+    Images {
+        /// The images.
+        images: &'a [Image],
+    },
+    /// What machines there are.
+    Machines {
+        /// They, with their prices.
+        machines: &'a [Priced],
+    },
+    /// What is known of a machine.
+    Shown(&'a Known),
+    /// A machine has been removed, and all that was on it.
+    Destroyed(&'a Priced),
+    /// A machine runs as the playbook says.
+    Up(&'a Up),
+    /// What may exist, and cost money, although the command did not reach its end.
+    Remains(&'a Remains),
+    /// A provider is asked for a machine.
+    #[serde(untagged)]
+    Machine(&'a MachineEvent),
     /// The run tells how it goes.
     #[serde(untagged)]
     Run(&'a RunEvent),

@@ -109,6 +109,7 @@ pub struct Run {
 
 /// What is written down of an apply: that it goes on and, where it makes a generation, that.
 pub fn records(desired: &Desired, plan: &Plan) -> (String, Option<Record>) {
+    let made = plan.made.clone().within(&desired.remains());
     let bundle = desired
         .meaning
         .as_ref()
@@ -142,6 +143,9 @@ pub fn records(desired: &Desired, plan: &Plan) -> (String, Option<Record>) {
                     ("bundle.json", meaning.bundle.clone()),
                     ("texts", texts),
                 ],
+                // A run that fails has made it all the same, and has not taken away what is gone.
+                begun: json(&plan.made),
+                made: json(&made),
                 contents: meaning.contents.clone(),
             })
         }

@@ -7,7 +7,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use super::artifact::{self, ArtifactError};
 use super::event::{Event, Observe};
 use crate::desired::Desired;
-use crate::facts::{Facts, Remains};
+use crate::facts::Facts;
 use crate::language::PlaybookErrors;
 use crate::language::render::Artifacts;
 use crate::playbook::load::{Loaded, Overrides, load};
@@ -111,23 +111,22 @@ impl Built {
         })
     }
 
-    /// Lets go from the host what the playbook declared there when it was applied last, and does not declare any
-    /// more; says whether there is something.
+    /// Lets go from the host what the playbook made there and does not declare any more; says whether there is
+    /// something.
     ///
     /// # Errors
     /// None but those that rendering had before.
     pub fn prune(&mut self, facts: &Facts) -> Result<bool, PlaybookErrors> {
-        let mut gone = Remains::default();
         let mut stays = self.desired.remains();
         for latest in facts.generations() {
-            let own = latest.playbook == self.desired.name;
-            let all = if own { &mut gone } else { &mut stays };
-            latest
-                .declared
-                .into_iter()
-                .for_each(|declared| all.extend(declared.remains));
+            if latest.playbook != self.desired.name {
+                latest
+                    .declared
+                    .into_iter()
+                    .for_each(|declared| stays.extend(declared.remains));
+            }
         }
-        let gone = gone.without(&stays);
+        let gone = facts.made().without(&stays);
         if gone.is_empty() {
             return Ok(false);
         }

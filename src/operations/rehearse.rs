@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::apply::{self, ApplyError};
 use super::event::{Event, Observe, Part};
+use super::interrupts::{CannotListen, Interrupts};
 use super::playbook::{BuildError, Proved};
 use super::session::Session;
 use crate::desired::Desired;
@@ -43,11 +43,9 @@ pub enum RehearseError {
     #[diagnostic(help("the host has been removed"))]
     Interrupted,
     /// It could not be asked to end.
-    #[error("this process cannot listen for signals: {0}")]
-    #[diagnostic(help(
-        "a rehearsal that could not be interrupted is not begun; is the machine out of memory?"
-    ))]
-    Signals(std::io::Error),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Signals(#[from] CannotListen),
     /// A part of the program ended before its end.
     #[error("a part of the program ended unexpectedly: {0}")]
     #[diagnostic(help("report this as a bug"))]
@@ -69,30 +67,6 @@ pub struct Choice {
     pub mirror: Option<String>,
     /// Whether the host stays.
     pub keep: bool,
-}
-
-/// What asks this process to end. From its making on no signal is lost, and none ends the process
-/// before the host is removed.
-struct Interrupts {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Interrupts {
-    fn listen() -> Result<Self, RehearseError> {
-        let listen = |kind| signal(kind).map_err(RehearseError::Signals);
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => (),
-            _ = self.terminate.recv() => (),
-        }
-    }
 }
 
 /// How long each part took.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{access, accounts, conflicts, daemons, ports, shared};
 use crate::change::{Action, Change, Detail, sha256};
 use crate::desired::{Context, Desired, Meaning, Providers, Refusal};
-use crate::facts::Facts;
+use crate::facts::{Facts, Remains};
 use crate::transaction::compile::{OnFailure, compile};
 
 /// What would change on one host, in the order in which it would be done.
@@ -31,6 +31,9 @@ pub struct Plan {
     pub generation: Option<u32>,
     /// Whether applying it makes a generation: the playbook means something else than that.
     pub records: bool,
+    /// What the playbook has made on the host when this is applied. What was there before is none of it.
+    #[serde(skip)]
+    pub made: Remains,
     /// The changes; none when the host is as it should be.
     pub changes: Vec<Change>,
 }
@@ -75,6 +78,7 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
     let mut loads = HashSet::new();
     let mut more = false;
     let mut gone = HashSet::new();
+    let mut made = facts.made();
     for entry in &desired.entries {
         let context = Context {
             facts,
@@ -83,6 +87,7 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
             changed: &changed,
             more,
         };
+        made.extend(entry.resource.makes(&context));
         let unseen = accounts::unseen(&*entry.resource, &context)?;
         ports::refuse_taken(&*entry.resource, &context)?;
         let own = entry.resource.diff(&context)?;
@@ -110,6 +115,7 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
             .is_none_or(|latest| latest.digest != meaning.digest)
     };
     Ok(Plan {
+        made,
         generation: latest.as_ref().map(|latest| latest.number),
         records: desired.meaning.as_ref().is_some_and(is_new),
         playbook: desired.name.clone(),

@@ -143,6 +143,8 @@ impl Resource for Release {
     }
 
     fn ask(&self, questions: &mut Questions) {
+        questions.path(&self.to);
+        questions.path(&self.releases());
         questions.content(&self.file(), &self.content.sha256, false);
         questions.place(&self.current());
         questions.listing(&self.releases());

@@ -12,7 +12,7 @@ use super::certificate::{self, Wanted};
 use super::directory::Directory;
 use super::renewal;
 use crate::change::{Action, Change, Id, sha256};
-use crate::desired::{Context, Listen, Ref, Refusal, Resource};
+use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::{Questions, Remains};
 use crate::language::scalar::{Address, Domain, Duration, Flag, Line, LocalPath, Name, Port, optional};
 use crate::language::template::object;

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 use super::absent::{Gone, NEVER};
-use super::systemd_files::{is_unit_file, unit_of};
+use super::systemd_files::unit_of;
 use super::ufw;
 use crate::change::{Action, Change, Id, Verb};
-use crate::desired::{Context, Ref, Refusal, Resource};
+use crate::daemons::text::unit;
+use crate::desired::{Context, Entry, Ref, Refusal, Resource};
 use crate::facts::{Questions, Remains};
 use crate::language::Render;
 use crate::managed::announced::{What, stands};
@@ -76,7 +77,7 @@ pub fn render(gone: &Remains, [first, absent, last]: [usize; 3], cx: &mut Render
         }
     }
     cx.enter(first, "");
-    let whole = |path: &&String| is_unit_file(path) && !path.ends_with(".conf");
+    let whole = |path: &&String| unit::is_file(path) && !path.ends_with(".conf");
     let files = gone.paths.iter().filter(whole).filter_map(|path| unit_of(path));
     let mut units: Vec<&str> = gone.units.iter().map(String::as_str).chain(files).collect();
     units.sort_unstable();
@@ -99,6 +100,10 @@ struct Stopped {
 impl Resource for Stopped {
     fn id(&self) -> &Id {
         &self.id
+    }
+
+    fn ends(&self, unit: &str, _: &Context<'_>) -> bool {
+        unit == self.unit
     }
 
     fn ask(&self, questions: &mut Questions) {
@@ -246,7 +251,17 @@ impl Resource for Emptied {
                 || self.gone.directories.contains(&inner)
                 || self.gone.folders.contains(&inner)
         };
-        if !cx.facts.tree(path).iter().all(goes) {
+        let below = format!("{path}/");
+        let comes = |entry: &Entry| {
+            let remains = entry.resource.remains();
+            let mut all = remains
+                .paths
+                .iter()
+                .chain(&remains.directories)
+                .chain(&remains.folders);
+            all.any(|inner| inner.starts_with(&below))
+        };
+        if !cx.facts.tree(path).iter().all(goes) || cx.entries.iter().any(comes) {
             return Ok(Vec::new());
         }
         let change = Change::new(
@@ -254,6 +269,8 @@ impl Resource for Emptied {
             Verb::Remove,
             format!("remove the empty directory {path}"),
         );
+        // What has come there since the plan was made stays.
+        let change = change.shell(format!("rmdir -- {0} && mkdir -- {0}", shell::quote(path)));
         Ok(vec![change.action(Action::Remove {
             path: path.clone(),
             secret: false,

@@ -300,6 +300,10 @@ impl Resource for Renewal {
     }
 
     fn ask(&self, questions: &mut Questions) {
+        questions.path(&format!(
+            "/etc/letsencrypt/renewal/{}.conf",
+            self.order.issued.name
+        ));
         ask(&self.order, questions);
     }
 

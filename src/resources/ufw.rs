@@ -333,6 +333,16 @@ struct Closed {
     rules: Vec<Own>,
 }
 
+/// Whether ufw has a rule for the same.
+fn is_there((_, rule): &Own, state: &State) -> bool {
+    let same = |stored: &stored::Stored| {
+        stored.way == Way::In && stored.is_plain() && stored.traffic == rule.traffic()
+    };
+    [false, true]
+        .into_iter()
+        .any(|v6| state.family(v6).rules.iter().any(same))
+}
+
 /// Takes away rules that a playbook let ufw have, each as [`Remains`] has it.
 pub(super) fn close(rules: &BTreeSet<String>, cx: &mut Render<'_>) {
     let own = |text: &String| {
@@ -363,15 +373,7 @@ impl Resource for Closed {
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
         let state = State::read(cx.facts.output("ufw.state"));
-        let is_there = |(_, rule): &&Own| {
-            let same = |stored: &stored::Stored| {
-                stored.way == Way::In && stored.is_plain() && stored.traffic == rule.traffic()
-            };
-            [false, true]
-                .into_iter()
-                .any(|v6| state.family(v6).rules.iter().any(same))
-        };
-        let gone: Vec<&Own> = self.rules.iter().filter(is_there).collect();
+        let gone: Vec<&Own> = self.rules.iter().filter(|own| is_there(own, &state)).collect();
         if gone.is_empty() {
             return Ok(Vec::new());
         }
@@ -412,6 +414,19 @@ impl Resource for Firewall {
             rules: self.rules.iter().map(name).collect(),
             ..Remains::default()
         }
+    }
+
+    fn makes(&self, cx: &Context<'_>) -> Remains {
+        let state = State::read(cx.facts.output("ufw.state"));
+        let mut remains = self.remains();
+        let there: Vec<String> = self
+            .rules
+            .iter()
+            .filter(|own| is_there(own, &state))
+            .map(name)
+            .collect();
+        remains.rules.retain(|rule| !there.contains(rule));
+        remains
     }
 
     fn ask(&self, questions: &mut Questions) {

@@ -11,6 +11,10 @@ pub struct Record {
     pub keep: u32,
     /// Its files: names and texts. `digest`, `declared` and `generation.json` are asked for by name.
     pub files: Vec<(&'static str, String)>,
+    /// What the playbook has made on the host when the run begins to make it, as JSON.
+    pub begun: String,
+    /// The same when the run is over.
+    pub made: String,
     /// What the host's store must have as long as the generation is kept.
     pub contents: Vec<Content>,
 }

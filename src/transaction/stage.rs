@@ -74,6 +74,8 @@ pub fn pack(
     }
     if let Some(record) = &work.record {
         append(&mut tar, "record/contents", record.reachable().as_bytes())?;
+        append(&mut tar, "begun", record.begun.as_bytes())?;
+        append(&mut tar, "made", record.made.as_bytes())?;
         let travels = |content: &&Content| {
             wanted
                 .iter()

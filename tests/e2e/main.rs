@@ -31,3 +31,6 @@ mod transaction;
 mod transfer;
 mod tree;
 mod unit_files;
+mod up;
+mod vm;
+mod vultr;

@@ -76,6 +76,45 @@ fn what_a_playbook_no_longer_declares_goes_and_nothing_else() {
 }
 
 #[test]
+fn what_was_there_before_stays_and_what_a_failed_run_made_goes() {
+    let Some(host) = Host::boot() else { return };
+    host.sh("mkdir /srv/theirs; echo theirs >/srv/theirs/file; useradd -r old; ln -s theirs /srv/link");
+    let all = "name: app
+users: { old: { system: true }, new: { system: true } }
+directories: { /srv/theirs: {}, /srv/ours: {} }
+files: { /srv/theirs/file: { content: ours }, /etc/issue: { content: ours } }
+systemd: { ssh: {}, cron: {} }
+links: { /srv/link: { to: theirs } }
+ufw: { allow: [22/tcp] }
+commands: { no: { run: 'test -e /srv/go', creates: /srv/go, after: [file./srv/theirs/file, directory./srv/ours] } }
+";
+    assert_eq!(host.apply(all).status, 1);
+    assert_eq!(host.sh("ls -d /srv/ours; id -un new"), "/srv/ours\nnew");
+    host.sh("touch /srv/go");
+    host.converge(all);
+    let plan = host.plan("name: app\nufw: { allow: [22/tcp] }\n");
+    let goes: Vec<&str> = plan
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("- "))
+        .collect();
+    assert_eq!(
+        goes,
+        [
+            "- pruned.new  remove the user new",
+            "- pruned./srv/ours  remove the empty directory /srv/ours",
+        ],
+        "{}",
+        plan.stdout
+    );
+    host.converge("name: app\nufw: { allow: [22/tcp] }\n");
+    assert_eq!(
+        host.sh("cat /srv/theirs/file /etc/issue; systemctl is-active ssh cron; id -un old"),
+        "oursoursactive\nactive\nold"
+    );
+}
+
+#[test]
 fn a_file_that_moves_from_one_kind_to_another_stays() {
     let Some(host) = Host::boot() else { return };
     host.file("static/page", "page\n");

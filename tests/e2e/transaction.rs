@@ -63,7 +63,7 @@ impl Apply {
 fn waiting(name: &str) -> String {
     format!(
         r#"
-name: {name}
+name: waiting
 files:
   /srv/before: {{ content: "before\n" }}
   /srv/after: {{ content: "after\n", after: [command.wait] }}

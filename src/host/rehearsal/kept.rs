@@ -1,11 +1,14 @@
 //! Hosts that were left running on purpose.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
+use super::cgroup::Group;
 use super::error::RehearsalError;
 use super::keys;
-use super::slot::{self, NAME, Slot};
+use super::network::Network;
+use super::slot::{self, NAME, NOTE, Slot};
 
 /// A host that outlives the process that booted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,15 +17,25 @@ pub struct Kept {
     pub name: String,
     /// How a person enters it.
     pub ssh_command: String,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// The words that it was booted with.
+    pub note: String,
+    /// Whether it runs: this machine may have been switched off meanwhile.
+    pub runs: bool,
 }
 
 impl Kept {
     /// The host in that directory.
     pub(super) fn of(dir: &Path) -> Self {
-        let name = fs::read_to_string(dir.join(NAME)).unwrap_or_default();
+        let number = slot::number(dir).unwrap_or_default();
+        let read = |name| fs::read_to_string(dir.join(name)).unwrap_or_default();
         Self {
-            name,
+            name: read(NAME),
             ssh_command: ssh_command(dir),
+            address: Network::of(number).address,
+            note: read(NOTE),
+            runs: Group::new(&slot::id(number)).init().is_some(),
         }
     }
 }
@@ -55,14 +68,17 @@ pub fn remove_kept(name: &str) -> Result<(), RehearsalError> {
     slot::ownerless(wanted)?.iter().try_for_each(Slot::remove)
 }
 
-/// The ssh command for a person: the address is the one that its `known_hosts` begins with.
+/// The ssh command for a person. With user data it is not our keys that count.
 pub(super) fn ssh_command(dir: &Path) -> String {
-    let known_hosts = dir.join(keys::KNOWN_HOSTS);
-    let text = fs::read_to_string(&known_hosts).unwrap_or_default();
-    format!(
-        "ssh -i {} -o IdentitiesOnly=yes -o UserKnownHostsFile={} root@{}",
-        dir.join(keys::IDENTITY).display(),
-        known_hosts.display(),
-        text.split(' ').next().unwrap_or_default()
-    )
+    let (identity, known_hosts) = (dir.join(keys::IDENTITY), dir.join(keys::KNOWN_HOSTS));
+    let keys = match identity.exists() {
+        true => format!(
+            "-i {} -o IdentitiesOnly=yes -o UserKnownHostsFile={} ",
+            identity.display(),
+            known_hosts.display()
+        ),
+        false => String::new(),
+    };
+    let number = slot::number(dir).unwrap_or_default();
+    format!("ssh {keys}root@{}", Network::of(number).address)
 }

@@ -13,13 +13,20 @@ use super::image::Image;
 use super::kept::{self, Kept};
 use super::keys;
 use super::network::{self, Network};
-use super::slot::{NAME, Slot, lock_all};
+use super::seed;
+use super::slot::{NAME, NOTE, Slot, lock_all};
 
 /// What can be chosen about a host.
 #[derive(Debug, Clone, Default)]
 pub struct BootOptions {
     /// Its host name; without one it gets one that no other has.
     pub name: Option<String>,
+    /// What its cloud-init is told on the first boot, where the image has one ([`super::cloud_image`]). Then
+    /// cloud-init alone says who may enter and by which key it is known, and [`Rehearsal::boot`] returns when it is
+    /// switched on, as a cloud does.
+    pub user_data: Option<String>,
+    /// Words to find it by again ([`Kept::note`]).
+    pub note: Option<String>,
 }
 
 /// A throwaway host. Dropping it removes every trace of it.
@@ -38,7 +45,7 @@ pub struct Rehearsal {
 }
 
 impl Rehearsal {
-    /// Boots a new host and returns when its sshd greets.
+    /// Boots a new host and returns when its sshd greets, or, with user data, at once.
     ///
     /// # Errors
     /// When the host cannot be made or does not come up.
@@ -61,18 +68,24 @@ impl Rehearsal {
             container: None,
             kept: false,
         };
-        host.make_disk(image)?;
+        host.make_disk(image, options)?;
         {
             let _all = lock_all()?;
             host.network.create()?;
         }
-        host.start()?;
+        match options.user_data {
+            Some(_) => host.switch_on()?,
+            None => host.start()?,
+        }
         Ok(host)
     }
 
-    fn make_disk(&self, image: &Image) -> Result<(), RehearsalError> {
+    fn make_disk(&self, image: &Image, options: &BootOptions) -> Result<(), RehearsalError> {
         let dir = self.slot.dir();
         disk::write(&dir.join(NAME), &self.name)?;
+        if let Some(note) = &options.note {
+            disk::write(&dir.join(NOTE), note)?;
+        }
         disk::mount_overlay(image.layers(), &self.upper, &dir.join("work"), &self.root)?;
         let uuid = "/proc/sys/kernel/random/uuid";
         let uuid = fs::read_to_string(uuid).map_err(RehearsalError::io("read", uuid))?;
@@ -91,7 +104,17 @@ impl Rehearsal {
             disk::remove_file(&path)?;
             disk::write(&path, &contents)?;
         }
-        keys::make(dir, &self.root, self.network.address)
+        match &options.user_data {
+            Some(user_data) => seed::write(&self.root, &self.slot.id(), &self.name, user_data),
+            None => keys::make(dir, &self.root, self.network.address),
+        }
+    }
+
+    fn switch_on(&mut self) -> Result<(), RehearsalError> {
+        if self.container.is_none() {
+            self.container = Some(Container::start(&self.slot, &self.root, &self.name)?);
+        }
+        Ok(())
     }
 
     /// Boots it (again) from its disk and returns when its sshd greets. Does nothing to a
@@ -101,9 +124,10 @@ impl Rehearsal {
     /// When it does not come up.
     pub fn start(&mut self) -> Result<(), RehearsalError> {
         if self.container.is_none() {
-            let container = Container::start(&self.slot, &self.root, &self.name)?;
-            let container = self.container.insert(container);
-            container.await_sshd(&self.name, self.network.address)?;
+            self.switch_on()?;
+            if let Some(container) = &mut self.container {
+                container.await_sshd(&self.name, self.network.address)?;
+            }
         }
         Ok(())
     }
@@ -235,13 +259,13 @@ impl Rehearsal {
         &self.network.netns
     }
 
-    /// A private key that root's `authorized_keys` has.
+    /// A private key that root's `authorized_keys` has. There is none with user data.
     #[must_use]
     pub fn identity(&self) -> &Path {
         &self.identity
     }
 
-    /// A `known_hosts` file with its host key and nothing else.
+    /// A `known_hosts` file with its host key and nothing else. There is none with user data.
     #[must_use]
     pub fn known_hosts(&self) -> &Path {
         &self.known_hosts

@@ -15,6 +15,7 @@ mod keys;
 mod machine;
 mod needs;
 mod network;
+mod seed;
 mod slot;
 
 pub use apt::Base;
@@ -23,4 +24,5 @@ pub use image::{Image, image};
 pub use kept::{Kept, kept, remove_kept};
 pub use machine::{BootOptions, Rehearsal};
 pub use needs::{install, missing};
+pub use seed::cloud_image;
 pub use slot::remove_abandoned;

@@ -14,6 +14,8 @@ use super::network::{self, Network};
 
 /// The file in a host's directory that holds its name.
 pub(super) const NAME: &str = "name";
+/// The file in a host's directory that holds its note.
+pub(super) const NOTE: &str = "note";
 
 /// 10.99.0.0/24 is left to people who wire namespaces by hand.
 const FIRST: u16 = 64;
@@ -55,7 +57,7 @@ impl Slot {
 
     /// Takes over the slot in `dir` if its owner is gone.
     fn take_over(dir: PathBuf) -> Option<Self> {
-        let number = dir.file_name()?.to_str()?.parse().ok()?;
+        let number = number(&dir)?;
         // The file is the first thing made in a slot and the last removed; both under the lock
         // on all, which the caller holds.
         let owner = File::create(dir.join(OWNER)).ok()?;
@@ -69,7 +71,7 @@ impl Slot {
 
     /// The name of everything that this machine knows the host by.
     pub(super) fn id(&self) -> String {
-        format!("hostwright-{}", self.number)
+        id(self.number)
     }
 
     pub(super) fn network(&self) -> Network {
@@ -117,6 +119,16 @@ impl Drop for Slot {
         // open too, for a moment.
         let _ = self.owner.unlock();
     }
+}
+
+/// The number of the slot in that directory.
+pub(super) fn number(dir: &Path) -> Option<u16> {
+    dir.file_name()?.to_str()?.parse().ok()
+}
+
+/// The name of everything that this machine knows a slot's host by.
+pub(super) fn id(number: u16) -> String {
+    format!("hostwright-{number}")
 }
 
 /// Removes the hosts whose owners died without removing them; one that resists is left for the

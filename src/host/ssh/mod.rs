@@ -13,6 +13,7 @@ mod keys;
 mod known_hosts;
 mod login;
 mod options;
+mod own;
 mod refusal;
 
 pub use command::Script;
@@ -20,3 +21,4 @@ pub use connection::Connection;
 pub use error::{ChangedKey, SshError};
 pub use exec::{Event, Exec, Output};
 pub use options::Options;
+pub use own::{NewKey, fingerprint, known_host, new_key, own_keys};

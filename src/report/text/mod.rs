@@ -6,6 +6,7 @@ use miette::Diagnostic;
 
 pub mod error;
 mod history;
+mod machines;
 pub mod plan;
 mod progress;
 
@@ -13,6 +14,7 @@ use self::progress::Progress;
 use crate::change::counted;
 use crate::checks::answer::shortened;
 use crate::operations::event::{Event, Part};
+use crate::operations::provision::Event as MachineEvent;
 use crate::plan::Plan;
 use crate::secret::Secrets;
 
@@ -152,6 +154,20 @@ impl Text {
             Event::Checked { checks, seconds } => {
                 let checks = counted(*checks, "check");
                 self.say(&format!("{checks} passed in {seconds:.1} s."));
+            }
+            Event::Plans { plans } => self.tell(&machines::plans(plans)),
+            Event::Regions { regions } => self.tell(&machines::regions(regions)),
+            Event::Images { images } => self.tell(&machines::images(images)),
+            Event::Machines { machines } => self.tell(&machines::machines(machines)),
+            Event::Shown(known) => self.tell(&machines::shown(known)),
+            Event::Destroyed(priced) => self.tell(&machines::destroyed(priced)),
+            Event::Up(up) => self.tell(&machines::up(up)),
+            Event::Remains(remains) => anstream::eprint!("{}", machines::remains(remains)),
+            Event::Machine(MachineEvent::Odd { what }) => self.warn(what),
+            Event::Machine(event) => {
+                if let Some(line) = machines::event(event) {
+                    self.say(&line);
+                }
             }
             Event::Kept { host, enter } => {
                 self.tell(&format!("\nThe host stays. Enter it:  {enter}\n"));
