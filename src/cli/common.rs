@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::Failure;
+use super::{Failure, person};
 use crate::artifact;
 use crate::change::{Change, counted};
 use crate::checks::shortened;
@@ -50,23 +50,52 @@ pub(super) struct HostArgs {
     /// Read and write host keys in this file instead of ~/.ssh/known_hosts
     #[arg(long, value_name = "FILE")]
     pub known_hosts: Option<PathBuf>,
-    /// Trust and remember the key of a host that is not known yet
+    /// Trust and remember the key of a host that is not known yet, whatever it is
     #[arg(long)]
     pub accept_new: bool,
+    /// Trust the host only if its key has this fingerprint, as `ssh-keygen -lf` prints it, and remember it
+    #[arg(long, value_name = "SHA256:…", value_parser = fingerprint)]
+    pub fingerprint: Option<String>,
+    /// Wait so long for a host that boots
+    #[arg(long, value_name = "SECONDS")]
+    pub wait: Option<u64>,
+    /// Ask for the password that makes the remote user root, wherever input comes from
+    #[arg(long)]
+    pub ask_sudo_pass: bool,
+    /// Read that password from a file; without it HOSTWRIGHT_SUDO_PASSWORD counts
+    #[arg(long, value_name = "FILE")]
+    pub sudo_password_file: Option<PathBuf>,
 }
 
 impl HostArgs {
-    pub fn access(&self) -> Access {
+    /// How to reach the host. HOSTWRIGHT_SSH_PASSWORD is what logs in where keys do not do.
+    ///
+    /// # Errors
+    /// When a password cannot be read.
+    pub fn access(&self) -> Result<Access, Failure> {
         let options = Options {
             identity: self.identity.clone(),
             known_hosts: self.known_hosts.clone(),
             accept_new: self.accept_new,
+            fingerprint: self.fingerprint.clone(),
+            password: person::password(None, "HOSTWRIGHT_SSH_PASSWORD")?,
+            root_password: person::password(self.sudo_password_file.as_deref(), "HOSTWRIGHT_SUDO_PASSWORD")?,
+            person: person::person(self.ask_sudo_pass),
+            wait: Duration::from_secs(self.wait.unwrap_or(0)),
             ..Options::default()
         };
-        Access {
+        Ok(Access {
             target: self.target.clone(),
             options,
-        }
+        })
+    }
+}
+
+fn fingerprint(text: &str) -> Result<String, String> {
+    match text.strip_prefix("SHA256:") {
+        // Base64 of 32 bytes, without its filling.
+        Some(hash) if hash.len() == 43 => Ok(text.to_owned()),
+        _ => Err("write it as `ssh-keygen -lf` prints it: SHA256: and 43 characters".into()),
     }
 }
 
@@ -119,7 +148,8 @@ pub(super) struct Unexpected(pub String);
 /// Makes the desired state and connects to the host, side by side: a build takes as long as a handshake
 /// even when nothing is to build.
 pub(super) async fn connect(loaded: &Loaded, host: &HostArgs) -> Result<(Desired, Session), Failure> {
-    let session = async { Session::open(host.access()).await.map_err(boxed) };
+    let access = host.access()?;
+    let session = async { Session::open(access).await.map_err(boxed) };
     tokio::try_join!(desired(loaded), session)
 }
 
@@ -139,7 +169,7 @@ pub(super) fn ask(question: &str) -> bool {
 
 /// Shows a plan under a line that says for which host.
 pub(super) fn show(plan: &Plan, desired: &Desired, session: &Session, release: &str, verbose: bool) {
-    let (name, host, reached) = (&desired.name, session.name(), session.reached());
+    let (name, host, reached) = (&desired.name, session.login(), session.reached());
     anstream::println!("Plan of {name} for {host} ({reached}, {release}):\n");
     anstream::print!("{}", report::plan::text(plan, &desired.secrets, verbose));
 }

@@ -10,9 +10,11 @@ mod check;
 mod common;
 mod completions;
 mod man;
+mod person;
 mod plan;
 mod rehearse;
 mod schema;
+mod trust;
 
 /// Provision and run a server from a playbook.
 #[derive(Debug, Parser)]
@@ -30,6 +32,8 @@ enum Command {
     Plan(plan::Args),
     /// Plan, ask, apply and verify
     Apply(apply::Args),
+    /// Make first contact with a host: log in with a password once, and with a key from then on
+    Trust(trust::Args),
     /// Apply a playbook to a throwaway host on this machine and prove that it converges
     Rehearse(rehearse::Args),
     /// Print the JSON schema of playbooks
@@ -78,6 +82,7 @@ pub fn main() -> ExitCode {
             Command::Check(args) => check::run(args),
             Command::Plan(args) => plan::run(args).await,
             Command::Apply(args) => apply::run(args).await,
+            Command::Trust(args) => trust::run(args).await,
             Command::Rehearse(args) => rehearse::run(args).await,
             Command::Schema => schema::run(),
             Command::Completions(args) => completions::run(args),

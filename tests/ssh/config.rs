@@ -49,7 +49,7 @@ async fn forms_of_ssh_are_read_and_a_match_in_an_included_file_stays_there() {
     );
     let connection = Connection::open(&web(), &configured(&sshd, &text)).await.unwrap();
     assert_eq!(
-        connection.address().to_string(),
+        connection.reached().to_string(),
         format!("127.0.0.1:{}", sshd.port)
     );
     assert_eq!((connection.host(), connection.user()), ("web", "root"));
@@ -128,16 +128,17 @@ async fn a_server_gets_the_time_that_the_configuration_gives_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_followed_is_refused_before_anybody_is_reached() {
     let sshd = sshd_or_skip!();
+    let place = format!("({}:5)", sshd.path("config").display());
+    let refused = |directive: &str| format!("does not follow `{directive}` for web {place}");
     for (line, words) in [
-        ("ProxyJump gate", "does not follow `ProxyJump gate` for web"),
+        ("RevokedHostKeys /x", &*refused("RevokedHostKeys /x")),
+        ("KnownHostsCommand /x %H", &*refused("KnownHostsCommand /x %H")),
+        ("RequiredRSASize 4096", &*refused("RequiredRSASize 4096")),
         (
-            "ProxyCommand nc %h %p",
-            "does not follow `ProxyCommand nc %h %p` for web",
+            "KexAlgorithms sntrup761x25519-sha512@openssh.com",
+            &*refused("KexAlgorithms sntrup761x25519-sha512@openssh.com"),
         ),
-        (
-            "RevokedHostKeys /x",
-            "does not follow `RevokedHostKeys /x` for web",
-        ),
+        ("MACs umac-64@openssh.com", &*refused("MACs umac-64@openssh.com")),
         ("UnheardOf yes", "line 5: Bad configuration option: unheardof"),
     ] {
         let text = format!("Host web\n{}{line}\n", way(&sshd).replace(" User root\n", ""));

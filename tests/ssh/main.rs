@@ -35,6 +35,7 @@ macro_rules! sshd_or_skip {
 // Below the macro, which it uses.
 mod commands;
 mod config;
+mod ways;
 
 fn error(result: Result<Connection, SshError>) -> SshError {
     match result {
@@ -187,7 +188,7 @@ async fn a_key_the_host_does_not_want_is_named() {
     assert_eq!(
         refused.to_string(),
         format!(
-            "127.0.0.1:{} did not let root in with {}",
+            "127.0.0.1:{} did not let root in with {}; it takes publickey, keyboard-interactive",
             sshd.port,
             stranger.display()
         )

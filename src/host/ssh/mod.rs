@@ -1,5 +1,8 @@
 //! A connection to a host over SSH, and commands run on it as root.
 
+mod algorithms;
+mod alias;
+mod answers;
 mod auth;
 mod command;
 mod config;
@@ -9,13 +12,24 @@ mod exec;
 mod first_line;
 mod host_keys;
 mod key_file;
+mod key_pair;
 mod keys;
 mod known_hosts;
 mod options;
+mod person;
 mod refusal;
+mod root;
+mod sessions;
+mod trust;
+mod way;
 
+pub use alias::{Alias, AliasError};
 pub use command::Script;
 pub use connection::Connection;
-pub use error::{ChangedKey, SshError};
+pub use error::{ChangedKey, Named, SshError};
 pub use exec::{Event, Exec, Output};
-pub use options::Options;
+pub use key_pair::KeyPair;
+pub use options::{Memory, Options};
+pub use person::{Ask, Password, Person};
+pub use trust::{Placed, TrustError, authorize, change_password};
+pub use way::Reached;
