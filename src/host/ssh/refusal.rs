@@ -52,8 +52,18 @@ impl Noise {
         }
     }
 
+    /// What was printed since we have begun to become root.
+    fn of_root(&self) -> Vec<String> {
+        let mark = |line: &String| line.contains(root::BEGINS);
+        let mut lines = self.lines();
+        match lines.iter().rposition(mark) {
+            Some(at) => lines.split_off(at + 1),
+            None => lines,
+        }
+    }
+
     fn lines(&self) -> Vec<String> {
-        let text = String::from_utf8_lossy(&self.before);
+        let text = root::without_marks(&String::from_utf8_lossy(&self.before));
         let printable = |line: &str| line.chars().filter(|c| !c.is_control()).collect::<String>();
         let lines = text.lines().map(|line| printable(line.trim()));
         lines.filter(|line| !line.is_empty()).collect()
@@ -64,7 +74,7 @@ impl Noise {
 pub(super) fn ended(login: &Login, status: i32, output: &Noise, errors: &Noise) -> SshError {
     let Login { host, user, .. } = login;
     let (host, user) = (host.clone(), user.clone());
-    let lines = errors.lines();
+    let lines = errors.of_root();
     let find = |all: &[&str]| {
         let is_one = |line: &&String| all.iter().any(|words| line.contains(words));
         lines.iter().find(is_one).cloned()
@@ -141,7 +151,8 @@ pub(super) fn another_user(login: &Login, output: &Noise) -> Option<SshError> {
 }
 
 fn said(output: &Noise, errors: &Noise) -> String {
-    let lines = [output.lines(), errors.lines()].concat();
+    let mut lines = [output.lines(), errors.lines()].concat();
+    lines.retain(|line| line != root::BEGINS);
     match lines.is_empty() {
         true => "it said nothing".to_owned(),
         false => format!("it said: {}", lines.join("; ")),
@@ -162,7 +173,7 @@ const WRONG: [&str; 5] = [
 const SUDO_ASKS: [&str; 4] = [
     "sudo: a password is required",
     "sudo: a terminal is required",
-    "sudo: interactive authentication is required",
+    "interactive authentication is required",
     "sudo: no password was provided",
 ];
 const DOAS_ASKS: [&str; 2] = ["doas: Authentication required", "doas: Authorization required"];
@@ -256,6 +267,10 @@ mod tests {
             (
                 "Password change required but no TTY available.\n",
                 "the password of ann on web has expired: it must be changed before anything else",
+            ),
+            (
+                "sudo: a password is required\n@@hostwright:begin@@\nann is not in the sudoers file.\n",
+                "ann on web may not become root: ann is not in the sudoers file.",
             ),
         ] {
             assert_eq!(end("ann", 1, "hello\n", errors), expected);

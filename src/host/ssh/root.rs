@@ -16,6 +16,9 @@ pub(super) enum Become {
 /// any the script comes by its input.
 pub(super) const PROGRAM: &str = include_str!("root.sh");
 
+/// What the program says first.
+pub(super) const BEGINS: &str = "@@hostwright:begin@@";
+
 /// What the program says when a password is wanted, before and after the name of what wants it.
 const ASKS: (&str, &str) = ("@@hostwright:", ":password@@");
 
@@ -32,8 +35,22 @@ pub(super) fn variables(root: Become, can_answer: bool) -> String {
 /// Who wants a password, by each time that it was asked for in what was printed.
 pub(super) fn asked(printed: &str) -> Vec<String> {
     let ends = printed.split(ASKS.0).skip(1);
-    ends.filter_map(|rest| Some(rest.split_once(ASKS.1)?.0.to_owned()))
-        .collect()
+    let tools = ends.filter_map(|rest| Some(rest.split_once(ASKS.1)?.0.to_owned()));
+    // `doas (ann@web) password: `, which cannot be another (opendoas, doas.c).
+    let own = printed
+        .matches("doas (")
+        .count()
+        .min(printed.matches(") password: ").count());
+    tools.chain(std::iter::repeat_n("doas".to_owned(), own)).collect()
+}
+
+/// What was printed, without the questions for passwords.
+pub(super) fn without_marks(printed: &str) -> String {
+    let mut text = printed.to_owned();
+    for tool in asked(printed) {
+        text = text.replace(&format!("{}{tool}{}", ASKS.0, ASKS.1), "");
+    }
+    text
 }
 
 /// Who knows the password, if anybody.
@@ -69,15 +86,13 @@ impl Rooting {
             tool: tool.to_owned(),
             owner: owner.to_owned(),
         };
+        if times > 1 {
+            self.person.iter().for_each(|person| person.forget(&question));
+            return Err(wrong());
+        }
         match (&self.password, &self.person) {
-            (Some(_), _) if times > 1 => Err(wrong()),
             (Some(password), _) => Ok(password.clone()),
-            (None, Some(person)) => {
-                if times > 1 {
-                    person.forget(&question);
-                }
-                person.secret(&question).await.ok_or_else(wanted)
-            }
+            (None, Some(person)) => person.secret(&question).await.ok_or_else(wanted),
             (None, None) => Err(wanted()),
         }
     }
