@@ -58,7 +58,7 @@ files:
   /etc/ssh/sshd_config.d/00-keys-only.conf:
     content: "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
 checks:
-  sshd takes no passwords: { command: "sshd -T | grep -qx 'passwordauthentication no'" }
+  sshd-takes-no-password: { command: "sshd -T | grep -qx 'passwordauthentication no'" }
 "#;
 
 pub(super) async fn run(args: &Args) -> Exit {
@@ -68,15 +68,20 @@ pub(super) async fn run(args: &Args) -> Exit {
     }
     options.new_password =
         person::password(args.new_password_file.as_deref(), "HOSTWRIGHT_NEW_SSH_PASSWORD")?;
-    let key = KeyPair::choose(&target, &options).await.map_err(boxed)?;
+    let path = KeyPair::place(&target, &options).await.map_err(boxed)?;
+    options.identity = path.exists().then(|| path.clone());
+    // By the key, if the host knows it already, else by the password.
+    let connection = Connection::open(&target, &options).await.map_err(boxed)?;
+    if options.memory.has_new_password() {
+        options.password = options.new_password.take();
+    }
+    let key = KeyPair::read_or_make(&path).map_err(boxed)?;
     if key.is_new {
         let path = key.path.display();
         anstream::println!("Made the key {path} ({}).", key.fingerprint);
         anstream::println!("It has no passphrase; `ssh-keygen -p -f {path}` gives it one.");
     }
     options.identity = Some(key.path.clone());
-    // By the key, if the host knows it already, else by the password.
-    let connection = Connection::open(&target, &options).await.map_err(boxed)?;
     let login = format!("{}@{}", connection.user(), connection.named());
     let placed = match authorize(&connection, &key).await {
         Err(TrustError::Ssh(SshError::Expired { .. })) => {

@@ -27,4 +27,5 @@ mod systemd;
 mod transaction;
 mod transfer;
 mod tree;
+mod trust;
 mod unit_files;

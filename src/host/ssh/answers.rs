@@ -20,6 +20,8 @@ pub(super) struct Answers<'a> {
     unanswered: Option<String>,
     /// Whether only the password was asked for.
     only_password: bool,
+    /// Whether the new password was given.
+    gave_new: bool,
 }
 
 /// What a prompt wants (Linux-PAM's pam_unix and pam_pwquality, shadow's passwd).
@@ -57,6 +59,7 @@ impl<'a> Answers<'a> {
             used: false,
             unanswered: None,
             only_password: true,
+            gave_new: false,
         }
     }
 
@@ -97,7 +100,10 @@ impl<'a> Answers<'a> {
                     self.used = true;
                     Some(given.text().to_owned())
                 }
-                (Wants::NewPassword, _, Some(new)) => Some(new.text().to_owned()),
+                (Wants::NewPassword, _, Some(new)) => {
+                    self.gave_new = true;
+                    Some(new.text().to_owned())
+                }
                 _ => self.ask(instructions, prompt).await,
             };
             match answer {
@@ -126,6 +132,11 @@ impl<'a> Answers<'a> {
             true => person.line(&question).await,
             false => Some(person.fresh_secret(&question).await?.text().to_owned()),
         }
+    }
+
+    /// Whether the password was replaced, once the host has let us in.
+    pub fn gave_new(&self) -> bool {
+        self.gave_new
     }
 
     /// They did not do.

@@ -319,6 +319,9 @@ impl<'a, H: Handler> Attempt<'a, H> {
             // Some servers offer it, and then ask nothing.
             let what = if was_asked { answers.what() } else { NOTHING };
             if self.is_in(answer, what)? {
+                if answers.gave_new() {
+                    self.options.memory.replaced_password();
+                }
                 return Ok(true);
             }
             if is_no {

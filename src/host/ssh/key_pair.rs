@@ -30,24 +30,28 @@ pub struct KeyPair {
 }
 
 impl KeyPair {
-    /// The key of `-i`, else the first of the configuration, else the first of the usual ones that is there, else a
-    /// new `~/.ssh/id_ed25519`. One that is named and not there is made, too.
+    /// Where the key is, or would be: the one of `-i`, else the first of the configuration, else the first of the
+    /// usual ones that is there, else `~/.ssh/id_ed25519`.
     ///
     /// # Errors
-    /// [`SshError::Config`] and its sisters, [`SshError::KeyFile`].
-    pub async fn choose(target: &Target, options: &Options) -> Result<Self, SshError> {
+    /// [`SshError::Config`] and its sisters.
+    pub async fn place(target: &Target, options: &Options) -> Result<PathBuf, SshError> {
         let resolved = config::resolve(target, options).await?;
         let usual = ["id_ed25519", "id_ecdsa", "id_rsa"].map(|name| home().join(".ssh").join(name));
-        let named = options
-            .identity
-            .clone()
-            .or_else(|| resolved.identities?.into_iter().next());
-        let path = named.unwrap_or_else(|| match usual.iter().find(|path| path.exists()) {
-            Some(path) => path.clone(),
-            None => usual[0].clone(),
-        });
-        Self::at(&path).map_err(|error| SshError::KeyFile {
-            file: path,
+        let named = options.identity.clone();
+        let named = named.or_else(|| resolved.identities?.into_iter().next());
+        let [first, ..] = &usual;
+        let there = || usual.iter().find(|path| path.exists()).unwrap_or(first).clone();
+        Ok(named.unwrap_or_else(there))
+    }
+
+    /// Reads the key at a path, or makes one there.
+    ///
+    /// # Errors
+    /// [`SshError::KeyFile`].
+    pub fn read_or_make(path: &Path) -> Result<Self, SshError> {
+        Self::at(path).map_err(|error| SshError::KeyFile {
+            file: path.to_owned(),
             cause: error.to_string(),
         })
     }

@@ -54,6 +54,7 @@ struct Learnt {
     keys: Vec<PublicKey>,
     unlocked: Vec<(PathBuf, Arc<russh::keys::PrivateKey>)>,
     root: Option<Become>,
+    has_new_password: bool,
 }
 
 impl Memory {
@@ -81,6 +82,15 @@ impl Memory {
 
     pub(super) fn unlock(&self, file: &Path, key: &Arc<russh::keys::PrivateKey>) {
         self.learnt().unlocked.push((file.to_owned(), Arc::clone(key)));
+    }
+
+    /// The password to log in with was replaced by the new one.
+    pub fn has_new_password(&self) -> bool {
+        self.learnt().has_new_password
+    }
+
+    pub(super) fn replaced_password(&self) {
+        self.learnt().has_new_password = true;
     }
 
     /// How a user became root.

@@ -115,7 +115,7 @@ pub async fn authorize(connection: &Connection, key: &KeyPair) -> Result<Placed,
 /// passwd(1) answers within this, or waits for something that we do not know.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Replaces an expired password: sshd lets such a login only run passwd(1), on a terminal.
+/// Replaces an expired password, for which sshd wants a terminal.
 ///
 /// # Errors
 /// [`TrustError::Password`] in the words of the host.
@@ -137,7 +137,8 @@ pub async fn change_password(
         .request_pty(false, "dumb", 200, 24, 0, 0, &modes)
         .await
         .map_err(lost)?;
-    channel.request_shell(false).await.map_err(lost)?;
+    // PAM has the password changed before the command; without PAM, passwd(1) runs in its place (session.c).
+    channel.exec(false, "exit 0").await.map_err(lost)?;
     let (mut said, mut all, mut given, mut status) = (String::new(), String::new(), 0, None);
     loop {
         let message = timeout(PATIENCE, channel.wait()).await;
