@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The identity of a resource: `kind.name`, unique in a playbook.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Id(String);
 
 impl Id {
@@ -80,7 +81,7 @@ pub fn counted(count: usize, thing: &str) -> String {
 }
 
 /// What happens to a resource, as a plan's sign says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verb {
     /// It is not there yet.
@@ -94,7 +95,8 @@ pub enum Verb {
 }
 
 /// One line (or diff) that explains a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Detail {
     /// A property and its two values.
     Field {
@@ -215,7 +217,7 @@ impl Action {
 pub(crate) const PROOF: u32 = 45;
 
 /// One change of one resource: one step of a run. It happens whole, or its files are put back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Change {
     /// The resource it belongs to.
     pub id: Id,
@@ -226,9 +228,11 @@ pub struct Change {
     /// What it looks like in detail.
     pub details: Vec<Detail>,
     /// What the host does.
+    #[serde(skip)]
     pub actions: Vec<Action>,
     /// What the host runs after it has put the files of a failed step back: the step's commands are then taken
     /// to be undone, unless it fails. It may run once more, after a power cut.
+    #[serde(skip)]
     pub recover: Option<String>,
 }
 

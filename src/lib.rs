@@ -1,32 +1,34 @@
 //! Provision and run a server from a playbook: the playbook is rendered to a desired state, a host is
 //! read into facts, their difference is a plan, and a plan is compiled to a transaction that the host
-//! runs by itself. The modules stand in the order in which data flows.
+//! runs by itself. The modules stand on floors: each imports only from those below it.
 
 pub mod cli;
 
+pub mod report;
+
+pub mod operations;
+
 pub mod playbook;
+
+pub mod checks;
 
 pub mod resources;
 
-pub mod artifact;
+mod managed;
 
-pub mod desired;
-
-pub mod facts;
+pub mod language;
 
 pub mod plan;
 
 pub mod transaction;
 
-pub mod checks;
-
-pub mod session;
-
-pub mod report;
-
-pub mod host;
+pub mod desired;
 
 pub mod daemons;
+
+pub mod facts;
+
+pub mod host;
 
 pub mod change;
 pub mod secret;

@@ -52,7 +52,10 @@ impl Secrets {
             .values
             .iter()
             .flat_map(|value| std::iter::once(value.as_str()).chain(value.lines()));
-        parts.filter(|part| part.len() >= SHORTEST)
+        let mut parts: Vec<&str> = parts.filter(|part| part.len() >= SHORTEST).collect();
+        // A line of one form may stand in another form, which then would not be found whole.
+        parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
+        parts.into_iter()
     }
 
     /// `text` with every secret value replaced by [`HIDDEN`].
@@ -97,6 +100,13 @@ mod tests {
             secrets.redact(r#"{"token": "50%\"a\\b"}"#),
             r#"{"token": "(secret)"}"#
         );
+    }
+
+    #[test]
+    fn a_line_of_an_escaped_form_does_not_hide_the_whole_from_the_search() {
+        let mut secrets = Secrets::default();
+        secrets.add("a\"b\nsecond line");
+        assert_eq!(secrets.redact("got a\"b\nsecond line!"), "got (secret)!");
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use hostwright::facts::{Facts, System};
+use hostwright::language::render::Artifacts;
 use hostwright::plan::plan;
 use hostwright::playbook::load::{Overrides, load};
-use hostwright::playbook::render::{Artifacts, render};
+use hostwright::playbook::render::render;
 
 fn planned(set: &[(&str, &str)]) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks/mcp-crypto-api.yml");
@@ -22,7 +23,7 @@ fn planned(set: &[(&str, &str)]) -> String {
     )
     .expect("loads");
     let artifacts = Artifacts::from([("mcp-crypto-api".to_owned(), b"program".to_vec())]);
-    let desired = render(&loaded, Some(&artifacts)).expect("renders");
+    let desired = render(&loaded, Some(&artifacts)).expect("renders").desired;
     let system = System {
         uid: "0".into(),
         machine: "x86_64".into(),
@@ -32,7 +33,7 @@ fn planned(set: &[(&str, &str)]) -> String {
     let mut facts = Facts::default();
     facts.system = system;
     let plan = plan(&desired, &facts).expect("a plan");
-    let text = hostwright::report::plan::text(&plan, &desired.secrets, true);
+    let text = hostwright::report::text::plan::text(&plan, &desired.secrets, true);
     anstream::adapter::strip_str(&text).to_string()
 }
 

@@ -160,7 +160,7 @@ fn reference(schema: &Value) -> String {
 
 #[test]
 fn the_reference_says_what_the_schema_says() {
-    let schema = serde_json::to_value(hostwright::resources::schema()).expect("JSON");
+    let schema = serde_json::to_value(hostwright::playbook::schema()).expect("JSON");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md");
     let wanted = reference(&schema);
     if std::env::var_os("UPDATE").is_some() {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 
-use super::{Check, Outcome, Probe};
+use super::answer::Outcome;
+use crate::desired::check::{Check, Probe};
 
 /// Asks a check once. `HOST` in its address stands for `host`.
 pub async fn ask(check: &Check, host: IpAddr) -> Outcome {
@@ -111,8 +112,7 @@ fn explain(error: reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::{Expect, From};
-    use crate::playbook::scalar::Count;
+    use crate::desired::check::{Expected, From};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     /// Answers `/` with a redirect to a name that is in no DNS, everything else with `ok`.
@@ -146,9 +146,10 @@ mod tests {
                 url: format!("http://HOST:{port}/"),
                 post: None,
                 headers: Vec::new(),
-                expect: Expect {
-                    status: Some(Count(status)),
-                    ..Expect::default()
+                expect: Expected {
+                    status,
+                    json: Vec::new(),
+                    contains: None,
                 },
             },
             from: From::Here,

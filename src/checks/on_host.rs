@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Check, Expect, Outcome, Probe};
+use super::answer::{Outcome, one_line};
+use crate::desired::check::{Check, Expected, Probe};
 use crate::shell;
 
 /// Prints `@NAME STATUS LENGTH` and the answer's text for every try. The caller judges, so that a
@@ -151,30 +152,28 @@ fn wrong(probe: &Probe, status: i32, answer: &str) -> Option<String> {
             http(expect, url, status, body, code)
         }
         Probe::Tcp(address) if status != 0 => Some(format!("nothing takes a connection at {address}")),
-        Probe::Command(_) if status == TIMED_OUT => Some(format!(
-            "it did not end in time: {}",
-            super::one_line(answer.trim())
-        )),
-        Probe::Command(_) if status != 0 => Some(format!(
-            "it ended with {status}: {}",
-            super::one_line(answer.trim())
-        )),
+        Probe::Command(_) if status == TIMED_OUT => {
+            Some(format!("it did not end in time: {}", one_line(answer.trim())))
+        }
+        Probe::Command(_) if status != 0 => {
+            Some(format!("it ended with {status}: {}", one_line(answer.trim())))
+        }
         _ => None,
     }
 }
 
-fn http(expect: &Expect, url: &str, status: i32, body: &str, code: &str) -> Option<String> {
+fn http(expect: &Expected, url: &str, status: i32, body: &str, code: &str) -> Option<String> {
     match (status, code.parse::<u16>()) {
         (0, Ok(code)) => expect.judge(code, body),
         (127, _) => Some("the host has no curl; add it to `apt.packages`".into()),
-        _ => Some(format!("{url} does not answer: {}", super::one_line(body))),
+        _ => Some(format!("{url} does not answer: {}", one_line(body))),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::From;
+    use crate::desired::check::From;
 
     fn check(name: &str, probe: Probe) -> Check {
         Check {
@@ -191,7 +190,11 @@ mod tests {
             url: "http://x/".into(),
             post: None,
             headers: Vec::new(),
-            expect: Expect::default(),
+            expect: Expected {
+                status: 200,
+                json: Vec::new(),
+                contains: None,
+            },
         };
         let (a, b, c, d) = (
             check("a", http.clone()),

@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use tokio::signal::ctrl_c;
 
-use super::common::{
-    HostArgs, PlaybookArgs, ask, boxed, connect, is_interactive, plan_when_free, run_and_verify, run_checks,
-    show,
-};
+use super::common::{HostArgs, PlaybookArgs, boxed};
+use super::prompt::{ask, is_interactive};
 use super::{Exit, Failure};
-use crate::plan::Plan;
-use crate::playbook::PlaybookError;
-use crate::session::Session;
+use crate::language::PlaybookError;
+use crate::operations::apply::{check, plan_when_free, run_and_verify};
+use crate::operations::event::Event;
+use crate::operations::session::connect;
+use crate::report::View;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -33,41 +33,46 @@ struct Interrupted {
 }
 
 pub(super) async fn run(args: &Args) -> Exit {
-    if !args.yes && !is_interactive() {
+    args.playbook
+        .shown("apply", async |view| apply(args, view).await)
+        .await
+}
+
+async fn apply(args: &Args, view: &mut View) -> Exit {
+    if !args.yes && (view.is_for_programs() || !is_interactive()) {
         return Err(nobody_to_ask());
     }
-    let loaded = args.playbook.load(false)?;
-    let (desired, mut session) = connect(&loaded, &args.host).await?;
-    let (facts, mut plan) = plan_when_free(&session, &desired).await?;
-    let show = |plan: &Plan, session: &Session| {
-        let release = &facts.system.release;
-        show(plan, &desired, session, release, args.playbook.verbose);
-    };
-    show(&plan, &session);
+    let proved = args.playbook.prove(false, view)?;
+    let (desired, mut session) = connect(proved, args.host.access()?).await.map_err(boxed)?;
+    let mut plan = plan_when_free(&session, &desired, &mut |event| view.event(event))
+        .await
+        .map_err(boxed)?;
+    view.event(&Event::Plan(&plan));
     while !args.yes && !plan.changes.is_empty() {
         if !ask("\nApply these changes?") {
             anstream::println!("Nothing was changed.");
             return Ok(ExitCode::SUCCESS);
         }
         // A person takes time to read, and said yes to this plan alone.
-        let (_, now) = plan_when_free(&session, &desired).await?;
-        if now == plan {
+        let now = plan_when_free(&session, &desired, &mut |event| view.event(event))
+            .await
+            .map_err(boxed)?;
+        if now.changes == plan.changes {
             break;
         }
-        anstream::println!("\n{} has changed meanwhile.", session.name());
         plan = now;
-        show(&plan, &session);
+        view.event(&Event::Replanned(&plan));
     }
     let host = session.name();
     let finish = async {
+        let observe = &mut |event: &Event<'_>| view.event(event);
         if !plan.changes.is_empty() {
-            anstream::println!();
-            run_and_verify(&mut session, &desired, &plan, args.playbook.verbose).await?;
+            run_and_verify(&mut session, &desired, &plan, observe).await?;
         }
-        run_checks(&session, &desired).await
+        check(&session, &desired, observe).await
     };
     tokio::select! {
-        finished = finish => finished?,
+        finished = finish => finished.map_err(boxed)?,
         _ = ctrl_c() => return Err(boxed(Interrupted { host })),
     }
     session.close().await;

@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use super::Exit;
-use super::common::{PlaybookArgs, boxed};
-use crate::change::counted;
-use crate::playbook::render::render;
+use super::common::PlaybookArgs;
+use crate::report::View;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -13,19 +12,11 @@ pub(super) struct Args {
     playbook: PlaybookArgs,
 }
 
-pub(super) fn run(args: &Args) -> Exit {
-    let loaded = args.playbook.load(false)?;
-    let desired = render(&loaded, None).map_err(boxed)?;
-    if args.playbook.verbose {
-        for entry in &desired.entries {
-            anstream::println!("{}", entry.resource.id());
-        }
-    }
-    anstream::println!(
-        "{} is valid: {}, {}.",
-        loaded.file,
-        counted(desired.entries.len(), "resource"),
-        counted(desired.checks.len(), "check")
-    );
-    Ok(ExitCode::SUCCESS)
+pub(super) async fn run(args: &Args) -> Exit {
+    let check = async |view: &mut View| {
+        let proved = args.playbook.prove(false, view)?;
+        proved.tell(&mut |event| view.event(event));
+        Ok(ExitCode::SUCCESS)
+    };
+    args.playbook.shown("check", check).await
 }

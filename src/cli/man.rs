@@ -7,7 +7,7 @@ use clap::CommandFactory;
 
 use super::common::boxed;
 use super::{Cli, Exit};
-use crate::playbook::PlaybookError;
+use crate::language::PlaybookError;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

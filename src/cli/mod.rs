@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use miette::Diagnostic;
 
+use crate::report::View;
+
 mod apply;
 mod check;
 mod common;
@@ -12,6 +14,7 @@ mod completions;
 mod man;
 mod person;
 mod plan;
+mod prompt;
 mod rehearse;
 mod schema;
 mod trust;
@@ -36,8 +39,8 @@ enum Command {
     Trust(trust::Args),
     /// Apply a playbook to a throwaway host on this machine and prove that it converges
     Rehearse(rehearse::Args),
-    /// Print the JSON schema of playbooks
-    Schema,
+    /// Print the JSON schema of playbooks, or of what --json writes
+    Schema(schema::Args),
     /// Print the completions of the command line for a shell
     Completions(completions::Args),
     /// Write manual pages
@@ -79,20 +82,19 @@ pub fn main() -> ExitCode {
     };
     let result = runtime.block_on(async {
         match &cli.command {
-            Command::Check(args) => check::run(args),
+            Command::Check(args) => check::run(args).await,
             Command::Plan(args) => plan::run(args).await,
             Command::Apply(args) => apply::run(args).await,
             Command::Trust(args) => trust::run(args).await,
             Command::Rehearse(args) => rehearse::run(args).await,
-            Command::Schema => schema::run(),
+            Command::Schema(args) => schema::run(args),
             Command::Completions(args) => completions::run(args),
             Command::Man(args) => man::run(args),
         }
     });
     runtime.shutdown_background();
     result.unwrap_or_else(|error| {
-        let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-        anstream::eprint!("{}", crate::report::error::text(error.as_ref(), colours));
+        View::text(false, false).error(error.as_ref());
         ExitCode::FAILURE
     })
 }

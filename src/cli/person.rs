@@ -4,8 +4,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::Path;
 
-use super::Failure;
-use super::common::boxed;
 use crate::host::ssh::{Ask, Password, Person};
 
 /// Asks on the terminal itself, wherever input and output go.
@@ -41,22 +39,20 @@ pub(super) fn person(wanted: bool) -> Option<Person> {
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[error("cannot read a password from {file}: {cause}")]
 #[diagnostic(help("its first line must be the password"))]
-struct NoPassword {
+pub(super) struct NoPassword {
     file: String,
     cause: String,
 }
 
 /// The password of a file's first line, or of an environment variable, which must not be empty.
-pub(super) fn password(file: Option<&Path>, variable: &str) -> Result<Option<Password>, Failure> {
+pub(super) fn password(file: Option<&Path>, variable: &str) -> Result<Option<Password>, NoPassword> {
     let Some(file) = file else {
         let value = std::env::var(variable).ok().filter(|value| !value.is_empty());
         return Ok(value.map(Password::new));
     };
-    let unusable = |cause: String| {
-        boxed(NoPassword {
-            file: file.display().to_string(),
-            cause,
-        })
+    let unusable = |cause: String| NoPassword {
+        file: file.display().to_string(),
+        cause,
     };
     let text = fs::read_to_string(file).map_err(|error| unusable(error.to_string()))?;
     match text.lines().next() {

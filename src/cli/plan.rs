@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use super::Exit;
-use super::common::{HostArgs, PlaybookArgs, boxed, connect, show};
+use super::common::{HostArgs, PlaybookArgs, boxed};
+use crate::operations::event::Event;
+use crate::operations::session::connect;
+use crate::report::View;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -17,16 +20,16 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args) -> Exit {
-    let loaded = args.playbook.load(false)?;
-    let (desired, session) = connect(&loaded, &args.host).await?;
-    let (facts, plan) = session.plan(&desired).await.map_err(boxed)?;
-    show(
-        &plan,
-        &desired,
-        &session,
-        &facts.system.release,
-        args.playbook.verbose,
-    );
+    args.playbook
+        .shown("plan", async |view| plan(args, view).await)
+        .await
+}
+
+async fn plan(args: &Args, view: &mut View) -> Exit {
+    let proved = args.playbook.prove(false, view)?;
+    let (desired, session) = connect(proved, args.host.access()?).await.map_err(boxed)?;
+    let (_, plan) = session.plan(&desired).await.map_err(boxed)?;
+    view.event(&Event::Plan(&plan));
     session.close().await;
     Ok(match (args.detailed_exitcode, plan.changes.is_empty()) {
         (true, false) => ExitCode::from(2),

@@ -1,13 +1,25 @@
-//! `hostwright schema`: the JSON schema of playbooks, for editors.
+//! `hostwright schema`: JSON schemas: of playbooks, for editors, and of what `--json` writes, for programs.
 
 use std::process::ExitCode;
 
 use super::Exit;
 use super::common::boxed;
-use crate::playbook::PlaybookError;
+use crate::language::PlaybookError;
+use crate::{playbook, report};
 
-pub(super) fn run() -> Exit {
-    let text = serde_json::to_string_pretty(&crate::resources::schema())
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Describe what `--json` writes, line by line
+    #[arg(long)]
+    output: bool,
+}
+
+pub(super) fn run(args: &Args) -> Exit {
+    let schema = match args.output {
+        true => report::json::schema(),
+        false => playbook::schema(),
+    };
+    let text = serde_json::to_string_pretty(&schema)
         .map_err(|error| boxed(PlaybookError::plain(error.to_string(), "report this as a bug")))?;
     anstream::println!("{text}");
     Ok(ExitCode::SUCCESS)

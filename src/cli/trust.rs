@@ -4,12 +4,18 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::common::{self, HostArgs, PlaybookArgs, boxed, is_interactive};
+use super::common::{HostArgs, boxed};
+use super::prompt::{ask, is_interactive};
 use super::{Exit, Failure, person};
 use crate::host::ssh::{
     Alias, Connection, KeyPair, Options, Password, SshError, TrustError, authorize, change_password,
 };
-use crate::session::Session;
+use crate::operations::apply::{check, plan_when_free, run_and_verify};
+use crate::operations::event::Event;
+use crate::operations::playbook::prove;
+use crate::operations::session::connect;
+use crate::playbook::load::Overrides;
+use crate::report::View;
 use crate::transaction::run::Access;
 
 #[derive(Debug, clap::Args)]
@@ -64,10 +70,10 @@ checks:
 pub(super) async fn run(args: &Args) -> Exit {
     let Access { target, mut options } = args.host.access()?;
     if let Some(file) = &args.password_file {
-        options.password = person::password(Some(file), "")?;
+        options.password = person::password(Some(file), "").map_err(boxed)?;
     }
     options.new_password =
-        person::password(args.new_password_file.as_deref(), "HOSTWRIGHT_NEW_SSH_PASSWORD")?;
+        person::password(args.new_password_file.as_deref(), "HOSTWRIGHT_NEW_SSH_PASSWORD").map_err(boxed)?;
     let path = KeyPair::place(&target, &options).await.map_err(boxed)?;
     options.identity = path.exists().then(|| path.clone());
     // By the key, if the host knows it already, else by the password.
@@ -121,9 +127,7 @@ pub(super) async fn run(args: &Args) -> Exit {
 
     if args.keys_only
         || (is_interactive()
-            && common::ask(
-                "\nSwitch password login off on the host? It is undone by itself if the key then fails.",
-            ))
+            && ask("\nSwitch password login off on the host? It is undone by itself if the key then fails."))
     {
         keys_only(Access {
             target: target.clone(),
@@ -198,28 +202,33 @@ fn line(question: &str) -> Option<String> {
 
 /// Switches password login off by a run like any other: it is undone when the key does not open any more.
 async fn keys_only(access: Access) -> Result<(), Failure> {
-    let folder = tempfile::tempdir().map_err(|error| boxed(common::Unexpected(error.to_string())))?;
+    let folder = tempfile::tempdir().map_err(unwritten)?;
     let playbook = folder.path().join("keys-only.yml");
-    std::fs::write(&playbook, KEYS_ONLY).map_err(|error| boxed(common::Unexpected(error.to_string())))?;
-    let playbook = of(&playbook).load(false)?;
-    let desired = common::desired(&playbook).await?;
-    let mut session = Session::open(access).await.map_err(boxed)?;
-    let (_, plan) = common::plan_when_free(&session, &desired).await?;
-    if plan.changes.is_empty() {
-        anstream::println!("Password login is off there already.");
-    } else {
-        common::run_and_verify(&mut session, &desired, &plan, false).await?;
+    std::fs::write(&playbook, KEYS_ONLY).map_err(unwritten)?;
+    let mut view = View::text(false, false);
+    let mut observe = |event: &Event<'_>| view.event(event);
+    let proved = prove(Path::new(&playbook), &Overrides::default(), &mut observe).map_err(boxed)?;
+    let (desired, mut session) = connect(proved, access).await.map_err(boxed)?;
+    let plan = plan_when_free(&session, &desired, &mut observe)
+        .await
+        .map_err(boxed)?;
+    match plan.changes.is_empty() {
+        true => anstream::println!("Password login is off there already."),
+        false => run_and_verify(&mut session, &desired, &plan, &mut observe)
+            .await
+            .map_err(boxed)?,
     }
-    common::run_checks(&session, &desired).await?;
+    check(&session, &desired, &mut observe).await.map_err(boxed)?;
     session.close().await;
     Ok(())
 }
 
-fn of(playbook: &Path) -> PlaybookArgs {
-    PlaybookArgs {
-        playbook: playbook.to_owned(),
-        set: Vec::new(),
-        vars: None,
-        verbose: false,
-    }
+/// This machine has no room for a small file.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("cannot write a temporary file: {0}")]
+#[diagnostic(help("make room in the folder for temporary files ($TMPDIR)"))]
+struct Unwritten(std::io::Error);
+
+fn unwritten(error: std::io::Error) -> Failure {
+    boxed(Unwritten(error))
 }

@@ -1,6 +1,7 @@
 //! The probe's answers → [`Facts`]. Takes any bytes and never panics.
 
-use super::{Facts, PathFact, Questions, System, UnitFact, UserFact};
+use super::found::{Facts, PathFact, System, UnitFact, UserFact};
+use super::questions::Questions;
 
 /// Why an answer could not be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::Questions;
+use super::questions::Questions;
 use crate::shell;
 
 /// Old contents are read for a diff only up to this many bytes.

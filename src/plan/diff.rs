@@ -2,14 +2,27 @@
 
 use std::collections::HashSet;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::{access, accounts, daemons, ports};
 use crate::change::{Change, Detail};
 use crate::desired::{Context, Desired, Providers, Refusal};
 use crate::facts::Facts;
 
 /// What would change on one host, in the order in which it would be done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Plan {
+    /// The playbook's name.
+    pub playbook: String,
+    /// `user@host`, as it was asked for.
+    pub host: String,
+    /// The address and port that were reached.
+    pub address: String,
+    /// The host's distribution and its version.
+    pub release: String,
+    /// A hash of what was found on the host.
+    pub facts: String,
     /// The changes; none when the host is as it should be.
     pub changes: Vec<Change>,
 }
@@ -34,7 +47,7 @@ pub enum PlanError {
     Refused(#[from] Refusal),
 }
 
-/// Makes the plan.
+/// Makes the plan; whoever knows the host names it.
 ///
 /// # Errors
 /// When the host cannot be managed, or a change would do harm.
@@ -75,5 +88,12 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
         changes.extend(own.into_iter().map(access::kept));
     }
     changes.extend(daemons::left(facts, &loads));
-    Ok(Plan { changes })
+    Ok(Plan {
+        playbook: desired.name.clone(),
+        host: String::new(),
+        address: String::new(),
+        release: facts.system.release.clone(),
+        facts: facts.fingerprint(),
+        changes,
+    })
 }

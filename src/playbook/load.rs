@@ -3,10 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::scalar::Name;
-use super::scope::{Scope, TOLD, nearest};
-use super::{PlaybookError, PlaybookErrors, parse, template};
-use crate::resources::Playbook;
+use indexmap::IndexMap;
+
+use super::Playbook;
+use super::head::{Head, SecretSource, Var, expand};
+use crate::language::document::Document;
+use crate::language::parse::from_str;
+use crate::language::scalar::Name;
+use crate::language::scope::{Scope, TOLD, nearest, within};
+use crate::language::source::Source;
+use crate::language::{PlaybookError, PlaybookErrors, template};
 use crate::secret::{SHORTEST, Secrets};
 
 /// What the command line says about vars.
@@ -25,21 +31,11 @@ pub struct Overrides {
 pub struct Loaded {
     /// The declarations, variables put in.
     pub playbook: Playbook,
-    /// The file's name as given.
-    pub file: String,
-    /// The file's text, for messages.
-    pub text: String,
-    /// The directory that relative paths start from.
-    pub directory: PathBuf,
-    /// Vars and secrets.
-    pub scope: Rc<Scope>,
-    /// What must never be shown.
-    pub secrets: Secrets,
+    /// Its text, and what it may name.
+    pub document: Document,
     /// Where each var is declared, for warnings.
     pub var_lines: Vec<(String, usize)>,
-    /// The keys that lead to what was left out because it is wrong.
-    pub left_out: Vec<Vec<String>>,
-    /// What is wrong with that; rendering fails with it.
+    /// What is wrong with what could not be read; rendering fails with it.
     pub errors: Vec<PlaybookError>,
     /// Remarks, each with its place.
     pub warnings: Vec<String>,
@@ -53,7 +49,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, PlaybookErrors
     let file = path.display().to_string();
     let text = read(path)?;
     let directory = path.parent().unwrap_or(Path::new(".")).to_path_buf();
-    let parsed = parse::head(&file, &text);
+    let parsed = from_str::<Head>(&file, &text);
     let Some(head) = parsed.value else {
         return Err(PlaybookErrors::new(&file, parsed.errors));
     };
@@ -79,7 +75,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, PlaybookErrors
             .rev()
             .find(|(key, _)| *key == name.0)
             .map_or(&placed.value, |(_, value)| value);
-        match parse::expand_var(&scope, value) {
+        match expand(&scope, value) {
             Ok(value) => scope.set(&name.0, value),
             Err(cause) => {
                 scope.set_unknown(&name.0);
@@ -116,7 +112,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, PlaybookErrors
         }
     }
     let scope = Rc::new(scope);
-    let parsed = parse::playbook(&file, &text, &scope);
+    let parsed = within(&scope, || from_str::<Playbook>(&file, &text));
     errors.extend(parsed.errors);
     let Some(playbook) = parsed.value else {
         return Err(PlaybookErrors::new(&file, errors));
@@ -127,25 +123,28 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, PlaybookErrors
         .map(|(name, placed)| (name.0.clone(), placed.line))
         .collect();
     Ok(Loaded {
+        document: Document {
+            name: playbook.name.0.clone(),
+            file,
+            text,
+            source: Source::new(&directory),
+            scope,
+            secrets,
+            left_out: parsed.left_out,
+        },
         playbook,
-        file,
-        text,
-        directory,
-        scope,
-        secrets,
         var_lines,
-        left_out: parsed.left_out,
         errors,
         warnings,
     })
 }
 
 /// Values for vars; the last one of a name counts.
-type Given = Vec<(String, parse::Var)>;
+type Given = Vec<(String, Var)>;
 
 /// Values that vars are given in place of their own, and what is wrong with them.
 fn given(
-    head: &parse::Head,
+    head: &Head,
     wrong: &[&str],
     file: &str,
     overrides: &Overrides,
@@ -157,13 +156,13 @@ fn given(
         given.extend(vars.map(|(name, value)| (name.0.clone(), value.clone())));
     }
     if let Some(vars) = &overrides.vars {
-        let parsed = parse::vars(&vars.display().to_string(), &read(vars)?);
+        let parsed = from_str::<IndexMap<Name, Var>>(&vars.display().to_string(), &read(vars)?);
         errors.extend(parsed.errors);
         let values = parsed.value.unwrap_or_default().into_iter();
         given.extend(values.map(|(name, value)| (name.0, value)));
     }
     let set = overrides.set.iter();
-    given.extend(set.map(|(name, value)| (name.clone(), parse::Var(Some(value.clone())))));
+    given.extend(set.map(|(name, value)| (name.clone(), Var(Some(value.clone())))));
     for (name, _) in &given {
         if !head.vars.contains_key(&Name(name.clone())) && !wrong.contains(&name.as_str()) {
             let known = nearest(name, head.vars.keys().map(|name| name.0.as_str()));
@@ -186,7 +185,7 @@ fn read(path: &Path) -> Result<String, PlaybookError> {
 }
 
 /// A secret's value, or what is wrong with it and what to do.
-fn secret(source: &parse::SecretSource, directory: &Path) -> Result<String, (String, String)> {
+fn secret(source: &SecretSource, directory: &Path) -> Result<String, (String, String)> {
     let (what, value) = match (&source.env, &source.file) {
         (Some(name), None) => {
             let what = format!("the environment variable `{name}`");

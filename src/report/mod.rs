@@ -1,5 +1,52 @@
-//! Plans, progress and errors, for people.
+//! What happens, in words for people or in JSON for programs: two views of one stream of events.
 
-pub mod error;
-pub mod plan;
-pub mod progress;
+use miette::Diagnostic;
+
+pub mod json;
+pub mod text;
+
+use self::json::Json;
+use self::text::Text;
+use crate::operations::event::Event;
+
+/// Whoever reads what a command writes.
+#[derive(Debug)]
+pub enum View {
+    /// A person.
+    Text(Box<Text>),
+    /// A program.
+    Json(Json),
+}
+
+impl View {
+    /// A person; `verbose` wants to see all, `quiet` only what failed.
+    pub fn text(verbose: bool, quiet: bool) -> Self {
+        Self::Text(Box::new(Text::new(verbose, quiet)))
+    }
+
+    /// A program that runs `command`.
+    pub fn json(command: &str) -> Self {
+        Self::Json(Json::begin(command))
+    }
+
+    /// Whether nobody can be asked.
+    pub fn is_for_programs(&self) -> bool {
+        matches!(self, Self::Json(_))
+    }
+
+    /// Shows what happened.
+    pub fn event(&mut self, event: &Event<'_>) {
+        match self {
+            Self::Text(text) => text.event(event),
+            Self::Json(json) => json.event(event),
+        }
+    }
+
+    /// Shows what a command failed with.
+    pub fn error(&mut self, error: &dyn Diagnostic) {
+        match self {
+            Self::Text(text) => text.error(error),
+            Self::Json(json) => json.error(error),
+        }
+    }
+}

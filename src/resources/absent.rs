@@ -3,25 +3,18 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::standing;
 use crate::change::{Action, Change, Id, Verb};
 use crate::desired::{Context, Refusal, Resource};
 use crate::facts::Questions;
-use crate::playbook::parse::Placed;
-use crate::playbook::render::{Problem, Render, Section};
-use crate::playbook::scalar::AbsPath;
+use crate::language::scalar::AbsPath;
+use crate::language::{Placed, Problem, Render, Section};
+use crate::managed::announced::{What, stands};
+use crate::managed::standing;
 
 /// Paths that are taken away. What stood there is kept with the run that took it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Absent(Vec<Placed<AbsPath>>);
-
-impl Absent {
-    /// The paths.
-    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|placed| placed.value.0.as_str())
-    }
-}
 
 /// Directories without which there is no host.
 pub(super) const NEVER: [&str; 16] = [
@@ -30,6 +23,12 @@ pub(super) const NEVER: [&str; 16] = [
 ];
 
 impl Section for Absent {
+    fn announce(&self, cx: &mut Render<'_>) {
+        for placed in &self.0 {
+            stands(cx, &placed.value.0, What::Nothing);
+        }
+    }
+
     fn render(&self, cx: &mut Render<'_>) {
         for (index, placed) in self.0.iter().enumerate() {
             let path = &placed.value.0;

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use crate::change::{Change, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
-use crate::playbook::parse::Placed;
-use crate::playbook::render::{Problem, Render, Section};
-use crate::playbook::scalar::{Flag, Line, optional};
+use crate::language::scalar::{Flag, Line, optional};
+use crate::language::{Placed, Problem, Render, Section};
+use crate::managed::announced::{Stands, What};
 use crate::shell;
 
 /// Which apt packages are installed.
@@ -51,19 +51,16 @@ impl Section for Apt {
                 why: why.clone(),
             };
             let packages = cx.packages.iter().map(package).collect();
+            let files = cx.announced::<Stands>().filter(|stands| {
+                matches!(stands.what, What::File(_)) && stands.path.starts_with("/etc/apt/")
+            });
+            let sources = files.map(|stands| Ref::Path(stands.path.clone())).collect();
             cx.push(Packages {
                 id: Id::new("apt", "packages"),
                 packages,
                 mends,
                 recommends: self.recommends.as_ref().map(|flag| flag.0),
-                sources: cx
-                    .loaded
-                    .playbook
-                    .files
-                    .keys()
-                    .filter(|path| path.0.starts_with("/etc/apt/"))
-                    .map(|path| Ref::Path(path.0.clone()))
-                    .collect(),
+                sources,
             });
         }
     }

@@ -3,12 +3,13 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Playbook, standing};
 use crate::change::{Action, Change, Content, Detail, Id, Verb, counted};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
-use crate::playbook::render::{Declaration, Problem, Render};
-use crate::playbook::scalar::{AbsPath, Count, LocalPath, Name, optional};
+use crate::language::render::Origin;
+use crate::language::scalar::{AbsPath, Count, LocalPath, Name, optional};
+use crate::language::{Declaration, Problem, Render};
+use crate::managed::standing;
 
 /// A compiled program. Exactly one of `cargo` and `path` says where it comes from.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -30,59 +31,30 @@ pub struct Binary {
     pub keep: Option<Count>,
 }
 
-/// Where a binary's bytes come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// cargo builds the target `bin` of the package in `directory`.
-    Cargo {
-        /// Relative to the playbook.
-        directory: String,
-        /// The target's name.
-        bin: String,
-    },
-    /// It is there already, at this path relative to the playbook.
-    File(String),
-}
-
-/// What must be built or read before a playbook can be rendered, by the entry's name.
-pub fn sources(playbook: &Playbook) -> Vec<(String, Source)> {
-    let source = |name: &Name, binary: &Binary| match (&binary.cargo, &binary.path) {
-        (Some(directory), _) => {
-            let bin = binary.bin.as_ref().unwrap_or(name).0.clone();
-            Some(Source::Cargo {
-                directory: directory.0.clone(),
-                bin,
-            })
-        }
-        (None, Some(path)) => Some(Source::File(path.0.clone())),
-        (None, None) => None,
-    };
-    let named = playbook.binaries.iter();
-    named
-        .filter_map(|(name, placed)| Some((name.0.clone(), source(name, &placed.value)?)))
-        .collect()
-}
-
 impl Declaration for Binary {
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
-        match (&self.cargo, &self.path) {
+        let origin = match (&self.cargo, &self.path) {
             (Some(directory), None) => {
-                let manifest = cx.loaded.directory.join(&directory.0).join("Cargo.toml");
-                if !manifest.is_file() {
+                let manifest = format!("{}/Cargo.toml", directory.0.trim_end_matches('/'));
+                if !cx.document.source.has(&manifest) {
                     return Err(Problem::new(
-                        format!("{} is not there", manifest.display()),
+                        format!("{} is not there", cx.document.source.path(&manifest).display()),
                         "`cargo` names a package's directory, relative to the playbook",
                     ));
                 }
+                Origin::Cargo {
+                    directory: directory.0.clone(),
+                    bin: self.bin.as_ref().map_or(name, |bin| &bin.0).to_owned(),
+                }
             }
-            (None, Some(_)) => {}
+            (None, Some(path)) => Origin::File(path.0.clone()),
             _ => {
                 return Err(Problem::new(
                     "a binary has one source",
                     "give either `cargo` or `path`",
                 ));
             }
-        }
+        };
         let keep = self.keep.as_ref().map_or(5, |count| count.0) as usize;
         if keep == 0 {
             return Err(Problem::new(
@@ -90,16 +62,13 @@ impl Declaration for Binary {
                 "keep 1 or more",
             ));
         }
-        let bytes = match cx.artifacts {
-            Some(artifacts) => artifacts.get(name).cloned().unwrap_or_default(),
-            None => Vec::new(),
-        };
+        let content = cx.artifact(name, origin);
         cx.push(Release {
             id: Id::new("binary", name),
             name: name.to_owned(),
             to: self.to.0.clone(),
             keep,
-            content: Content::new(bytes, false),
+            content,
         });
         Ok(())
     }

@@ -4,17 +4,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Map;
 
-use super::Playbook;
-use super::file::Plain;
-use super::managed::ManagedFile;
+use super::certbot::{HOOK, Issued, LETS_ENCRYPT, Order};
 use super::renewal::{self, Renewal};
 use crate::change::{Change, Id};
 use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::{Facts, Questions};
-use crate::playbook::render::{Declaration, Problem, Render};
-use crate::playbook::scalar::{AbsPath, Domain, Line, Name, optional};
-use crate::playbook::scope::nearest;
-use crate::shell;
+use crate::facts::Questions;
+use crate::language::scalar::{AbsPath, Domain, Line, optional};
+use crate::language::scope::nearest;
+use crate::language::{Declaration, Problem, Render};
+use crate::managed::file::ManagedFile;
+use crate::managed::plain::Plain;
 
 /// A certificate. Without a domain it is off, and a site that names it answers over HTTP.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -37,65 +36,32 @@ pub struct Certificate {
     pub server: Option<Line>,
 }
 
-/// Let's Encrypt's ACME directory (its documentation, "ACME Protocol Updates"); certbot's default too.
-pub(super) const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+/// A certificate that is declared: its name, and what others must know of it where it is not off.
+struct Declared(String, Option<Issued>);
 
-/// What certbot runs after a renewal.
-pub(super) const HOOK: &str = "/etc/letsencrypt/renewal-hooks/deploy/hostwright-reload-nginx";
-
-/// What others must know of a certificate.
-#[derive(Clone, Debug)]
-pub(super) struct Issued {
-    pub id: Id,
-    pub name: String,
-    pub domains: Vec<String>,
-    pub webroot: String,
+/// What a site says that wants a certificate.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub certificate: String,
+    pub site: String,
 }
 
-impl Issued {
-    fn of(name: &str, certificate: &Certificate) -> Option<Self> {
-        let domain = certificate.domain.as_ref()?;
-        let domains = std::iter::once(domain)
-            .chain(&certificate.aliases)
-            .map(|domain| domain.0.clone());
-        let webroot = certificate
-            .webroot
-            .as_ref()
-            .map_or("/var/www/acme", |path| &path.0)
-            .to_owned();
-        Some(Self {
-            id: Id::new("certificate", name),
-            name: name.into(),
-            domains: domains.collect(),
-            webroot,
-        })
+/// The certificate of this name, or none when it is off.
+pub(super) fn declared(name: &str, cx: &Render<'_>) -> Result<Option<Issued>, Problem> {
+    let mut all = cx.announced::<Declared>();
+    match all.find(|declared| declared.0 == name) {
+        Some(declared) => Ok(declared.1.clone()),
+        None => {
+            let near = nearest(
+                name,
+                cx.announced::<Declared>().map(|declared| declared.0.as_str()),
+            );
+            Err(Problem::missing(
+                format!("there is no certificate `{name}`{near}"),
+                "declare it under `certificates`",
+            ))
+        }
     }
-
-    /// Where certbot keeps the live files (certbot's documentation, "Where are my certificates?").
-    pub fn directory(&self) -> String {
-        format!("/etc/letsencrypt/live/{}", self.name)
-    }
-
-    pub fn full_chain(&self) -> String {
-        format!("{}/fullchain.pem", self.directory())
-    }
-
-    /// Whether the host has one that nginx can serve, whoever got it.
-    pub fn is_there(&self, facts: &Facts) -> bool {
-        renewal::State::read(facts.output(self.id.as_str())).is_readable()
-    }
-}
-
-/// The certificate that a site names, or none when it is off.
-pub(super) fn issued(name: &Name, playbook: &Playbook) -> Result<Option<Issued>, Problem> {
-    let Some(placed) = playbook.certificates.get(name) else {
-        let near = nearest(&name.0, playbook.certificates.keys().map(|name| name.0.as_str()));
-        return Err(Problem::missing(
-            format!("there is no certificate `{name}`{near}"),
-            "declare it under `certificates`",
-        ));
-    };
-    Ok(Issued::of(&name.0, &placed.value))
 }
 
 /// The id of the site that answers challenges before `site` has its certificate.
@@ -103,24 +69,45 @@ pub(super) fn challenge_id(site: &str) -> Id {
     Id::new("nginx", &format!("{site}/challenge"))
 }
 
+impl Certificate {
+    /// What others must know of it, unless it is off.
+    fn issued(&self, name: &str) -> Option<Issued> {
+        let domain = self.domain.as_ref()?;
+        let domains = std::iter::once(domain)
+            .chain(&self.aliases)
+            .map(|domain| domain.0.clone());
+        let webroot = self
+            .webroot
+            .as_ref()
+            .map_or("/var/www/acme", |path| &path.0)
+            .to_owned();
+        Some(Issued {
+            id: Id::new("certificate", name),
+            name: name.into(),
+            domains: domains.collect(),
+            webroot,
+        })
+    }
+}
+
 impl Declaration for Certificate {
+    fn announce(&self, name: &str, cx: &mut Render<'_>) {
+        cx.announce(Declared(name.to_owned(), self.issued(name)));
+    }
+
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
-        let Some(issued) = Issued::of(name, self) else {
+        let Some(issued) = self.issued(name) else {
             return Ok(());
         };
-        let playbook = &cx.loaded.playbook;
-        let uses =
-            |site: &super::nginx::Site| site.certificate.as_ref().is_some_and(|wanted| wanted.0 == name);
-        let sites = || playbook.nginx.iter().filter(|(_, placed)| uses(&placed.value));
-        let challenges: Vec<Id> = sites().map(|(site, _)| challenge_id(&site.0)).collect();
-        let sites = sites().map(|(site, _)| Id::new("nginx", &site.0)).collect();
-        let misspelt = |site: &super::nginx::Site| {
-            site.certificate
-                .as_ref()
-                .is_some_and(|wanted| !playbook.certificates.contains_key(wanted))
+        let wanted = || {
+            cx.announced::<Wanted>()
+                .filter(|wanted| wanted.certificate == name)
         };
+        let challenges: Vec<Id> = wanted().map(|wanted| challenge_id(&wanted.site)).collect();
+        let sites = wanted().map(|wanted| Id::new("nginx", &wanted.site)).collect();
         // A site that names a certificate that is not there is told of that itself.
-        if challenges.is_empty() && !playbook.nginx.values().any(|placed| misspelt(&placed.value)) {
+        let misspelt = |wanted: &Wanted| declared(&wanted.certificate, cx).is_err();
+        if challenges.is_empty() && !cx.announced::<Wanted>().any(misspelt) {
             return Err(Problem::missing(
                 format!("no nginx site answers the challenge for `{name}`"),
                 format!("give a site `certificate: {name}`"),
@@ -155,48 +142,6 @@ impl Declaration for Certificate {
             sites,
         });
         Ok(())
-    }
-}
-
-/// What certbot is asked for.
-#[derive(Clone, Debug)]
-pub(super) struct Order {
-    pub issued: Issued,
-    pub email: Option<String>,
-    pub server: String,
-}
-
-impl Order {
-    /// What gets it. `force` asks for a new one even while the old one is valid.
-    pub fn command(&self, force: bool, account: Option<&str>) -> String {
-        let mut words = vec![
-            "certbot",
-            "certonly",
-            "--non-interactive",
-            "--agree-tos",
-            "--webroot",
-        ];
-        words.extend([
-            "--webroot-path",
-            &self.issued.webroot,
-            "--cert-name",
-            &self.issued.name,
-        ]);
-        words.extend(["--server", &self.server, "--renew-with-new-domains"]);
-        words.push(if force {
-            "--force-renewal"
-        } else {
-            "--keep-until-expiring"
-        });
-        for domain in &self.issued.domains {
-            words.extend(["--domain", domain]);
-        }
-        match &self.email {
-            Some(email) => words.extend(["--email", email]),
-            None => words.push("--register-unsafely-without-email"),
-        }
-        words.extend(account.iter().flat_map(|account| ["--account", account]));
-        shell::words(words)
     }
 }
 

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use crate::change::{Change, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
-use crate::playbook::render::{Declaration, Problem, Render};
-use crate::playbook::scalar::{AbsPath, Line, Text, optional};
+use crate::language::scalar::{AbsPath, Line, Text, optional};
+use crate::language::{Declaration, Problem, Render};
 use crate::shell;
 
 /// A command. `unless` or `creates` says when there is nothing to do.

@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde_json::{Map, json};
 
 use super::file::values;
-use super::managed::ManagedFile;
 use crate::change::{Change, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
-use crate::playbook::render::{Declaration, Problem, Render};
-use crate::playbook::scalar::{Line, LocalPath, Name, Schedule, Text, optional};
+use crate::language::scalar::{Line, LocalPath, Name, Schedule, Text, optional};
+use crate::language::{Declaration, Problem, Render};
+use crate::managed::file::ManagedFile;
 
 /// A job of cron's. Exactly one of `command`, `template` and `source` says what it runs.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -52,14 +52,14 @@ fn said(command: &str) -> String {
 
 impl Declaration for Job {
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
-        let playbook = cx.loaded.playbook.name.0.clone();
+        let playbook = cx.document.name.clone();
         let user = self.user.as_ref().map_or("root", |user| &user.0).to_owned();
         let mut own = values(&self.values);
         own.insert("name".into(), json!(name));
         let content = match (&self.command, &self.template, &self.source) {
             (Some(_), None, None) => None,
             (None, Some(template), None) => Some(cx.template(&template.0, own)?),
-            (None, None, Some(source)) => Some(cx.content(cx.local_file(&source.0)?)),
+            (None, None, Some(source)) => Some(cx.local_file(&source.0)?),
             _ => {
                 return Err(Problem::new(
                     "a cron job runs one thing",

@@ -4,15 +4,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::absent::NEVER;
-use super::managed::{ManagedFile, attributes, owner};
-use super::standing;
-use super::tree::{Item, Tree};
-use crate::change::{Action, Change, Id, Verb};
-use crate::desired::{Context, Ref, Refusal, Resource, parent};
-use crate::facts::{PathFact, Questions};
-use crate::playbook::render::{Declaration, Problem, Render};
-use crate::playbook::scalar::{Flag, Line, LocalPath, Mode, Name, optional};
-use crate::playbook::tree::{self, Exclude, Node};
+use crate::change::Id;
+use crate::desired::resolve;
+use crate::language::scalar::{Flag, Line, LocalPath, Mode, Name, optional};
+use crate::language::tree::{Exclude, Node};
+use crate::language::{Declaration, Problem, Render};
+use crate::managed::announced::{What, stands};
+use crate::managed::file::{ManagedFile, owner};
+use crate::managed::place::Place;
+use crate::managed::tree::{Item, Tree};
 
 /// A directory, empty or filled from one of this machine.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -42,17 +42,42 @@ pub struct Directory {
     pub after: Vec<Line>,
 }
 
+/// A directory that has been read: its path, and what shall be in it.
+struct Filled(String, Vec<Item>);
+
 impl Directory {
-    /// What it puts below `path`; nothing where its source cannot be read, which its rendering says.
-    pub(super) fn nodes(&self, path: &str, cx: &Render<'_>) -> Vec<(String, Node)> {
-        let read = |source: &LocalPath| {
-            let exclude = Exclude::new(&self.exclude).ok()?;
-            tree::read(&cx.loaded.directory.join(&source.0), &exclude).ok()
+    fn place(&self, path: &str) -> Place {
+        Place {
+            id: Id::new("directory", path),
+            path: path.to_owned(),
+            mode: self.mode.as_ref().map_or("0755", |mode| &mode.0).to_owned(),
+            owner: owner(&self.owner, &self.group),
+        }
+    }
+
+    /// What its source puts below `path`.
+    fn items(&self, source: &LocalPath, path: &str, cx: &Render<'_>) -> Result<Vec<Item>, Problem> {
+        let top = self.place(path);
+        let nodes = cx.document.source.tree(&source.0, &self.exclude)?;
+        let item = |(name, node): (&String, &Node)| {
+            let path = format!("{}/{name}", path.trim_end_matches('/'));
+            match node {
+                Node::Directory => Item::Directory(Place { path, ..top.clone() }),
+                Node::Link(target) => Item::Link {
+                    path,
+                    target: target.clone(),
+                },
+                Node::File { content, executable } => {
+                    let mut file = ManagedFile::new(path, cx.tainted(content.clone()));
+                    file.owner.clone_from(&top.owner);
+                    if *executable {
+                        file.mode = if file.content.secret { "0700" } else { "0755" }.into();
+                    }
+                    Item::File(file)
+                }
+            }
         };
-        let nodes = self.source.as_ref().and_then(read).unwrap_or_default();
-        let top = path.trim_end_matches('/');
-        let there = |(name, node)| (format!("{top}/{name}"), node);
-        nodes.into_iter().map(there).collect()
+        Ok(nodes.iter().map(item).collect())
     }
 
     fn tree(&self, source: &LocalPath, top: Place, cx: &Render<'_>) -> Result<Tree, Problem> {
@@ -66,41 +91,41 @@ impl Directory {
                 "fill a directory of its own, below it",
             ));
         }
-        let exclude = Exclude::new(&self.exclude)?;
-        let nodes = tree::read(&cx.loaded.directory.join(&source.0), &exclude)?;
-        let item = |(name, node): (String, Node)| {
-            let path = format!("{}/{name}", top.path.trim_end_matches('/'));
-            match node {
-                Node::Directory => Item::Directory(Place { path, ..top.clone() }),
-                Node::Link(target) => Item::Link { path, target },
-                Node::File { bytes, executable } => {
-                    let mut file = ManagedFile::new(path, cx.content(bytes));
-                    file.owner.clone_from(&top.owner);
-                    if executable {
-                        file.mode = if file.content.secret { "0700" } else { "0755" }.into();
-                    }
-                    Item::File(file)
-                }
-            }
+        let read = cx.announced::<Filled>().find(|filled| filled.0 == top.path);
+        let items = match read {
+            Some(filled) => filled.1.clone(),
+            None => self.items(source, &top.path, cx)?,
         };
         Ok(Tree {
             id: top.id.clone(),
-            items: nodes.into_iter().map(item).collect(),
+            items,
             top,
-            exclude,
+            exclude: Exclude::new(&self.exclude)?,
             delete,
         })
     }
 }
 
 impl Declaration for Directory {
-    fn render(&self, path: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
-        let place = Place {
-            id: Id::new("directory", path),
-            path: path.to_owned(),
-            mode: self.mode.as_ref().map_or("0755", |mode| &mode.0).to_owned(),
-            owner: owner(&self.owner, &self.group),
+    fn announce(&self, path: &str, cx: &mut Render<'_>) {
+        stands(cx, path, What::Directory);
+        let read = |source| self.items(source, path, cx).ok();
+        let Some(items) = self.source.as_ref().and_then(read) else {
+            return;
         };
+        for item in &items {
+            let what = match item {
+                Item::Directory(_) => continue,
+                Item::File(file) => What::File(Some(file.content.clone())),
+                Item::Link { path, target } => What::Link(resolve(path, target)),
+            };
+            stands(cx, item.path(), what);
+        }
+        cx.announce(Filled(path.to_owned(), items));
+    }
+
+    fn render(&self, path: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
+        let place = self.place(path);
         match &self.source {
             Some(source) => {
                 let tree = self.tree(source, place, cx)?;
@@ -119,108 +144,5 @@ impl Declaration for Directory {
 
     fn after(&self) -> &[Line] {
         &self.after
-    }
-}
-
-/// A directory as it should be.
-#[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub id: Id,
-    pub path: String,
-    pub mode: String,
-    pub owner: String,
-}
-
-impl Place {
-    /// Makes it.
-    pub fn make(&self) -> Action {
-        Action::Directory {
-            path: self.path.clone(),
-            mode: self.mode.clone(),
-            owner: self.owner.clone(),
-        }
-    }
-
-    /// Adds to `change` what mending the one that is there looks like and does; says whether anything is to do.
-    pub fn mend(&self, cx: &Context<'_>, fact: &PathFact, change: &mut Change) -> Result<bool, Refusal> {
-        let refusal = |cause: String, mend: String| Refusal {
-            id: self.id.clone(),
-            cause,
-            mend,
-        };
-        let path = &self.path;
-        // A link to a directory is that directory.
-        let Some(directory) = fact.directory() else {
-            let what = standing::what(fact);
-            return Err(refusal(
-                format!("{path} is {what}, and a directory shall stand there"),
-                "move it away, or list it under `absent` in a run before".into(),
-            ));
-        };
-        let details = attributes(directory, &self.mode, &self.owner);
-        if details.is_empty() {
-            return Ok(false);
-        }
-        standing::changeable(cx, &self.id, path)?;
-        if fact.kind == 'l' {
-            let target = &fact.target;
-            let user = |fact: &PathFact| fact.owner.split(':').next().unwrap_or_default().to_owned();
-            // Else whoever made the link could have any directory of the host given to him.
-            if user(fact) != "root" && user(fact) != user(directory) {
-                let (his, theirs) = (user(fact), user(directory));
-                return Err(refusal(
-                    format!(
-                        "{path} is a link to {target} that {his} made, and what it leads to is {theirs}'s"
-                    ),
-                    format!("see whether {target} is meant; name it in place of {path}, or remove the link"),
-                ));
-            }
-            change.details.push(crate::change::Detail::Note(format!(
-                "{path} is a link: the directory that it leads to, {target}, is meant"
-            )));
-        }
-        change.details.extend(details);
-        change.actions.push(Action::Attributes {
-            path: self.path.clone(),
-            mode: self.mode.clone(),
-            owner: self.owner.clone(),
-        });
-        Ok(true)
-    }
-}
-
-impl Resource for Place {
-    fn id(&self) -> &Id {
-        &self.id
-    }
-
-    fn provides(&self) -> Vec<Ref> {
-        vec![Ref::Path(self.path.clone())]
-    }
-
-    fn needs(&self) -> Vec<Ref> {
-        let (user, group) = self.owner.split_once(':').unwrap_or((&self.owner, ""));
-        let mut needs = vec![Ref::User(user.into()), Ref::Group(group.into())];
-        needs.extend(parent(&self.path).map(|parent| Ref::Path(parent.to_owned())));
-        needs
-    }
-
-    fn ask(&self, questions: &mut Questions) {
-        questions.place(&self.path);
-    }
-
-    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        let path = &self.path;
-        let Some(fact) = cx.facts.path(path) else {
-            standing::replaceable(cx, &self.id, path)?;
-            let change = Change::new(&self.id, Verb::Create, format!("make directory {path}"));
-            let change = change.note(format!("{} {}", self.mode, self.owner));
-            return Ok(vec![change.action(self.make())]);
-        };
-        let mut change = Change::new(&self.id, Verb::Update, format!("set owner and mode of {path}"));
-        Ok(match self.mend(cx, fact, &mut change)? {
-            true => vec![change],
-            false => Vec::new(),
-        })
     }
 }

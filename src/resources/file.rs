@@ -5,12 +5,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::managed::{ManagedFile, owner};
-use crate::change::{Change, Content, Detail, Id};
-use crate::desired::{Context, Ref, Refusal, Resource, parent};
-use crate::facts::Questions;
-use crate::playbook::render::{Declaration, Problem, Render};
-use crate::playbook::scalar::{Line, LocalPath, Mode, Name, Text, optional};
+use crate::change::{Content, Id};
+use crate::language::scalar::{Line, LocalPath, Mode, Name, Text, optional};
+use crate::language::{Declaration, Problem, Render};
+use crate::managed::announced::{self, What};
+use crate::managed::file::{ManagedFile, owner};
+use crate::managed::plain::Plain;
 
 /// A file. Exactly one of `content`, `template` and `source` says what it holds.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -54,12 +54,11 @@ pub(super) fn values(with: &IndexMap<Name, Text>) -> Map<String, Value> {
 }
 
 impl File {
-    /// What it holds.
-    pub(super) fn content(&self, cx: &Render<'_>) -> Result<Content, Problem> {
+    fn content(&self, cx: &Render<'_>) -> Result<Content, Problem> {
         match (&self.content, &self.template, &self.source) {
             (Some(text), None, None) => Ok(cx.content(text.0.clone().into_bytes())),
             (None, Some(template), None) => cx.template(&template.0, values(&self.values)),
-            (None, None, Some(source)) => Ok(cx.content(cx.local_file(&source.0)?)),
+            (None, None, Some(source)) => cx.local_file(&source.0),
             _ => Err(Problem::new(
                 "a file's contents come from one place",
                 "give exactly one of `content`, `template` and `source`",
@@ -69,8 +68,17 @@ impl File {
 }
 
 impl Declaration for File {
+    fn announce(&self, path: &str, cx: &mut Render<'_>) {
+        let content = self.content(cx).ok();
+        announced::stands(cx, path, What::File(content));
+    }
+
     fn render(&self, path: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
-        let mut file = ManagedFile::new(path, self.content(cx)?);
+        let content = match announced::content(cx, path) {
+            Some(content) => content,
+            None => self.content(cx)?,
+        };
+        let mut file = ManagedFile::new(path, content);
         file.owner = owner(&self.owner, &self.group);
         if let Some(mode) = &self.mode {
             file.mode.clone_from(&mode.0);
@@ -94,55 +102,5 @@ impl Declaration for File {
 
     fn after(&self) -> &[Line] {
         &self.after
-    }
-}
-
-/// A resource that is one file and nothing else.
-#[derive(Debug)]
-pub(super) struct Plain {
-    pub id: Id,
-    pub file: ManagedFile,
-}
-
-impl Resource for Plain {
-    fn id(&self) -> &Id {
-        &self.id
-    }
-
-    fn provides(&self) -> Vec<Ref> {
-        vec![Ref::Path(self.file.path.clone())]
-    }
-
-    fn needs(&self) -> Vec<Ref> {
-        self.file.needs()
-    }
-
-    fn version(&self) -> Option<String> {
-        Some(self.file.content.sha256.clone())
-    }
-
-    fn content(&self, path: &str) -> Option<&[u8]> {
-        (self.file.path == path).then_some(&*self.file.content.bytes)
-    }
-
-    fn paths(&self) -> Vec<&str> {
-        vec![&self.file.path]
-    }
-
-    fn ask(&self, questions: &mut Questions) {
-        self.file.ask(questions);
-    }
-
-    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        let mut changes = self.file.diff(cx, &self.id)?;
-        if let (Some(change), Some(above)) = (changes.first_mut(), parent(&self.file.path))
-            && cx.facts.path(above).is_none()
-            && !cx.provided(above)
-        {
-            change.details.push(Detail::Note(format!(
-                "{above} is made too, unless a package brings it"
-            )));
-        }
-        Ok(changes)
     }
 }

@@ -3,13 +3,14 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::standing;
 use crate::change::{Action, Change, Detail, Id, Verb, sha256};
 use crate::daemons;
 use crate::desired::{Context, Ref, Refusal, Resource, parent, resolve};
 use crate::facts::Questions;
-use crate::playbook::render::{Declaration, Problem, Render};
-use crate::playbook::scalar::Line;
+use crate::language::scalar::Line;
+use crate::language::{Declaration, Problem, Render};
+use crate::managed::announced::{What, stands};
+use crate::managed::standing;
 
 /// A symbolic link.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -23,6 +24,10 @@ pub struct Link {
 }
 
 impl Declaration for Link {
+    fn announce(&self, path: &str, cx: &mut Render<'_>) {
+        stands(cx, path, What::Link(resolve(path, &self.to.0)));
+    }
+
     fn render(&self, path: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         cx.push(Symlink {
             id: Id::new("link", path),

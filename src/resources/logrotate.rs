@@ -4,11 +4,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, json};
 
-use super::file::Plain;
-use super::managed::ManagedFile;
 use crate::change::Id;
-use crate::playbook::render::{Declaration, Problem, Render};
-use crate::playbook::scalar::{Count, Line, LocalPath, Text, optional};
+use crate::language::scalar::{Count, Line, LocalPath, Text, optional};
+use crate::language::{Declaration, Problem, Render};
+use crate::managed::file::ManagedFile;
+use crate::managed::plain::Plain;
 
 /// How some logs are rotated.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -1,8 +1,9 @@
-//! The kinds. One file each, and one line in the list below.
+//! The kinds. One file each, and one line in the list of `playbook`.
 
 pub mod absent;
 pub mod apt;
 pub mod binary;
+mod certbot;
 pub mod certificate;
 pub mod command;
 pub mod cron;
@@ -10,101 +11,13 @@ pub mod directory;
 pub mod file;
 pub mod link;
 pub mod logrotate;
-mod managed;
 pub mod nginx;
 mod renewal;
 mod renewal_conf;
-mod standing;
 mod supervised;
 pub mod supervisor;
 mod supervisor_config;
 pub mod systemd;
 mod systemd_files;
-mod tree;
 pub mod ufw;
 pub mod user;
-
-use indexmap::IndexMap;
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use crate::checks::CheckDeclaration;
-use crate::playbook::parse::{Placed, RehearsalOptions, SecretSource, Var};
-use crate::playbook::render::Section;
-use crate::playbook::scalar::{AbsPath, Name};
-
-/// Things with a name.
-type Named<T> = IndexMap<Name, Placed<T>>;
-/// Things whose name is where they stand.
-type AtPath<T> = IndexMap<AbsPath, Placed<T>>;
-
-/// Declares the kinds, in the order in which they are applied where nothing else orders them.
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $section:ident: $declaration:ty,)*) => {
-        /// A playbook: what a host should be.
-        #[derive(Debug, Deserialize, JsonSchema)]
-        #[serde(deny_unknown_fields)]
-        pub struct Playbook {
-            /// The playbook's name: it marks what the playbook puts on a host.
-            pub name: Name,
-            /// Values that `${name}` and templates may use. `--set` and `--vars` change them.
-            #[serde(default)]
-            pub vars: IndexMap<Name, Var>,
-            /// Values that are never shown, from this machine's environment or files.
-            #[serde(default)]
-            pub secrets: IndexMap<Name, SecretSource>,
-            /// What a rehearsal does otherwise.
-            #[serde(default)]
-            pub rehearsal: RehearsalOptions,
-            $($(#[$doc])* #[serde(default)] pub $section: $declaration,)*
-            /// What must answer when everything is in place.
-            #[serde(default)]
-            pub checks: Named<CheckDeclaration>,
-        }
-
-        impl Playbook {
-            /// The sections and their names, in the order of the kinds.
-            pub fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-                vec![$((stringify!($section), &self.$section)),*]
-            }
-        }
-    };
-}
-
-kinds! {
-    /// apt packages.
-    apt: apt::Apt,
-    /// Users, by name.
-    users: Named<user::User>,
-    /// Directories, by path.
-    directories: AtPath<directory::Directory>,
-    /// Files, by path.
-    files: AtPath<file::File>,
-    /// Symbolic links, by path.
-    links: AtPath<link::Link>,
-    /// Paths at which nothing may stand.
-    absent: absent::Absent,
-    /// Compiled programs, by name, installed by release.
-    binaries: Named<binary::Binary>,
-    /// systemd units, by name.
-    systemd: systemd::Units,
-    /// Programs that supervisor runs, by name.
-    supervisor: supervisor::Programs,
-    /// The firewall.
-    ufw: ufw::Ufw,
-    /// nginx sites, by name.
-    nginx: Named<nginx::Site>,
-    /// TLS certificates from an ACME authority, by name.
-    certificates: Named<certificate::Certificate>,
-    /// What cron runs, by name.
-    cron: Named<cron::Job>,
-    /// Log rotation, by name.
-    logrotate: Named<logrotate::Rotation>,
-    /// The escape hatch: commands that say themselves when they are needed.
-    commands: Named<command::Command>,
-}
-
-/// The JSON schema of a playbook.
-pub fn schema() -> schemars::Schema {
-    schemars::schema_for!(Playbook)
-}

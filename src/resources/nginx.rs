@@ -7,15 +7,18 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::certificate;
+use super::certbot::Issued;
+use super::certificate::{self, Wanted};
 use super::directory::Directory;
-use super::managed::ManagedFile;
+use super::renewal;
 use crate::change::{Action, Change, Id, sha256};
 use crate::desired::{Context, Listen, Ref, Refusal, Resource};
 use crate::facts::Questions;
-use crate::playbook::render::{Declaration, Problem, Render};
-use crate::playbook::scalar::{Address, Domain, Duration, Flag, Line, LocalPath, Name, Port, optional};
-use crate::playbook::template::object;
+use crate::language::scalar::{Address, Domain, Duration, Flag, Line, LocalPath, Name, Port, optional};
+use crate::language::template::object;
+use crate::language::{Declaration, Problem, Render};
+use crate::managed::announced;
+use crate::managed::file::ManagedFile;
 
 /// A site that hands its requests on to a program.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -64,7 +67,7 @@ impl Site {
     fn files(
         &self,
         name: &str,
-        certificate: Option<&certificate::Issued>,
+        certificate: Option<&Issued>,
         tls: bool,
         cx: &Render<'_>,
     ) -> Result<[ManagedFile; 2], Problem> {
@@ -83,7 +86,7 @@ impl Site {
             "timeout": self.timeout.as_ref().map_or(60, |time| time.0),
             "max_body": self.max_body.as_ref().map_or("1m", |size| &size.0),
             "webroot": certificate.map(|issued| &issued.webroot),
-            "certificate": certificate.filter(|_| tls).map(certificate::Issued::directory),
+            "certificate": certificate.filter(|_| tls).map(Issued::directory),
         }));
         let template = self.template.as_ref().map_or("nginx.conf.hbs", |path| &path.0);
         let mut file = |ipv6: bool| -> Result<ManagedFile, Problem> {
@@ -102,9 +105,18 @@ impl Site {
 }
 
 impl Declaration for Site {
+    fn announce(&self, name: &str, cx: &mut Render<'_>) {
+        if let Some(certificate) = &self.certificate {
+            cx.announce(Wanted {
+                certificate: certificate.0.clone(),
+                site: name.to_owned(),
+            });
+        }
+    }
+
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         let certificate = match &self.certificate {
-            Some(wanted) => certificate::issued(wanted, &cx.loaded.playbook)?,
+            Some(wanted) => certificate::declared(&wanted.0, cx)?,
             None => None,
         };
         let id = Id::new("nginx", name);
@@ -120,12 +132,7 @@ impl Declaration for Site {
             unless: None,
         };
         if let Some(issued) = &certificate {
-            if !cx
-                .loaded
-                .playbook
-                .directories
-                .keys()
-                .any(|path| path.0 == issued.webroot)
+            if !announced::has_directory(cx, &issued.webroot)
                 && !cx.has(&Id::new("directory", &issued.webroot))
             {
                 Directory::default().render(&issued.webroot, cx)?;
@@ -238,7 +245,7 @@ struct Served {
     /// Where it listens, as far as is known: a template of the playbook's own says it itself.
     ports: Vec<u16>,
     /// A certificate that makes this site needless: the site for the challenge gives way to the one with TLS.
-    unless: Option<certificate::Issued>,
+    unless: Option<Issued>,
 }
 
 impl Served {
@@ -315,7 +322,7 @@ impl Resource for Served {
         if self
             .unless
             .as_ref()
-            .is_some_and(|issued| issued.is_there(cx.facts))
+            .is_some_and(|issued| renewal::is_there(issued, cx.facts))
         {
             return Ok(Vec::new());
         }

@@ -3,11 +3,11 @@
 //! mended without asking the authority for another certificate where that will do. It comes after the sites:
 //! they answer the challenge with the certificate that is there.
 
-use super::certificate::{HOOK, LETS_ENCRYPT, Order};
+use super::certbot::{HOOK, Issued, LETS_ENCRYPT, Order};
 use super::renewal_conf::{Conf, Wanted, overrides};
 use crate::change::{Action, Change, Content, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::Questions;
+use crate::facts::{Facts, Questions};
 use crate::shell;
 
 /// Options for all that certbot does.
@@ -18,6 +18,11 @@ const CONF: &str = "@conf";
 
 /// Whether a hook stops what answers the challenge, as `grep -E` reads it.
 const STOPS: &str = "nginx.*(stop|quit|kill)|(stop|quit|kill).*nginx";
+
+/// Whether the host has a certificate that nginx can serve, whoever got it.
+pub(super) fn is_there(issued: &Issued, facts: &Facts) -> bool {
+    State::read(facts.output(issued.id.as_str())).is_readable()
+}
 
 /// Asks what must be known of a certificate on the host.
 pub(super) fn ask(order: &Order, questions: &mut Questions) {

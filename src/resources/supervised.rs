@@ -1,11 +1,11 @@
 //! Programs on a host, as supervisord has them: whether they are as they should be, and how they are brought up and
 //! taken back. `supervisor.rs` says which there shall be.
 
-use super::managed::ManagedFile;
 use super::supervisor_config::{self, Declared, Process};
 use crate::change::{Action, Change, Id, Verb, sha256};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
+use crate::managed::file::ManagedFile;
 use crate::shell;
 
 /// Where supervisor's own configuration says that it reads.

@@ -6,15 +6,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::directory::Directory;
-use super::managed::ManagedFile;
 use super::supervised::{Ended, FOLDER, Supervised, name, reads};
 use crate::change::{Content, Id};
-use crate::desired::resolve;
-use crate::playbook::parse::Placed;
-use crate::playbook::render::{Declaration, Problem, Render, Section};
-use crate::playbook::scalar::{AbsPath, Count, Flag, Line, LocalPath, Name, optional};
-use crate::playbook::template::object;
-use crate::playbook::tree::Node;
+use crate::language::scalar::{AbsPath, Count, Flag, Line, LocalPath, Name, optional};
+use crate::language::template::object;
+use crate::language::{Declaration, Placed, Problem, Render, Section};
+use crate::managed::announced::{self, Stands, What};
+use crate::managed::file::ManagedFile;
 
 /// Programs that supervisor runs, by name.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -126,10 +124,12 @@ impl Section for Programs {
                 cx.push(Supervised::new(id, ManagedFile::new(path, content)));
             }
         }
-        for path in cx.loaded.playbook.absent.paths() {
-            let id = Id::new("supervisor", name(path));
-            if (reads(path) || FOLDER.trim_end_matches('/') == path) && !cx.has(&id) {
-                let path = path.to_owned();
+        let said = cx.announced::<Stands>();
+        let gone = said.filter(|stands| matches!(stands.what, What::Nothing));
+        let gone: Vec<String> = gone.map(|stands| stands.path.clone()).collect();
+        for path in gone {
+            let id = Id::new("supervisor", name(&path));
+            if (reads(&path) || FOLDER.trim_end_matches('/') == path) && !cx.has(&id) {
                 cx.push(Ended { id, path });
             }
         }
@@ -138,28 +138,14 @@ impl Section for Programs {
 
 /// The files that other kinds put where supervisor reads. What cannot be read is for their own rendering to say.
 fn files(cx: &Render<'_>) -> Vec<(String, Content)> {
-    let playbook = &cx.loaded.playbook;
-    let content = |path: &str| {
-        let file = playbook.files.iter().find(|(own, _)| own.0 == path)?.1;
-        file.value.content(cx).ok()
+    let read = cx.announced::<Stands>().filter(|stands| reads(&stands.path));
+    let content = |stands: &Stands| match &stands.what {
+        What::File(content) => content.clone(),
+        What::Link(target) => announced::content(cx, target),
+        What::Directory | What::Nothing => None,
     };
-    let own = playbook.files.keys().map(|path| (path, path.0.clone()));
-    let linked = playbook.links.iter();
-    let linked = linked.map(|(path, link)| (path, resolve(&path.0, &link.value.to.0)));
-    let read = own.chain(linked).filter(|(path, _)| reads(&path.0));
-    let mut files: Vec<(String, Content)> = read
-        .filter_map(|(path, from)| Some((path.0.clone(), content(&from)?)))
-        .collect();
-    for (path, directory) in &playbook.directories {
-        if FOLDER.starts_with(&format!("{}/", path.0.trim_end_matches('/'))) {
-            let nodes = directory.value.nodes(&path.0, cx).into_iter();
-            files.extend(nodes.filter_map(|(path, node)| match node {
-                Node::File { bytes, .. } if reads(&path) => Some((path, cx.content(bytes))),
-                _ => None,
-            }));
-        }
-    }
-    files
+    read.filter_map(|stands| Some((stands.path.clone(), content(stands)?)))
+        .collect()
 }
 
 impl Declaration for Program {
@@ -180,8 +166,7 @@ impl Declaration for Program {
             .map_or("supervisor.conf.hbs", |path| &path.0);
         let content = cx.template(template, self.values(name, &logs)?)?;
         let file = ManagedFile::new(format!("{FOLDER}{name}.conf"), content);
-        let declared = cx.loaded.playbook.directories.keys().any(|path| path.0 == logs);
-        if !declared && !cx.has(&Id::new("directory", &logs)) {
+        if !announced::has_directory(cx, &logs) && !cx.has(&Id::new("directory", &logs)) {
             Directory::default().render(&logs, cx)?;
         }
         let id = Id::new("supervisor", name);

@@ -4,13 +4,13 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::systemd_files::{covers, glob, is_unit_file, may_hold_units, unit_of};
+use super::systemd_files::{covers, glob, is_unit_file, unit_of};
 use crate::change::{Action, Change, Id, Verb, sha256};
-use crate::desired::{Context, Ref, Refusal, Resource, resolve};
+use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
-use crate::playbook::parse::Placed;
-use crate::playbook::render::{Declaration, Problem, Render, Section};
-use crate::playbook::scalar::{Flag, Line, UnitName, optional};
+use crate::language::scalar::{Flag, Line, UnitName, optional};
+use crate::language::{Declaration, Placed, Problem, Render, Section};
+use crate::managed::announced::{Stands, What};
 use crate::shell;
 
 /// systemd units, by name (`.service` may be left out).
@@ -72,18 +72,12 @@ impl Declaration for Unit {
 
 /// The paths of units' files that the playbook puts in place or takes away.
 fn unit_files(cx: &Render<'_>) -> Vec<String> {
-    let playbook = &cx.loaded.playbook;
-    let files = playbook.files.keys().chain(playbook.links.keys());
-    let mut paths: Vec<String> = files.map(|path| path.0.clone()).collect();
-    paths.extend(playbook.absent.paths().map(str::to_owned));
-    for (path, directory) in &playbook.directories {
-        if may_hold_units(&path.0) {
-            let nodes = directory.value.nodes(&path.0, cx).into_iter();
-            paths.extend(nodes.map(|(path, _)| path));
-        }
-    }
-    paths.retain(|path| unit_of(path).is_some());
-    paths
+    let said = cx.announced::<Stands>();
+    let files = said.filter(|stands| !matches!(stands.what, What::Directory));
+    files
+        .map(|stands| stands.path.clone())
+        .filter(|path| unit_of(path).is_some())
+        .collect()
 }
 
 /// Whether systemd's `unit` is how people get in.
@@ -120,10 +114,14 @@ impl Service {
         };
         let mut files = unit_files(cx);
         files.retain(|path| unit_of(path).is_some_and(|of| covers(of, &unit)));
-        let links = &cx.loaded.playbook.links;
-        let linked = links.iter().filter(|(path, _)| files.contains(&path.0));
+        let linked = cx
+            .announced::<Stands>()
+            .filter(|stands| files.contains(&stands.path));
         let linked: Vec<String> = linked
-            .map(|(path, link)| resolve(&path.0, &link.value.to.0))
+            .filter_map(|stands| match &stands.what {
+                What::Link(target) => Some(target.clone()),
+                _ => None,
+            })
             .collect();
         files.extend(linked);
         Self {

@@ -31,16 +31,6 @@ const SUFFIXES: [&str; 8] = [
     ".target",
 ];
 
-/// Whether unit files may stand in the directory at `path`, or below it.
-pub(super) fn may_hold_units(path: &str) -> bool {
-    let path = format!("{}/", path.trim_end_matches('/'));
-    let configuration = CONFIGURATION.iter().map(|(folder, _)| *folder);
-    FOLDERS
-        .into_iter()
-        .chain(configuration)
-        .any(|folder| folder.starts_with(&path) || path.starts_with(folder))
-}
-
 /// Whether `path` is where systemd reads of units.
 pub(super) fn is_unit_file(path: &str) -> bool {
     FOLDERS.iter().any(|folder| path.starts_with(folder))
@@ -125,21 +115,5 @@ mod tests {
         assert!(!covers("w@1.service", "w@2.service"));
         assert_eq!(glob("w@.service").as_deref(), Some("w@*.service"));
         assert_eq!(glob("w@1.service"), None);
-    }
-
-    #[test]
-    fn folders_of_units_are_known_from_above_and_below() {
-        for path in [
-            "/etc",
-            "/etc/systemd/system",
-            "/etc/systemd/system/",
-            "/etc/systemd/system/a.service.d",
-            "/etc/fail2ban/filter.d",
-        ] {
-            assert!(may_hold_units(path), "{path}");
-        }
-        for path in ["/etc/nginx", "/etc/systemd/system-old", "/etc/fail2", "/srv"] {
-            assert!(!may_hold_units(path), "{path}");
-        }
     }
 }

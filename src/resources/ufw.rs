@@ -21,9 +21,8 @@ use self::traffic::Traffic;
 use crate::change::{Change, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
-use crate::playbook::parse::Placed;
-use crate::playbook::render::{Problem, Render, Section};
-use crate::playbook::scalar::Line;
+use crate::language::scalar::Line;
+use crate::language::{Placed, Problem, Render, Section};
 use crate::shell;
 
 /// ufw: incoming traffic is denied but for what stands here. Rules that others made stay, and a plan with changes

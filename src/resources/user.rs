@@ -6,8 +6,8 @@ use serde::Deserialize;
 use crate::change::{Change, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::{Questions, UserFact};
-use crate::playbook::render::{Declaration, Problem, Render};
-use crate::playbook::scalar::{AbsPath, Flag, Name, optional};
+use crate::language::scalar::{AbsPath, Flag, Name, optional};
+use crate::language::{Declaration, Problem, Render};
 use crate::shell;
 
 /// A user.

@@ -1,5 +1,7 @@
 //! A run's journal → what happened. Pure; takes the bytes as they come.
 
+use super::event::Event;
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -11,34 +13,11 @@ pub enum End {
     Busy,
 }
 
-/// Something that a journal says. Steps are numbered from 0, times are the host's, in milliseconds.
+/// Something that a journal says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A step began.
-    Started {
-        /// Which.
-        step: usize,
-        /// When.
-        at: u64,
-    },
-    /// The running step printed a line.
-    Output(String),
-    /// A step was done.
-    Done {
-        /// Which.
-        step: usize,
-        /// When.
-        at: u64,
-    },
-    /// A step failed.
-    Failed {
-        /// Which.
-        step: usize,
-        /// When.
-        at: u64,
-    },
-    /// Something that the step did, which is about to fail, could not be undone.
-    Stuck,
+pub enum Mark {
+    /// For whoever waits for the run.
+    Event(Event),
     /// The run waits for a new connection.
     Confirm,
     /// The run is over.
@@ -78,7 +57,7 @@ impl Journal {
     }
 
     /// Takes the next bytes and says what they tell. An incomplete line waits for the rest.
-    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Event> {
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Mark> {
         let Some(mut before) = self.before.take() else {
             return self.read(bytes);
         };
@@ -96,7 +75,7 @@ impl Journal {
         }
     }
 
-    fn read(&mut self, bytes: &[u8]) -> Vec<Event> {
+    fn read(&mut self, bytes: &[u8]) -> Vec<Mark> {
         self.offset += bytes.len() as u64;
         self.pending.extend_from_slice(bytes);
         let mut events = Vec::new();
@@ -107,38 +86,43 @@ impl Journal {
         events
     }
 
-    fn line(&self, line: &str, events: &mut Vec<Event>) {
+    fn line(&self, line: &str, events: &mut Vec<Mark>) {
         // A step's last line may lack its newline: the mark then stands behind it.
         let Some((before, mark)) = line.split_once(&self.marker) else {
-            events.push(Event::Output(line.to_owned()));
+            events.push(said(line));
             return;
         };
         if !before.is_empty() {
-            events.push(Event::Output(before.to_owned()));
+            events.push(said(before));
         }
         events.extend(read(mark));
     }
 }
 
-fn read(mark: &str) -> Option<Event> {
+fn said(line: &str) -> Mark {
+    let line = line.to_owned();
+    Mark::Event(Event::StepOutput { line })
+}
+
+fn read(mark: &str) -> Option<Mark> {
     let words: Vec<&str> = mark.split(' ').collect();
     let [what, which, at] = words[..] else { return None };
     if what == "end" {
         return match which {
-            "ok" => Some(Event::End(End::Ok)),
-            "failed" => Some(Event::End(End::Failed)),
-            "busy" => Some(Event::End(End::Busy)),
+            "ok" => Some(Mark::End(End::Ok)),
+            "failed" => Some(Mark::End(End::Failed)),
+            "busy" => Some(Mark::End(End::Busy)),
             _ => None,
         };
     }
     let step = which.parse::<usize>().ok()?.checked_sub(1)?;
     let at = at.parse().ok()?;
     match what {
-        "started" => Some(Event::Started { step, at }),
-        "done" => Some(Event::Done { step, at }),
-        "failed" => Some(Event::Failed { step, at }),
-        "confirm" => Some(Event::Confirm),
-        "stuck" => Some(Event::Stuck),
+        "started" => Some(Mark::Event(Event::StepStarted { step, at })),
+        "done" => Some(Mark::Event(Event::StepDone { step, at })),
+        "failed" => Some(Mark::Event(Event::StepFailed { step, at })),
+        "confirm" => Some(Mark::Confirm),
+        "stuck" => Some(Mark::Event(Event::StepStuck)),
         _ => None,
     }
 }
@@ -152,18 +136,18 @@ mod tests {
     const TEXT: &[u8] =
         b"@t started 1 100\nhello\n@x done 1 5\nno newline@t done 1 250\n@t started 2 251\n@t confirm 2 260\n@t stuck 2 299\n@t failed 2 300\n@t end failed 301\n";
 
-    fn all() -> Vec<Event> {
+    fn all() -> Vec<Mark> {
         vec![
-            Event::Started { step: 0, at: 100 },
-            Event::Output("hello".into()),
-            Event::Output("@x done 1 5".into()),
-            Event::Output("no newline".into()),
-            Event::Done { step: 0, at: 250 },
-            Event::Started { step: 1, at: 251 },
-            Event::Confirm,
-            Event::Stuck,
-            Event::Failed { step: 1, at: 300 },
-            Event::End(End::Failed),
+            Mark::Event(Event::StepStarted { step: 0, at: 100 }),
+            said("hello"),
+            said("@x done 1 5"),
+            said("no newline"),
+            Mark::Event(Event::StepDone { step: 0, at: 250 }),
+            Mark::Event(Event::StepStarted { step: 1, at: 251 }),
+            Mark::Confirm,
+            Mark::Event(Event::StepStuck),
+            Mark::Event(Event::StepFailed { step: 1, at: 300 }),
+            Mark::End(End::Failed),
         ]
     }
 

@@ -2,6 +2,7 @@
 
 pub mod compile;
 mod delta;
+pub mod event;
 pub mod journal;
 mod offer;
 mod older;

@@ -9,7 +9,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use super::compile;
-use super::journal::{self, End, Journal};
+use super::event::Event;
+use super::journal::{End, Journal, Mark};
 use super::offer::{self, Held, Wanted};
 use super::older::Older;
 use super::stage::{self, Packed};
@@ -34,22 +35,6 @@ pub enum Outcome {
     Done,
     /// A step failed and was undone as far as can be; the steps after it were not started.
     Failed,
-}
-
-/// Something that a person who waits for a run may want to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// What the host lacks is on its way to it.
-    Sending {
-        /// How many bytes have been sent.
-        sent: u64,
-        /// Of how many.
-        total: u64,
-        /// How many bytes the contents have that they stand for.
-        contents: u64,
-    },
-    /// The run's journal says this.
-    Journal(journal::Event),
 }
 
 /// Why it is not known how a run ended, or why there was none.
@@ -210,14 +195,14 @@ impl Attempt<'_> {
                     });
                 }
                 Ok(Some(ssh::Event::Stdout(bytes))) => {
-                    for event in journal.feed(&bytes) {
-                        match event {
-                            journal::Event::End(End::Ok) => return Ok(Outcome::Done),
-                            journal::Event::End(End::Failed) => return Ok(Outcome::Failed),
-                            journal::Event::End(End::Busy) => return Err(RunError::Busy { host }),
+                    for mark in journal.feed(&bytes) {
+                        match mark {
+                            Mark::End(End::Ok) => return Ok(Outcome::Done),
+                            Mark::End(End::Failed) => return Ok(Outcome::Failed),
+                            Mark::End(End::Busy) => return Err(RunError::Busy { host }),
                             // When it fails the host undoes the step, and the journal says so.
-                            journal::Event::Confirm => confirm(self.access, &id).await,
-                            event => (self.observe)(&Event::Journal(event)),
+                            Mark::Confirm => confirm(self.access, &id).await,
+                            Mark::Event(event) => (self.observe)(&event),
                         }
                     }
                 }

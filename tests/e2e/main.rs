@@ -14,6 +14,7 @@ mod images;
 mod logrotate;
 mod main_job;
 mod nginx;
+mod output;
 mod paths;
 mod power;
 mod root;

@@ -6,10 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::command::{program, run};
-use super::error::RehearsalError;
-
-/// Where images and hosts live on this machine.
-pub(super) const CACHE: &str = "/var/cache/hostwright";
+use super::error::{CACHE, RehearsalError};
 
 /// Makes a directory in [`CACHE`], which only root may enter: an image has setuid programs, and
 /// nobody updates them.

@@ -1,9 +1,26 @@
 //! What can go wrong with a throwaway host, in words for a person.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::needs::Missing;
+/// Where images and hosts live on this machine.
+pub(super) const CACHE: &str = "/var/cache/hostwright";
+
+/// Something that this machine lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// What, for a person.
+    pub what: String,
+    /// The Debian and Ubuntu package that brings it, if one does.
+    pub package: Option<&'static str>,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
 
 /// Why a throwaway host, or the image for one, could not be had.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -41,7 +58,7 @@ pub enum RehearsalError {
     #[error("cannot {action} {}: {source}", path.display())]
     #[diagnostic(help(
         "throwaway hosts need root, and room under {} on a disk that is not itself an overlay",
-        super::disk::CACHE
+        CACHE
     ))]
     Io {
         /// What was tried, as a verb.

@@ -8,7 +8,6 @@ use super::apt::Base;
 use super::bootstrap::Recipe;
 use super::disk;
 use super::error::RehearsalError;
-use super::machine::{BootOptions, Rehearsal};
 use super::needs::missing;
 
 /// A root file system that hosts are booted from. It is never written to.
@@ -35,34 +34,12 @@ pub fn image(base: &Base, progress: &mut dyn FnMut(&str)) -> Result<Image, Rehea
 }
 
 impl Image {
-    /// An image with more in it: boots a host on this one, runs `script` there as root, with
-    /// network and running services, shuts it down in order, and keeps its disk. `name` is for
-    /// people who look into the cache.
-    ///
-    /// # Errors
-    /// When the host does not come up, or the script fails.
-    pub fn derive(
-        &self,
-        name: &str,
-        script: &str,
-        progress: &mut dyn FnMut(&str),
-    ) -> Result<Self, RehearsalError> {
-        let parents: Vec<_> = self
-            .layers
-            .iter()
-            .map(|layer| layer.display().to_string())
-            .collect();
-        let recipe = format!("{}\n{script}", parents.join("\n"));
-        let layer = cached(name, &recipe, progress, |dir, _, progress| {
-            let mut host = Rehearsal::boot(self, &BootOptions::default())?;
-            host.follow(script, progress)?;
-            host.stop()?;
-            host.move_disk(dir)
-        })?;
+    /// This image with a topmost layer.
+    pub(super) fn under(&self, layer: PathBuf) -> Self {
         let layers = std::iter::once(layer)
             .chain(self.layers.iter().cloned())
             .collect();
-        Ok(Self { layers })
+        Self { layers }
     }
 
     pub(super) fn layers(&self) -> &[PathBuf] {
@@ -72,7 +49,7 @@ impl Image {
 
 /// The directory that `build` makes from `recipe`: at once if it was made before, else made
 /// beside and renamed, while other processes that want the same one wait.
-fn cached(
+pub(super) fn cached(
     name: &str,
     recipe: &str,
     progress: &mut dyn FnMut(&str),

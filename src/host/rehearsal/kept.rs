@@ -5,8 +5,7 @@ use std::path::Path;
 
 use super::error::RehearsalError;
 use super::keys;
-use super::machine::NAME;
-use super::slot::{self, Slot};
+use super::slot::{self, NAME, Slot};
 
 /// A host that outlives the process that booted it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,10 +13,7 @@ use super::image::Image;
 use super::kept::{self, Kept};
 use super::keys;
 use super::network::{self, Network};
-use super::slot::{Slot, lock_all};
-
-/// The file in a host's directory that holds its name.
-pub(super) const NAME: &str = "name";
+use super::slot::{NAME, Slot, lock_all};
 
 /// What can be chosen about a host.
 #[derive(Debug, Clone, Default)]

@@ -1,25 +1,8 @@
 //! What this machine must have to boot throwaway hosts, and how it gets it.
 
-use std::fmt;
-
 use super::cgroup;
 use super::command::{path, program, run};
-use super::error::RehearsalError;
-
-/// Something that this machine lacks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
-    /// What, for a person.
-    pub what: String,
-    /// The Debian and Ubuntu package that brings it, if one does.
-    pub package: Option<&'static str>,
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
-}
+use super::error::{Missing, RehearsalError};
 
 /// The programs that are run, each with its package.
 const PROGRAMS: [(&str, &str); 9] = [

@@ -12,6 +12,9 @@ use super::disk;
 use super::error::RehearsalError;
 use super::network::{self, Network};
 
+/// The file in a host's directory that holds its name.
+pub(super) const NAME: &str = "name";
+
 /// 10.99.0.0/24 is left to people who wire namespaces by hand.
 const FIRST: u16 = 64;
 const LAST: u16 = 16383;

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use russh::keys::{Algorithm, HashAlg};
 use russh::{AlgorithmKind, Preferred, cipher, kex, mac};
 
+use super::glob::glob;
+
 /// What the configuration chose; none where it says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Algorithms {
@@ -126,7 +128,7 @@ pub(super) fn usable(kind: Kind, list: &str) -> Option<Vec<String>> {
     let is_named = |name: &str| {
         named
             .iter()
-            .any(|pattern| super::config::glob(pattern.as_bytes(), name.as_bytes()))
+            .any(|pattern| glob(pattern.as_bytes(), name.as_bytes()))
     };
     let mut chosen: Vec<String> = Vec::new();
     let mut add = |name: &str| {
@@ -135,7 +137,7 @@ pub(super) fn usable(kind: Kind, list: &str) -> Option<Vec<String>> {
         }
     };
     let picked = |pattern: &&str| {
-        let is_match = |name: &&String| super::config::glob(pattern.as_bytes(), name.as_bytes());
+        let is_match = |name: &&String| glob(pattern.as_bytes(), name.as_bytes());
         all.iter().filter(is_match).cloned().collect::<Vec<_>>()
     };
     match mark {

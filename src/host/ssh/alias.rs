@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::config::{host_patterns, user_file};
-use super::options::Options;
+use super::config::host_patterns;
+use super::options::{Options, user_file};
 
 /// What an alias says.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ mod file;
 mod openssh;
 mod place;
 mod proxy;
+mod setting;
 mod tokens;
 
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use russh::MethodKind;
 
+use self::setting::Setting;
 use self::tokens::{Tokens, seconds};
 use super::algorithms::{self, Algorithms, Kind};
 use super::error::SshError;
@@ -28,18 +30,6 @@ pub(super) const DEFAULT_PORT: u16 = 22;
 /// For each of: looking the name up, reaching one address, the handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(15);
-
-/// One setting that holds for a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Setting {
-    /// In lower case.
-    key: String,
-    words: Vec<String>,
-    /// `file:line`, where that is known.
-    place: Option<String>,
-    /// Somebody wrote it, and it is not what `ssh` does by itself.
-    made: bool,
-}
 
 /// What to connect to, once the configuration has been asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -377,41 +367,6 @@ pub(super) fn host_patterns(line: &str) -> Option<Vec<String>> {
     let mut words = file::words(line)?;
     let is_host = words.first()?.eq_ignore_ascii_case("host");
     is_host.then(|| words.split_off(1))
-}
-
-/// The file that `-F` of ssh names, or would.
-pub(super) fn user_file(options: &Options) -> PathBuf {
-    let usual = || options::home().join(".ssh/config");
-    options.config.clone().unwrap_or_else(usual)
-}
-
-/// Whether a glob of ssh_config or known_hosts matches: `*` is any run and `?` any one byte; all else is itself.
-/// Linear in memory, never exponential in time.
-pub(super) fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut p, mut t) = (0, 0);
-    let mut star = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(&c) if c == b'?' || c == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                // Let the last star swallow one byte more.
-                Some((at, swallowed)) => {
-                    star = Some((at, swallowed + 1));
-                    p = at + 1;
-                    t = swallowed + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|&c| c == b'*')
 }
 
 #[cfg(test)]

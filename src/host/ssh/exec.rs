@@ -10,9 +10,9 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::command::Sent;
-use super::error::{Named, SshError};
+use super::error::SshError;
+use super::login::Login;
 use super::refusal::{self, Noise};
-use super::root::Rooting;
 use super::sessions::Place;
 
 /// Something a running command did.
@@ -50,20 +50,6 @@ pub struct Exec {
     events: UnboundedReceiver<Result<Event, SshError>>,
     login: Arc<Login>,
     ended: bool,
-}
-
-/// Who is logged in where, for messages.
-#[derive(Debug)]
-pub(super) struct Login {
-    pub host: Named,
-    pub user: String,
-    pub rooting: Rooting,
-}
-
-impl Login {
-    pub fn is_root(&self) -> bool {
-        self.user == "root"
-    }
 }
 
 /// How much of the input is handed over at once: a packet of OpenSSH's.

@@ -11,8 +11,9 @@ use russh::Preferred;
 use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::{Certificate, HashAlg, PublicKey, PublicKeyOrCertificate};
 
-use super::config::{DEFAULT_PORT, Resolved, glob};
+use super::config::{DEFAULT_PORT, Resolved};
 use super::error::{ChangedKey, SshError};
+use super::glob::glob;
 use super::known_hosts::{KnownHosts, Verdict, entry_name, hashed};
 use super::options::Options;
 use super::person::Person;

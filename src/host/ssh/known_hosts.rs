@@ -9,7 +9,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns, Marker};
 use russh::keys::{Algorithm, PublicKey};
 
-use super::config::{DEFAULT_PORT, glob};
+use super::config::DEFAULT_PORT;
+use super::glob::glob;
 
 /// One line that could be read.
 #[derive(Debug)]

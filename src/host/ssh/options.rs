@@ -122,6 +122,12 @@ impl Options {
     }
 }
 
+/// The file that `-F` of ssh names, or would.
+pub(super) fn user_file(options: &Options) -> PathBuf {
+    let usual = || home().join(".ssh/config");
+    options.config.clone().unwrap_or_else(usual)
+}
+
 /// The socket that a variable names.
 pub(super) fn agent_socket(variable: &str) -> Option<PathBuf> {
     env::var_os(variable)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::command::BEGIN;
 use super::error::SshError;
-use super::exec::Login;
+use super::login::Login;
 use super::root;
 
 /// As much is kept of what was printed.

@@ -11,11 +11,8 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 
-use super::config::{Proxy, Resolved};
-use super::connection::{LoggedIn, log_in};
+use super::config::Resolved;
 use super::error::SshError;
-use super::options::Options;
-use crate::host::target::Target;
 
 /// What carries bytes both ways.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -29,6 +26,17 @@ pub struct Reached {
     port: u16,
     /// Its name on the way, and what the way leads through.
     through: Option<(String, String)>,
+}
+
+impl Reached {
+    /// Through another host, which looks the name up.
+    pub(super) fn through(name: &str, port: u16, hop: &str) -> Self {
+        Self {
+            address: name.parse().ok(),
+            port,
+            through: Some((name.to_owned(), hop.to_owned())),
+        }
+    }
 }
 
 impl fmt::Display for Reached {
@@ -45,17 +53,8 @@ impl fmt::Display for Reached {
 pub(super) struct Way {
     pub stream: Box<dyn Stream>,
     pub reached: Reached,
-    pub behind: Behind,
-}
-
-/// What must live as long as the stream.
-pub(super) enum Behind {
-    Nothing,
-    /// The connection to the last host on the way.
-    #[allow(dead_code, reason = "dropping it ends it")]
-    Hop(Box<LoggedIn>),
-    /// The program.
-    Command(Carrier),
+    /// The program, which must live as long as the stream.
+    pub carrier: Option<Carrier>,
 }
 
 /// A program that carries the bytes.
@@ -95,70 +94,8 @@ impl Carrier {
     }
 }
 
-/// Goes the way.
-pub(super) async fn go(host: &str, resolved: &Resolved, options: &Options) -> Result<Way, SshError> {
-    match &resolved.proxy {
-        None => straight(host, resolved).await,
-        Some(Proxy::Command(command)) => by_program(host, resolved, command),
-        Some(Proxy::Jumps(jumps)) => through(host, resolved, jumps, options).await,
-    }
-}
-
-async fn through(
-    host: &str,
-    resolved: &Resolved,
-    jumps: &[Target],
-    options: &Options,
-) -> Result<Way, SshError> {
-    let Some((last, before)) = jumps.split_last() else {
-        return straight(host, resolved).await;
-    };
-    let hop = last.to_string();
-    let cause = |cause: SshError| SshError::Hop {
-        host: host.to_owned(),
-        hop: hop.clone(),
-        cause: Box::new(cause),
-    };
-    // As ssh does: the hosts before it are those of the list, for the first one those of its own configuration.
-    let on_the_way = options.on_the_way();
-    let there = Box::pin(log_in(last, &on_the_way, before)).await.map_err(cause)?;
-    let (name, port) = (&resolved.host_name, resolved.port);
-    let open = there
-        .handle
-        .channel_open_direct_tcpip(name, port.into(), "127.0.0.1", 0);
-    let onward = |cause: String| SshError::Onward {
-        hop: hop.clone(),
-        to: format!("{name}:{port}"),
-        cause,
-    };
-    let channel = timeout(resolved.connect_timeout, open)
-        .await
-        .map_err(|_| onward("it does not answer".to_owned()))?
-        .map_err(|error| onward(why_not(&error)))?;
-    let reached = Reached {
-        address: name.parse().ok(),
-        port,
-        through: Some((name.clone(), hop.clone())),
-    };
-    Ok(Way {
-        stream: Box::new(channel.into_stream()),
-        reached,
-        behind: Behind::Hop(Box::new(there)),
-    })
-}
-
-fn why_not(error: &russh::Error) -> String {
-    use russh::ChannelOpenFailure as Failure;
-    match error {
-        russh::Error::ChannelOpenFailure(Failure::AdministrativelyProhibited) => {
-            "its sshd forbids it".to_owned()
-        }
-        russh::Error::ChannelOpenFailure(_) => "it gets no connection there".to_owned(),
-        _ => "the connection to it was lost".to_owned(),
-    }
-}
-
-fn by_program(host: &str, resolved: &Resolved, command: &str) -> Result<Way, SshError> {
+/// Goes through a program.
+pub(super) fn by_program(host: &str, resolved: &Resolved, command: &str) -> Result<Way, SshError> {
     let failed = |said: String| SshError::Proxy {
         host: host.to_owned(),
         command: command.to_owned(),
@@ -184,7 +121,7 @@ fn by_program(host: &str, resolved: &Resolved, command: &str) -> Result<Way, Ssh
     Ok(Way {
         stream: Box::new(join(output, input)),
         reached,
-        behind: Behind::Command(Carrier {
+        carrier: Some(Carrier {
             command: command.to_owned(),
             child,
             errors,
@@ -193,7 +130,7 @@ fn by_program(host: &str, resolved: &Resolved, command: &str) -> Result<Way, Ssh
 }
 
 /// Reaches the first address of the host that answers.
-async fn straight(host: &str, resolved: &Resolved) -> Result<Way, SshError> {
+pub(super) async fn straight(host: &str, resolved: &Resolved) -> Result<Way, SshError> {
     let name = resolved.host_name.as_str();
     let limit = resolved.connect_timeout;
     let unresolved = |cause| SshError::Resolve {
@@ -219,7 +156,7 @@ async fn straight(host: &str, resolved: &Resolved) -> Result<Way, SshError> {
                 return Ok(Way {
                     stream: Box::new(stream),
                     reached,
-                    behind: Behind::Nothing,
+                    carrier: None,
                 });
             }
             Ok(Err(error)) => failed(host, &at, &error),

@@ -4,8 +4,11 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{Setting, SshError, Target, glob, user_file};
-use crate::host::ssh::options::Options;
+use super::setting::Setting;
+use crate::host::ssh::error::SshError;
+use crate::host::ssh::glob::glob;
+use crate::host::ssh::options::{Options, user_file};
+use crate::host::target::Target;
 
 /// What is understood, or refused once it is known to hold for the host.
 const FOLLOWED: &[&str] = &[

@@ -7,8 +7,10 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use super::{Setting, SshError, Target};
+use super::setting::Setting;
+use crate::host::ssh::error::SshError;
 use crate::host::ssh::options::Options;
+use crate::host::target::Target;
 
 /// What holds for a host; none where the program is not there.
 pub(super) async fn settings(target: &Target, options: &Options) -> Result<Option<Vec<Setting>>, SshError> {

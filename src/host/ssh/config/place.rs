@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::file::{matches, words};
-use super::{Setting, glob, user_file};
-use crate::host::ssh::options::{Options, home};
+use super::setting::Setting;
+use crate::host::ssh::glob::glob;
+use crate::host::ssh::options::{Options, home, user_file};
 
 /// Includes may include (readconf.c allows 16 levels).
 const DEPTH: usize = 16;

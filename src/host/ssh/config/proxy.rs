@@ -1,11 +1,12 @@
 //! What stands between here and a host.
 
-use super::{Setting, Tokens};
+use super::setting::Setting;
+use super::tokens::Tokens;
 use crate::host::target::Target;
 
 /// Hosts to go through, or a program that carries the bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::host::ssh) enum Proxy {
+pub(crate) enum Proxy {
     /// `ProxyJump`: the first is the nearest.
     Jumps(Vec<Target>),
     /// `ProxyCommand`, with its tokens filled in.

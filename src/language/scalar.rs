@@ -24,7 +24,11 @@ impl Visitor<'_> for RawText {
     }
 }
 
-pub(super) fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+/// The text of a scalar as it stands, whatever YAML would make of it.
+///
+/// # Errors
+/// When it is no scalar.
+pub fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     deserializer.deserialize_str(RawText)
 }
 

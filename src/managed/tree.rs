@@ -1,24 +1,24 @@
 //! A directory with all that is in it, as it stands on this machine.
 
-use super::directory::Place;
-use super::managed::ManagedFile;
+use super::file::ManagedFile;
+use super::place::Place;
 use super::standing;
 use crate::change::{Action, Change, Detail, Id, Verb, counted, sha256};
 use crate::daemons;
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
-use crate::playbook::tree::Exclude;
+use crate::language::tree::Exclude;
 
 /// One thing in the directory, by its path on the host.
-#[derive(Debug)]
-pub(super) enum Item {
+#[derive(Clone, Debug)]
+pub(crate) enum Item {
     Directory(Place),
     File(ManagedFile),
     Link { path: String, target: String },
 }
 
 impl Item {
-    fn path(&self) -> &str {
+    pub fn path(&self) -> &str {
         match self {
             Self::Directory(place) => &place.path,
             Self::File(file) => &file.path,
@@ -29,7 +29,7 @@ impl Item {
 
 /// The directory.
 #[derive(Debug)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
     pub id: Id,
     pub top: Place,
     /// Each directory before what is in it.

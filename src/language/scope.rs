@@ -20,7 +20,7 @@ thread_local! {
 }
 
 /// What is said where a value is used that has an error of its own, which is told instead.
-pub(super) const TOLD: &str = "the value of this variable is not known";
+pub const TOLD: &str = "the value of this variable is not known";
 
 impl Scope {
     /// Declares a name; `None` is a var that is null.

@@ -7,8 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::change::{Action, Change, counted};
 use crate::secret::Secrets;
-use crate::transaction::journal::Event;
-use crate::transaction::run;
+use crate::transaction::event::Event;
 
 const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default().bold();
@@ -33,10 +32,11 @@ struct Sending {
 
 /// Watches a run and tells how it goes.
 #[derive(Debug)]
-pub struct Progress<'a> {
-    changes: &'a [Change],
-    secrets: &'a Secrets,
+pub struct Progress {
+    changes: Vec<Change>,
+    secrets: Secrets,
     verbose: bool,
+    quiet: bool,
     bar: Option<ProgressBar>,
     sending: Option<Sending>,
     started: u64,
@@ -46,19 +46,20 @@ pub struct Progress<'a> {
     stuck: bool,
 }
 
-impl<'a> Progress<'a> {
-    /// A watcher for a run of `changes`. `terminal` says whether a person looks on.
-    pub fn new(changes: &'a [Change], secrets: &'a Secrets, verbose: bool, terminal: bool) -> Self {
-        let bar = terminal.then(|| {
+impl Progress {
+    /// A watcher for a run of `changes`, who shows all, or only what failed. `terminal` says whether a person looks on.
+    pub fn new(changes: &[Change], secrets: &Secrets, verbose: bool, quiet: bool, terminal: bool) -> Self {
+        let bar = (terminal && !quiet).then(|| {
             let bar = ProgressBar::new_spinner();
             let style = ProgressStyle::with_template("{spinner:.cyan} {msg} {elapsed}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             bar
         });
         Self {
-            changes,
-            secrets,
+            changes: changes.to_vec(),
+            secrets: secrets.clone(),
             verbose,
+            quiet,
             bar,
             sending: None,
             started: 0,
@@ -66,18 +67,6 @@ impl<'a> Progress<'a> {
             done: 0,
             failed: None,
             stuck: false,
-        }
-    }
-
-    /// Takes what happens next.
-    pub fn observe(&mut self, event: &run::Event) {
-        match event {
-            run::Event::Sending {
-                sent,
-                total,
-                contents,
-            } => self.sending(*sent, *total, *contents),
-            run::Event::Journal(event) => self.journal(event),
         }
     }
 
@@ -113,9 +102,15 @@ impl<'a> Progress<'a> {
         self.say(&line);
     }
 
-    fn journal(&mut self, event: &Event) {
+    /// Takes what happens next.
+    pub fn observe(&mut self, event: &Event) {
         match event {
-            Event::Started { step, at } => {
+            Event::Sending {
+                sent,
+                total,
+                contents,
+            } => self.sending(*sent, *total, *contents),
+            Event::StepStarted { step, at } => {
                 self.sent();
                 self.started = *at;
                 self.output.clear();
@@ -125,14 +120,14 @@ impl<'a> Progress<'a> {
                     bar.enable_steady_tick(Duration::from_millis(100));
                 }
             }
-            Event::Output(line) => {
+            Event::StepOutput { line } => {
                 let line = self.secrets.redact(line);
                 if self.verbose {
                     self.say(&format!("{DIM}    {line}{DIM:#}"));
                 }
                 self.output.push(line);
             }
-            Event::Done { step, at } => {
+            Event::StepDone { step, at } => {
                 self.done += 1;
                 let line = format!(
                     "{GREEN}✓{GREEN:#} {} {DIM}{}{DIM:#}",
@@ -149,7 +144,7 @@ impl<'a> Progress<'a> {
                     self.say(&format!("    {note}"));
                 }
             }
-            Event::Failed { step, at } => {
+            Event::StepFailed { step, at } => {
                 self.failed = Some(*step);
                 self.say(&format!(
                     "{RED}✗{RED:#} {} {DIM}{}{DIM:#}",
@@ -157,8 +152,7 @@ impl<'a> Progress<'a> {
                     self.elapsed(*at)
                 ));
             }
-            Event::Stuck => self.stuck = true,
-            Event::Confirm | Event::End(_) => {}
+            Event::StepStuck => self.stuck = true,
         }
     }
 
@@ -182,15 +176,13 @@ impl<'a> Progress<'a> {
     }
 
     fn say(&self, line: &str) {
+        if self.quiet {
+            return;
+        }
         match &self.bar {
             Some(bar) => bar.suspend(|| anstream::println!("{line}")),
             None => anstream::println!("{line}"),
         }
-    }
-
-    /// The change whose step failed, if one did.
-    pub fn failed_step(&self) -> Option<&'a Change> {
-        self.failed.and_then(|step| self.changes.get(step))
     }
 
     /// What the failed step said, what was done before it and what was not started.
@@ -261,7 +253,7 @@ fn undone(change: &Change) -> (&'static str, &'static str) {
     }
 }
 
-impl Drop for Progress<'_> {
+impl Drop for Progress {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -293,14 +285,16 @@ mod tests {
     /// What is said of the changes when the first of them fails.
     fn said(changes: &[Change], stuck: bool) -> String {
         let secrets = Secrets::default();
-        let mut progress = Progress::new(changes, &secrets, false, false);
-        let mut events = vec![Event::Output("it is broken".into())];
+        let mut progress = Progress::new(changes, &secrets, false, false, false);
+        let mut events = vec![Event::StepOutput {
+            line: "it is broken".into(),
+        }];
         if stuck {
-            events.push(Event::Stuck);
+            events.push(Event::StepStuck);
         }
-        events.push(Event::Failed { step: 0, at: 0 });
+        events.push(Event::StepFailed { step: 0, at: 0 });
         for event in events {
-            progress.observe(&run::Event::Journal(event));
+            progress.observe(&event);
         }
         progress.failure()
     }

@@ -78,9 +78,9 @@ fn follows(error: &Error, place: &[usize], left_out: &BTreeMap<Vec<usize>, Vec<S
 
 #[cfg(test)]
 mod tests {
+    use super::super::placed::Placed;
+    use super::super::scalar::{Count, Name, optional};
     use super::*;
-    use crate::playbook::parse::Placed;
-    use crate::playbook::scalar::{Count, Name, optional};
     use indexmap::IndexMap;
     use proptest::prelude::*;
     use serde::Deserialize;

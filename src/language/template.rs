@@ -4,7 +4,7 @@ use handlebars::template::{Parameter, TemplateElement};
 use handlebars::{Handlebars, Path, PathSeg, Template, no_escape};
 use serde_json::{Map, Value};
 
-use super::PlaybookError;
+use super::error::PlaybookError;
 use super::scope::nearest;
 
 /// The templates that ship inside the program.

@@ -7,8 +7,9 @@ use std::path::Path;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use ignore::{DirEntry, WalkBuilder};
 
-use super::render::Problem;
+use super::problem::Problem;
 use super::scalar::Line;
+use crate::change::Content;
 
 /// What a directory holds, by path relative to it, each directory before what is in it.
 pub type Tree = BTreeMap<String, Node>;
@@ -21,7 +22,7 @@ pub enum Node {
     /// A file.
     File {
         /// What it holds.
-        bytes: Vec<u8>,
+        content: Content,
         /// Whether its owner may run it.
         executable: bool,
     },
@@ -157,7 +158,7 @@ fn node(path: &Path, metadata: &std::fs::Metadata) -> std::io::Result<Option<Nod
             .map(|target| Node::Link(target.to_owned()))
     } else if metadata.is_file() {
         Some(Node::File {
-            bytes: std::fs::read(path)?,
+            content: Content::new(std::fs::read(path)?, false),
             executable: metadata.permissions().mode() & 0o100 != 0,
         })
     } else {
@@ -214,7 +215,7 @@ mod tests {
         std::os::unix::fs::symlink(".hidden/deep", path("link")).expect("made");
         let tree = read(folder.path(), &exclude(&["node_modules/", "*.map"])).expect("read");
         let tool = Node::File {
-            bytes: b"#!/bin/sh".to_vec(),
+            content: Content::new(b"#!/bin/sh".to_vec(), false),
             executable: true,
         };
         let wanted = [

@@ -5,7 +5,7 @@ use crate::desired::{Context, Ref, Refusal, parent};
 use crate::facts::PathFact;
 
 /// What stands there, in words.
-pub(super) fn what(fact: &PathFact) -> String {
+pub(crate) fn what(fact: &PathFact) -> String {
     let word = match fact.kind {
         'f' => "a file",
         'd' => "a directory",
@@ -19,7 +19,7 @@ pub(super) fn what(fact: &PathFact) -> String {
 }
 
 /// A link and where it leads, in words.
-pub(super) fn link(fact: &PathFact) -> String {
+pub(crate) fn link(fact: &PathFact) -> String {
     match fact.behind {
         Some(_) => format!("a link to {}", fact.target),
         None => format!("a link to {}, where nothing stands", fact.target),
@@ -27,7 +27,7 @@ pub(super) fn link(fact: &PathFact) -> String {
 }
 
 /// Refuses what the host would not let be made, replaced or taken away at `path`.
-pub(super) fn replaceable(cx: &Context<'_>, id: &Id, path: &str) -> Result<(), Refusal> {
+pub(crate) fn replaceable(cx: &Context<'_>, id: &Id, path: &str) -> Result<(), Refusal> {
     let mut below = path;
     while let Some(above) = parent(below) {
         if let Some(fact) = cx.facts.path(above) {
@@ -54,7 +54,7 @@ pub(super) fn replaceable(cx: &Context<'_>, id: &Id, path: &str) -> Result<(), R
 }
 
 /// Refuses what the host would not let be changed: owner and mode, say.
-pub(super) fn changeable(cx: &Context<'_>, id: &Id, path: &str) -> Result<(), Refusal> {
+pub(crate) fn changeable(cx: &Context<'_>, id: &Id, path: &str) -> Result<(), Refusal> {
     if let Some(mount) = cx.facts.read_only(path) {
         return Err(Refusal {
             id: id.clone(),
@@ -82,7 +82,7 @@ fn not_fixed(id: &Id, path: &str, fact: &PathFact) -> Result<(), Refusal> {
 }
 
 /// Whether two spellings of a link's target are one: a slash at the end or twice, a `.` that changes nothing.
-pub(super) fn same_target(one: &str, other: &str) -> bool {
+pub(crate) fn same_target(one: &str, other: &str) -> bool {
     let parts = |text: &str| -> Vec<String> {
         let parts = text.split('/').filter(|part| !part.is_empty() && *part != ".");
         parts.map(str::to_owned).collect()

@@ -164,6 +164,7 @@ mod tests {
                 Change::new(&Id::new("absent", "/x"), Verb::Remove, "remove /x").note("password hunter22"),
                 Change::new(&Id::new("command", "c"), Verb::Run, "run c"),
             ],
+            ..Plan::default()
         };
         insta::assert_snapshot!(plain(&plan));
     }

@@ -3,8 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 
+pub mod check;
+
+use self::check::Check;
 use crate::change::{Change, Id};
-use crate::checks::Check;
 use crate::facts::{Facts, Questions, is_everywhere};
 use crate::secret::Secrets;
 

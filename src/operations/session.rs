@@ -6,13 +6,17 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use super::playbook::{BuildError, Proved};
 use crate::change::Change;
-use crate::checks::{Check, From, Outcome, here, on_host};
+use crate::checks::answer::Outcome;
+use crate::checks::{here, on_host};
 use crate::desired::Desired;
+use crate::desired::check::{Check, From};
 use crate::facts::{DecodeError, Facts, decode, script};
 use crate::host::ssh::{Connection, Reached, Script, SshError};
 use crate::plan::{Plan, PlanError, plan};
 use crate::secret::Secrets;
+use crate::transaction::event::Event;
 use crate::transaction::run::{self, Access, RunError};
 
 /// Why a host could not be read.
@@ -41,6 +45,30 @@ pub enum SessionError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Plan(#[from] PlanError),
+}
+
+/// Why there is no desired state, or no connection to a host that shall have it.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum ConnectError {
+    /// The desired state.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Build(#[from] BuildError),
+    /// The connection.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Ssh(#[from] SshError),
+}
+
+/// Makes the desired state and connects to the host, side by side: a build takes as long as a handshake
+/// even when nothing is to build.
+///
+/// # Errors
+/// Whichever of the two fails first.
+pub async fn connect(proved: Proved, access: Access) -> Result<(Desired, Session), ConnectError> {
+    let build = async { Ok(proved.build().await?) };
+    let session = async { Ok(Session::open(access).await?) };
+    tokio::try_join!(build, session)
 }
 
 /// A host that answers.
@@ -89,7 +117,11 @@ impl Session {
     /// When the host does not answer as it should, or no plan can be made.
     pub async fn plan(&self, desired: &Desired) -> Result<(Facts, Plan), SessionError> {
         let facts = self.read(desired).await?;
-        let plan = plan(desired, &facts)?;
+        let plan = Plan {
+            host: self.login(),
+            address: self.reached().to_string(),
+            ..plan(desired, &facts)?
+        };
         Ok((facts, plan))
     }
 
@@ -101,7 +133,7 @@ impl Session {
         &mut self,
         changes: &[Change],
         secrets: &Secrets,
-        observe: &mut dyn FnMut(&run::Event),
+        observe: &mut dyn FnMut(&Event),
     ) -> Result<run::Outcome, RunError> {
         run::run(&mut self.connection, &self.access, changes, secrets, observe).await
     }

@@ -5,10 +5,11 @@ use crate::change::{Action, Change, Content, Detail, Verb, counted};
 use crate::daemons;
 use crate::desired::{Context, Ref, Refusal, parent};
 use crate::facts::{PathFact, Questions};
+use crate::language::scalar::Name;
 
 /// A file as it should be.
 #[derive(Clone, Debug)]
-pub(super) struct ManagedFile {
+pub(crate) struct ManagedFile {
     pub path: String,
     pub content: Content,
     pub mode: String,
@@ -207,7 +208,7 @@ impl ManagedFile {
 }
 
 /// What differs between a path's owner and mode and those it should have.
-pub(super) fn attributes(fact: &PathFact, mode: &str, owner: &str) -> Vec<Detail> {
+pub(crate) fn attributes(fact: &PathFact, mode: &str, owner: &str) -> Vec<Detail> {
     let mut details = Vec::new();
     let mut field = |name, from: &str, to: &str| {
         if from != to {
@@ -224,10 +225,7 @@ pub(super) fn attributes(fact: &PathFact, mode: &str, owner: &str) -> Vec<Detail
 }
 
 /// `user:group`, the group being the user's own where none is named.
-pub(super) fn owner(
-    user: &Option<crate::playbook::scalar::Name>,
-    group: &Option<crate::playbook::scalar::Name>,
-) -> String {
+pub(crate) fn owner(user: &Option<Name>, group: &Option<Name>) -> String {
     let user = user.as_ref().map_or("root", |name| &name.0);
     format!("{user}:{}", group.as_ref().map_or(user, |name| &name.0))
 }

@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::playbook::render::Artifacts;
-use crate::resources::binary::Source;
+use crate::language::render::{Artifacts, Origin};
 
 /// Why a binary could not be had.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -50,12 +49,12 @@ pub enum ArtifactError {
 ///
 /// # Errors
 /// Which binary could not be had, and why.
-pub fn build(directory: &Path, sources: Vec<(String, Source)>) -> Result<Artifacts, ArtifactError> {
+pub fn build(directory: &Path, origins: Vec<(String, Origin)>) -> Result<Artifacts, ArtifactError> {
     let mut artifacts = Artifacts::new();
-    for (name, source) in sources {
-        let path = match source {
-            Source::File(path) => directory.join(path),
-            Source::Cargo {
+    for (name, origin) in origins {
+        let path = match origin {
+            Origin::File(path) => directory.join(path),
+            Origin::Cargo {
                 directory: package,
                 bin,
             } => cargo(&name, &directory.join(package), &bin)?.into(),

@@ -1,0 +1,94 @@
+//! What must be known of a host.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Whether a user or group need not be asked for: root is on every host, and so is a number.
+pub(crate) fn is_everywhere(name: &str) -> bool {
+    name == "root" || name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The name of a script question.
+pub(super) const LISTENING: &str = "listening";
+
+/// What must be known of a host. Equal questions are asked once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Questions {
+    pub(super) paths: BTreeSet<String>,
+    pub(super) contents: BTreeMap<(String, String), bool>,
+    pub(super) listings: BTreeSet<String>,
+    pub(super) trees: BTreeMap<String, Vec<String>>,
+    pub(super) packages: BTreeSet<String>,
+    pub(super) users: BTreeSet<String>,
+    pub(super) groups: BTreeSet<String>,
+    pub(super) units: BTreeSet<String>,
+    pub(super) scripts: BTreeMap<String, String>,
+}
+
+impl Questions {
+    /// What stands at `path`: its type, owner, mode and, for a link, its target and what it leads to.
+    pub fn path(&mut self, path: &str) {
+        self.paths.insert(path.to_owned());
+    }
+
+    /// What stands at `path`, and what above it decides whether something may be put there.
+    pub fn place(&mut self, path: &str) {
+        self.path(path);
+        for (at, _) in path.rmatch_indices('/') {
+            self.path(&path[..at.max(1)]);
+        }
+    }
+
+    /// Whether the file at `path` has this SHA-256, and, if `reveal` is set and it is a small file that
+    /// differs, what it holds.
+    pub fn content(&mut self, path: &str, sha256: &str, reveal: bool) {
+        self.place(path);
+        let key = (path.to_owned(), sha256.to_owned());
+        let shown = self.contents.entry(key).or_insert(reveal);
+        *shown &= reveal;
+    }
+
+    /// Whether they hold the hash of a secret, from which it could be guessed.
+    pub fn any_secret(&self) -> bool {
+        self.contents.values().any(|reveal| !reveal)
+    }
+
+    /// The names in the directory at `path`, with their times of change.
+    pub fn listing(&mut self, path: &str) {
+        self.listings.insert(path.to_owned());
+    }
+
+    /// All that is in the directory at `path` and below it, but for what is in directories of these names.
+    pub fn tree(&mut self, path: &str, not_into: &[String]) {
+        self.trees.insert(path.to_owned(), not_into.to_vec());
+    }
+
+    /// Whether an apt package is installed or provided by another, in which version, and what dpkg was interrupted in.
+    pub fn package(&mut self, name: &str) {
+        self.packages.insert(name.to_owned());
+    }
+
+    /// Whether a user is there.
+    pub fn user(&mut self, name: &str) {
+        self.users.insert(name.to_owned());
+    }
+
+    /// Whether a group is there, and who is in it.
+    pub fn group(&mut self, name: &str) {
+        self.groups.insert(name.to_owned());
+    }
+
+    /// Which processes listen at which TCP ports.
+    pub fn listening(&mut self) {
+        self.script(LISTENING, "ss -ltnpH");
+    }
+
+    /// The state of a systemd unit.
+    pub fn unit(&mut self, name: &str) {
+        self.units.insert(name.to_owned());
+    }
+
+    /// What a piece of sh prints. It must change nothing. These run side by side.
+    pub fn script(&mut self, name: &str, text: impl Into<String>) {
+        self.scripts.insert(name.to_owned(), text.into());
+    }
+}

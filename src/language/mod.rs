@@ -1,0 +1,21 @@
+//! The language in which playbooks declare things, below the kinds that it can name.
+
+pub mod document;
+pub mod error;
+pub mod parse;
+pub mod placed;
+pub mod problem;
+mod recover;
+pub mod render;
+pub mod scalar;
+mod schedule;
+pub mod scope;
+pub mod source;
+pub mod template;
+pub mod tree;
+mod watch;
+
+pub use error::{PlaybookError, PlaybookErrors};
+pub use placed::{AtPath, Named, Placed};
+pub use problem::Problem;
+pub use render::{Declaration, Render, Section};

@@ -1,0 +1,103 @@
+//! YAML → declarations. The only file that knows YAML, with `recover` and `watch` beside it.
+
+use serde::de::DeserializeOwned;
+use serde_saphyr::Error;
+
+use super::error::PlaybookError;
+use super::recover;
+use super::scope::{TOLD, nearest};
+use super::watch::TWICE;
+
+/// What could be read of a text.
+#[derive(Debug)]
+pub struct Parsed<T> {
+    /// The value without what is wrong; none where nothing is left of it.
+    pub value: Option<T>,
+    /// What is wrong, with its place in the text.
+    pub errors: Vec<PlaybookError>,
+    /// The keys that lead to what was left out.
+    pub left_out: Vec<Vec<String>>,
+}
+
+/// Reads a text as far as it is right.
+pub fn from_str<T: DeserializeOwned>(file: &str, text: &str) -> Parsed<T> {
+    if let Some((line, column)) = leading_tab(text) {
+        let tab = PlaybookError::at(file, text, line, column, "a tab stands where YAML wants blanks");
+        return Parsed {
+            value: None,
+            errors: vec![tab.with_help(Some("indent with blanks".into()))],
+            left_out: Vec::new(),
+        };
+    }
+    let read = recover::read(text);
+    let errors = read.errors.iter().map(|error| explain(file, text, error));
+    Parsed {
+        value: read.value,
+        errors: errors.filter(|error| error.message != TOLD).collect(),
+        left_out: read.left_out,
+    }
+}
+
+fn leading_tab(text: &str) -> Option<(usize, usize)> {
+    text.lines().enumerate().find_map(|(index, line)| {
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let blank = line.trim().is_empty();
+        indent
+            .find('\t')
+            .filter(|_| !blank)
+            .map(|column| (index + 1, column + 1))
+    })
+}
+
+fn explain(file: &str, text: &str, error: &Error) -> PlaybookError {
+    let (message, help) = match error.without_snippet() {
+        Error::SerdeUnknownField { field, expected, .. } => (
+            format!(
+                "`{field}` is not a key here{}",
+                nearest(field, expected.iter().copied())
+            ),
+            Some(format!("known keys: {}", expected.join(", "))),
+        ),
+        Error::SerdeUnknownVariant {
+            variant, expected, ..
+        } => (
+            format!(
+                "`{variant}` is not a value here{}",
+                nearest(variant, expected.iter().copied())
+            ),
+            Some(format!("known values: {}", expected.join(", "))),
+        ),
+        Error::SerdeMissingField { field, .. } => (format!("`{field}` is missing here"), None),
+        other => {
+            let message = plainly(&first_line(&other.to_string())).to_owned();
+            let twice = message.ends_with(TWICE);
+            let help = twice.then(|| "names are identities: remove one of the two, or rename it".into());
+            (message, help)
+        }
+    };
+    let place = error.location();
+    let number = |number: u64| usize::try_from(number).unwrap_or(1);
+    let (line, column) = place.map_or((1, 1), |place| (number(place.line()), number(place.column())));
+    PlaybookError::at(file, text, line.max(1), column.max(1), message).with_help(help)
+}
+
+/// The parser's own words for the commonest mistakes, as a person says them.
+fn plainly(message: &str) -> &str {
+    match message {
+        "expected mapping start" => "a mapping (`key: value` lines, or `{}`) is needed here",
+        "expected sequence start" => "a list (`- value` lines, or `[a, b]`) is needed here",
+        "expected string scalar" => "a single value is needed here",
+        message if message.starts_with("cannot deserialize null into string") => "a value is needed here",
+        message => message,
+    }
+}
+
+/// The message without the place that the parser writes behind it: the place is shown with the source line.
+fn first_line(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    let line = match line.find(" at line ") {
+        Some(at) => &line[..at],
+        None => line,
+    };
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}

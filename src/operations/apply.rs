@@ -1,0 +1,173 @@
+//! Plans are applied: once no other run is going on, proved by a second plan, and checked.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use super::event::{Event, Observe};
+use super::session::{Session, SessionError};
+use crate::change::counted;
+use crate::desired::Desired;
+use crate::host::ssh::SshError;
+use crate::plan::Plan;
+use crate::transaction::event::Event as RunEvent;
+use crate::transaction::run::{Outcome, RunError};
+
+/// An apply that did not reach its end.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum ApplyError {
+    /// The host.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Session(#[from] SessionError),
+    /// It is not known how the run ended.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Run(#[from] RunError),
+    /// The connection.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Ssh(#[from] SshError),
+    /// A step failed; it has been told already.
+    #[error("{host} is not as the playbook says: step {step} failed")]
+    #[diagnostic(help("what it said, and what to do, stands above"))]
+    Step {
+        /// The host.
+        host: String,
+        /// The id of the step's resource.
+        step: String,
+    },
+    /// After all steps something is left to change.
+    #[error("{host} still differs after the run: {left}")]
+    #[diagnostic(help(
+        "something on the host undoes these changes, or a command does not do what its `unless` asks for"
+    ))]
+    Left {
+        /// The host.
+        host: String,
+        /// The ids of what is left.
+        left: String,
+    },
+    /// A check did not come right.
+    #[error("{count} of {} failed on {host}", counted(*.total, "check"))]
+    #[diagnostic(help("the host is as the playbook says; what it runs does not answer as it should"))]
+    Checks {
+        /// The host.
+        host: String,
+        /// How many failed.
+        count: usize,
+        /// Of how many.
+        total: usize,
+    },
+}
+
+/// How long a run that is going on is waited for.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Plans once no other run is going on on the host.
+///
+/// # Errors
+/// When the host does not answer as it should, or no plan can be made.
+pub async fn plan_when_free(
+    session: &Session,
+    desired: &Desired,
+    observe: &mut Observe<'_>,
+) -> Result<Plan, ApplyError> {
+    let start = Instant::now();
+    let mut told = false;
+    loop {
+        let (facts, plan) = session.plan(desired).await?;
+        let Some(run) = facts.system.busy.filter(|_| start.elapsed() < PATIENCE) else {
+            return Ok(plan);
+        };
+        if !told {
+            observe(&Event::Waiting {
+                host: &session.name(),
+                run: &run,
+            });
+            told = true;
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Runs a plan and proves by a second one that nothing is left to change.
+///
+/// # Errors
+/// Which step failed, what is left, or that it is not known how the run ended.
+pub async fn run_and_verify(
+    session: &mut Session,
+    desired: &Desired,
+    plan: &Plan,
+    observe: &mut Observe<'_>,
+) -> Result<(), ApplyError> {
+    let start = Instant::now();
+    let changes = plan.changes.as_slice();
+    observe(&Event::Applying {
+        steps: changes.len(),
+        changes,
+    });
+    let mut failed = None;
+    let outcome = session
+        .run(changes, &desired.secrets, &mut |event| {
+            if let RunEvent::StepFailed { step, .. } = event {
+                failed = Some(*step);
+            }
+            observe(&Event::Run(event));
+        })
+        .await;
+    if outcome? == Outcome::Failed {
+        let change = failed.and_then(|step| changes.get(step));
+        return Err(ApplyError::Step {
+            host: session.name(),
+            step: change.map_or(String::new(), |change| change.id.to_string()),
+        });
+    }
+    let (_, left) = session.plan(desired).await?;
+    if !left.changes.is_empty() {
+        observe(&Event::Left(&left));
+        let mut ids: Vec<&str> = left.changes.iter().map(|change| change.id.as_str()).collect();
+        ids.dedup();
+        return Err(ApplyError::Left {
+            host: session.name(),
+            left: ids.join(", "),
+        });
+    }
+    observe(&Event::Applied {
+        changes: changes.len(),
+        seconds: start.elapsed().as_secs_f64(),
+    });
+    Ok(())
+}
+
+/// Asks the playbook's checks and tells how each ended.
+///
+/// # Errors
+/// When one failed, or the host itself does not answer.
+pub async fn check(
+    session: &Session,
+    desired: &Desired,
+    observe: &mut Observe<'_>,
+) -> Result<(), ApplyError> {
+    if desired.checks.is_empty() {
+        return Ok(());
+    }
+    let start = Instant::now();
+    let outcomes = session.check(desired).await?;
+    for outcome in &outcomes {
+        observe(&Event::Check(outcome));
+    }
+    let failed = outcomes.iter().filter(|outcome| outcome.wrong.is_some()).count();
+    if failed > 0 {
+        return Err(ApplyError::Checks {
+            host: session.name(),
+            count: failed,
+            total: outcomes.len(),
+        });
+    }
+    observe(&Event::Checked {
+        checks: outcomes.len(),
+        seconds: start.elapsed().as_secs_f64(),
+    });
+    Ok(())
+}
