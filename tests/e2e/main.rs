@@ -11,6 +11,7 @@ mod fail2ban;
 mod firewall;
 mod host;
 mod images;
+mod logins;
 mod logrotate;
 mod main_job;
 mod nginx;

@@ -217,6 +217,7 @@ mkdir -p "$1/ssh.socket.d"
 END
 chmod +x /etc/systemd/system-generators/sshd-socket-generator"#;
 
+//~ Server | ssh.socket, in Debian's form and Ubuntu's | ports take effect; one that is taken is undone, and the socket comes back
 #[test]
 fn where_systemd_listens_its_socket_follows_and_comes_back() {
     let Some(host) = Host::boot() else { return };

@@ -393,7 +393,8 @@ async fn two_keys_are_wanted() {
     let said = one.to_string();
     assert!(
         said.contains(&format!(
-            "accepted {} of root and wants publickey besides",
+            "web (127.0.0.1:{}) accepted {} of root and wants publickey besides",
+            sshd.port,
             sshd.path("id").display()
         )),
         "{said}"
@@ -610,4 +611,32 @@ async fn a_wrong_password_is_tried_once() {
         "{refused}"
     );
     assert_eq!(clerk.asked().len(), 3);
+}
+
+//~ Configuration | `ConnectTimeout 60`, a server that takes 11 s to its first line | waited for
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_first_line_is_waited_for() {
+    let sshd = sshd_or_skip!();
+    let front = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, behind) = (front.local_addr().unwrap().port(), sshd.port);
+    tokio::spawn(async move {
+        let (mut stream, _) = front.accept().await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(11)).await;
+        let mut there = tokio::net::TcpStream::connect(("127.0.0.1", behind))
+            .await
+            .unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut stream, &mut there).await;
+    });
+    let options = configured(&sshd, " ConnectTimeout 60");
+    let text = fs::read_to_string(sshd.path("config")).unwrap();
+    fs::write(
+        sshd.path("config"),
+        text.replace(&behind.to_string(), &port.to_string()),
+    )
+    .unwrap();
+    let options = Options {
+        accept_new: true,
+        ..options
+    };
+    works(&web(), &options).await.close().await;
 }

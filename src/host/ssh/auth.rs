@@ -3,20 +3,15 @@
 use std::sync::{Arc, OnceLock};
 
 use russh::client::{AuthResult, Handle, Handler, KeyboardInteractiveAuthResponse as Interactive};
-use russh::keys::agent::AgentIdentity;
-use russh::keys::signature::Signer;
-use russh::keys::ssh_encoding::Encode;
-use russh::keys::ssh_key::private::KeypairData;
-use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg};
-use russh::{MethodKind, MethodSet, SendError};
+use russh::keys::{HashAlg, PrivateKeyWithHashAlg};
+use russh::{MethodKind, MethodSet};
 
 use super::answers::Answers;
 use super::config::Resolved;
 use super::error::{Named, SshError};
-use super::key_file;
 use super::keys::{Holder, Key, Keys};
 use super::options::Options;
-use super::person::Person;
+use super::signers::{NotYet, Signs, Wanted, unlock};
 
 /// sshd ends a connection at its sixth failure, and keeps a ledger of them (sshd_config(5), MaxAuthTries and
 /// PerSourcePenalties).
@@ -423,84 +418,5 @@ impl<'a, H: Handler> Attempt<'a, H> {
             host,
             user,
         }
-    }
-}
-
-/// The key of an encrypted file, once a person has given its passphrase.
-async fn unlock(
-    file: &std::path::Path,
-    person: Option<&Person>,
-    prompts: usize,
-    options: &Options,
-) -> Option<Arc<PrivateKey>> {
-    let person = person?;
-    for _ in 0..prompts {
-        let question = format!("Passphrase of {}:", file.display());
-        let passphrase = person.fresh_secret(&question).await?;
-        if let Some(key) = key_file::decrypt(file, passphrase.text()) {
-            options.memory.unlock(file, &key);
-            return Some(key);
-        }
-    }
-    None
-}
-
-/// Signs with a private key of ours. The library itself knows but one hash for certificates of RSA keys.
-struct Signs(Arc<PrivateKey>);
-
-/// It does not sign.
-struct CannotSign;
-
-impl From<SendError> for CannotSign {
-    fn from(_: SendError) -> Self {
-        CannotSign
-    }
-}
-
-impl russh::Signer for Signs {
-    type Error = CannotSign;
-
-    async fn auth_sign(
-        &mut self,
-        _: &AgentIdentity,
-        hash: Option<HashAlg>,
-        mut data: Vec<u8>,
-    ) -> Result<Vec<u8>, CannotSign> {
-        let signature = match self.0.key_data() {
-            KeypairData::Rsa(pair) => (pair, hash).try_sign(&data),
-            pair => pair.try_sign(&data),
-        };
-        let mut signed = Vec::new();
-        let encoded = signature.map_err(|_| CannotSign)?.encode(&mut signed);
-        encoded
-            .and_then(|()| signed.encode(&mut data))
-            .map_err(|_| CannotSign)?;
-        Ok(data)
-    }
-}
-
-/// Stands in for a key that is locked, to learn whether the host wants it.
-struct Wanted(bool);
-
-/// It does not sign.
-struct NotYet;
-
-impl From<SendError> for NotYet {
-    fn from(_: SendError) -> Self {
-        NotYet
-    }
-}
-
-impl russh::Signer for Wanted {
-    type Error = NotYet;
-
-    async fn auth_sign(
-        &mut self,
-        _: &AgentIdentity,
-        _: Option<HashAlg>,
-        _: Vec<u8>,
-    ) -> Result<Vec<u8>, NotYet> {
-        self.0 = true;
-        Err(NotYet)
     }
 }

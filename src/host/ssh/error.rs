@@ -28,7 +28,8 @@ impl Named {
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, reached } = self;
-        let is_same = reached == name || reached.rsplit_once(':').is_some_and(|(ip, _)| ip == name);
+        let bare = |ip: &str| ip.trim_matches(['[', ']']) == name.trim_matches(['[', ']']);
+        let is_same = reached == name || reached.strip_suffix(":22").is_some_and(bare);
         match is_same {
             true => f.write_str(name),
             false => write!(f, "{name} ({reached})"),
@@ -380,6 +381,28 @@ impl SshError {
             | SshError::Proxy { .. } => true,
             SshError::Hop { cause, .. } => cause.is_of_booting(),
             _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_stands_beside_a_name() {
+        for (name, reached, shown) in [
+            ("web", "203.0.113.50:22", "web (203.0.113.50:22)"),
+            ("203.0.113.50", "203.0.113.50:22", "203.0.113.50"),
+            ("203.0.113.50:2222", "203.0.113.50:2222", "203.0.113.50:2222"),
+            ("::1", "[::1]:22", "::1"),
+            (
+                "10.0.0.5",
+                "10.0.0.5:22 through gate",
+                "10.0.0.5 (10.0.0.5:22 through gate)",
+            ),
+        ] {
+            assert_eq!(Named::new(name, &reached).to_string(), shown);
         }
     }
 }

@@ -23,6 +23,7 @@ mod person;
 mod refusal;
 mod root;
 mod sessions;
+mod signers;
 mod trust;
 mod way;
 
