@@ -68,6 +68,15 @@ checks:
 "#;
 
 pub(super) async fn run(args: &Args) -> Exit {
+    let mut view = View::text(false, false);
+    let exit = trust(args, &mut view).await;
+    Ok(exit.unwrap_or_else(|error| {
+        view.error(error.as_ref());
+        ExitCode::FAILURE
+    }))
+}
+
+async fn trust(args: &Args, view: &mut View) -> Exit {
     let Access { target, mut options } = args.host.access()?;
     if let Some(file) = &args.password_file {
         options.password = person::password(Some(file), "").map_err(boxed)?;
@@ -129,11 +138,11 @@ pub(super) async fn run(args: &Args) -> Exit {
         || (is_interactive()
             && ask("\nSwitch password login off on the host? It is undone by itself if the key then fails."))
     {
-        keys_only(Access {
+        let access = Access {
             target: target.clone(),
             options: alone.clone(),
-        })
-        .await?;
+        };
+        keys_only(access, view).await?;
     }
     let name = match &args.alias {
         None if is_interactive() => line("\nAn alias for it in ~/.ssh/config (empty for none):"),
@@ -201,11 +210,10 @@ fn line(question: &str) -> Option<String> {
 }
 
 /// Switches password login off by a run like any other: it is undone when the key does not open any more.
-async fn keys_only(access: Access) -> Result<(), Failure> {
+async fn keys_only(access: Access, view: &mut View) -> Result<(), Failure> {
     let folder = tempfile::tempdir().map_err(unwritten)?;
     let playbook = folder.path().join("keys-only.yml");
     std::fs::write(&playbook, KEYS_ONLY).map_err(unwritten)?;
-    let mut view = View::text(false, false);
     let mut observe = |event: &Event<'_>| view.event(event);
     let proved = prove(Path::new(&playbook), &Overrides::default(), &mut observe).map_err(boxed)?;
     let (desired, mut session) = connect(proved, access).await.map_err(boxed)?;

@@ -184,6 +184,13 @@ pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Whether the terminal that script(1) has for its child shows nothing of what is typed.
+fn hides(script: u32) -> bool {
+    let ask = format!("stty -a -F /dev/$(ps -o tty= --ppid {script} | head -n1)");
+    let asked = Command::new("sh").args(["-c", &ask]).output().expect("sh");
+    String::from_utf8_lossy(&asked.stdout).contains(" -echo ")
+}
+
 /// Runs a program that has a terminal: gives each answer when its question is on the screen. Returns the screen.
 pub fn converse(command: &mut Command, answers: &[(&str, &str)]) -> String {
     use std::io::{Read, Write};
@@ -204,6 +211,9 @@ pub fn converse(command: &mut Command, answers: &[(&str, &str)]) -> String {
             && let Some(at) = screen[seen..].find(question)
         {
             seen += at + question.len();
+            if question.starts_with("Pass") {
+                wait_for("the terminal to hide what is typed", || hides(child.id()));
+            }
             writeln!(input, "{answer}").expect("typed");
             next = answers.next();
         }

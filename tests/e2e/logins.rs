@@ -101,9 +101,15 @@ fn penalties_are_named_and_outlasted() {
         .arg(&stranger)
         .status();
     assert!(made.unwrap().success());
+    let with_it = |command: Command| {
+        let mut with_it = Command::new(command.get_program());
+        let right = host.machine.identity().as_os_str();
+        let words = command.get_args();
+        with_it.args(words.map(|word| if word == right { stranger.as_os_str() } else { word }));
+        run(&mut with_it)
+    };
     let refused = (0..17).find_map(|_| {
-        let mut plan = host.command("plan", PLAYBOOK);
-        let refused = run(plan.arg("--identity").arg(&stranger));
+        let refused = with_it(host.command("plan", PLAYBOOK));
         said(&refused).contains("turns us away").then_some(refused)
     });
     let right = run(&mut host.command("plan", PLAYBOOK));

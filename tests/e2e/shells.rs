@@ -77,7 +77,7 @@ fn every_login_shell_plans_runs_follows_and_confirms() {
             "{}",
             host.sh("cat /var/tmp/told")
         );
-        let odd = r#"! grep -vxE "sh -c '[^'\\!]*' sh [A-Za-z0-9+/= ]*" /var/tmp/told"#;
+        let odd = r#"! grep -vxE "sh -c '[^'\\!]*' sh [A-Za-z0-9+/= .]*" /var/tmp/told"#;
         assert_eq!(host.sh(odd), "");
     }
 }

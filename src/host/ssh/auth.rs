@@ -90,13 +90,10 @@ impl<'a, H: Handler> Attempt<'a, H> {
     /// Tries what there is, in the order of the configuration, until the host lets us in.
     pub async fn log_in(mut self) -> Result<(), SshError> {
         let mut left = self.resolved.methods.clone();
-        if self.keys.keys.is_empty() || !left.contains(&MethodKind::PublicKey) {
-            // Some hosts let everybody in; all say what they take.
-            let answer = self.handle.authenticate_none(self.user).await;
-            let answer = answer.map_err(|_| self.lost())?;
-            if self.is_in(answer.into(), NOTHING)? {
-                return Ok(());
-            }
+        let asked = self.keys.keys.is_empty() || !left.contains(&MethodKind::PublicKey);
+        // All hosts say what they take.
+        if asked && self.nothing().await? {
+            return Ok(());
         }
         while let Some(at) = left.iter().position(|method| self.is_taken(*method)) {
             let method = left[at];
@@ -115,10 +112,21 @@ impl<'a, H: Handler> Attempt<'a, H> {
                 false => drop(left.remove(at)),
             }
             if self.handle.is_closed() {
-                break;
+                return Err(self.refused());
             }
         }
-        Err(self.refused())
+        let is_done = asked || !self.accepted.is_empty() || self.failures >= TRIES;
+        match !is_done && self.nothing().await? {
+            true => Ok(()),
+            false => Err(self.refused()),
+        }
+    }
+
+    /// Some hosts let everybody in.
+    async fn nothing(&mut self) -> Result<bool, SshError> {
+        let answer = self.handle.authenticate_none(self.user).await;
+        let answer = answer.map_err(|_| self.lost())?;
+        self.is_in(answer.into(), NOTHING)
     }
 
     fn is_taken(&self, method: MethodKind) -> bool {

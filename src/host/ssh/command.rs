@@ -104,8 +104,7 @@ impl Script {
                 format!("sh -c 'export {ENVIRONMENT}; exec {run}' sh {words}")
             }
             As::Becoming { how, can_answer } => {
-                let program = root::variables(how, can_answer) + root::PROGRAM;
-                let program = pack(&program)?;
+                let program = pack(&root::program(how, can_answer))?;
                 let parts = program.as_bytes().chunks(WORD).map(String::from_utf8_lossy);
                 let program = parts.collect::<Vec<_>>().join(" ");
                 format!("sh -c 'export {ENVIRONMENT}; {BECOME}' sh {program} . {words}")

@@ -14,7 +14,7 @@ pub(super) enum Become {
 
 /// Runs a script as root by whatever the host has for that. The words of the script are its arguments; without
 /// any the script comes by its input.
-pub(super) const PROGRAM: &str = include_str!("root.sh");
+const PROGRAM: &str = include_str!("root.sh");
 
 /// What the program says first.
 pub(super) const BEGINS: &str = "@@hostwright:begin@@";
@@ -22,14 +22,16 @@ pub(super) const BEGINS: &str = "@@hostwright:begin@@";
 /// What the program says when a password is wanted, before and after the name of what wants it.
 const ASKS: (&str, &str) = ("@@hostwright:", ":password@@");
 
-/// The first lines of [`PROGRAM`].
-pub(super) fn variables(root: Become, can_answer: bool) -> String {
+/// [`PROGRAM`] for a host, without its comments: it travels with every script.
+pub(super) fn program(root: Become, can_answer: bool) -> String {
     let terminal = match root {
         Become::Plainly => "",
         Become::OnTerminal => "yes",
     };
     let answers = if can_answer { "yes" } else { "" };
-    format!("terminal={terminal}\nanswers={answers}\n")
+    let lines = PROGRAM.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let lines: String = lines.map(|line| format!("{line}\n")).collect();
+    format!("terminal={terminal}\nanswers={answers}\n{lines}")
 }
 
 /// Who wants a password, by each time that it was asked for in what was printed.
