@@ -1,10 +1,10 @@
 //! Logins as servers want them: a second factor, an empty password, penalties, one session at a time.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use hostwright::host::rehearsal::Image;
 
-use crate::host::{Host, Run, base, run};
+use crate::host::{Host, Run, base, run, wait_for};
 use crate::images;
 
 const PLAYBOOK: &str = "name: logins\nfiles: { /srv/file: { content: x } }\n";
@@ -120,4 +120,26 @@ fn penalties_are_named_and_outlasted() {
         );
     }
     run(host.command("plan", PLAYBOOK).args(["--wait", "300"])).ok();
+}
+
+//~ Server | one that boots and lets only root in yet (pam_nologin) | said; `--wait` outlasts it
+#[test]
+fn a_host_that_boots_is_waited_for() {
+    let Some(host) = host("'PasswordAuthentication no'") else {
+        return;
+    };
+    host.sh("useradd -m ann; echo 'ann ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/ann; cp -r /root/.ssh /home/ann/; chown -R ann: /home/ann/.ssh
+        echo 'System is booting up. Unprivileged users are not permitted to log in yet.' >/run/nologin");
+    let path = host.file("playbook.yml", PLAYBOOK);
+    refuses(
+        &run(&mut host.command_as("ann", "plan", &path)),
+        &["does not let ann in yet: System is booting up.", "--wait SECONDS"],
+    );
+    let mut plan = host.command_as("ann", "plan", &path);
+    let waiting = plan.args(["--wait", "60"]).stdout(Stdio::null()).spawn();
+    let mut waiting = waiting.expect("the program starts");
+    let refused = "journalctl -q --no-pager | grep -c 'Access denied for user ann' || true";
+    wait_for("a second try", || host.sh(refused) == "2");
+    host.sh("rm /run/nologin");
+    assert!(waiting.wait().expect("it ends").success());
 }

@@ -75,9 +75,11 @@ pub(super) async fn log_in(
         host_keys.check_address(address);
     }
     let goodbye = Arc::new(OnceLock::new());
+    let banner = Arc::new(OnceLock::new());
     let client = Client {
         host_keys: Arc::new(host_keys),
         goodbye: Arc::clone(&goodbye),
+        banner: Arc::clone(&banner),
     };
     let shaken = shake_hands(stream, &host, &resolved, &reached, client).await;
     let mut handle = match (shaken, &mut carrier) {
@@ -96,9 +98,15 @@ pub(super) async fn log_in(
         None => LOGIN_TIMEOUT,
     };
     let attempt = Attempt::new(&mut handle, named.clone(), &resolved, options, &goodbye, keys);
-    timeout(limit, attempt.log_in())
+    let ended = timeout(limit, attempt.log_in())
         .await
-        .map_err(|_| late(&host, &reached.to_string(), limit))??;
+        .map_err(|_| late(&host, &reached.to_string(), limit))?;
+    if let (Err(_), Some(said)) = (&ended, banner.get()) {
+        let (host, user) = (named, resolved.user);
+        let said = said.clone();
+        return Err(SshError::Booting { host, user, said });
+    }
+    ended?;
     Ok(LoggedIn {
         handle,
         user: resolved.user,
@@ -223,6 +231,8 @@ pub(super) struct Client {
     host_keys: Arc<HostKeys>,
     /// What the host said when it ended the connection.
     goodbye: Arc<OnceLock<String>>,
+    /// What it said of booting.
+    banner: Arc<OnceLock<String>>,
 }
 
 /// Why a handshake ended.
@@ -251,6 +261,16 @@ impl client::Handler for Client {
         session: &mut Session,
     ) -> Result<(), Refusal> {
         Ok(session.send_keepalive(true)?)
+    }
+
+    /// pam_nologin(8) lets nobody but root in for as long as a host boots, or goes down, and says so.
+    async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), Refusal> {
+        let is_it =
+            |line: &&str| line.contains("System is booting up") || line.contains("System is going down");
+        if let Some(line) = banner.lines().find(is_it) {
+            let _ = self.banner.set(line.trim().to_owned());
+        }
+        Ok(())
     }
 
     async fn disconnected(&mut self, reason: DisconnectReason<Refusal>) -> Result<(), Refusal> {

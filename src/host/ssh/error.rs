@@ -244,6 +244,11 @@ pub enum SshError {
         mend: String,
     },
 
+    /// Only root gets in for now.
+    #[error("{host} does not let {user} in yet: {said}")]
+    #[diagnostic(help("try again in a minute, or give --wait SECONDS"))]
+    Booting { host: Named, user: String, said: String },
+
     /// The password must be changed first.
     #[error("the password of {user} on {host} has expired: it must be changed before anything else")]
     #[diagnostic(help("`hostwright trust {user}@{}` changes it, or `ssh -t {user}@{}`", host.name(), host.name()))]
@@ -378,6 +383,7 @@ impl SshError {
             | SshError::TurnedAway { .. }
             | SshError::Closed { .. }
             | SshError::Onward { .. }
+            | SshError::Booting { .. }
             | SshError::Proxy { .. } => true,
             SshError::Hop { cause, .. } => cause.is_of_booting(),
             _ => false,
