@@ -135,6 +135,10 @@ async fn hosts_stand_between() {
             .starts_with("the way to web leads through stranger@gate: "),
         "{refused}"
     );
+    // ssh itself refuses a host that is reached through itself.
+    let circle = " ProxyJump one\nHost one\n ProxyJump two\nHost two\n ProxyJump one";
+    let refused = error(soon(Connection::open(&web(), &configured(&sshd, circle))).await);
+    assert!(matches!(refused, SshError::Circle { .. }), "{refused}");
     let options = configured(&sshd, &more("gate").replace(" Port ", " Port 1\n#"));
     let refused = error(soon(Connection::open(&web(), &options)).await);
     assert!(

@@ -45,9 +45,9 @@ impl Kind {
     fn all(self) -> Vec<String> {
         let mut names = self.usual();
         let more: Vec<String> = match self {
-            Kind::Kex => kex::ALL_KEX_ALGORITHMS.iter().map(|name| text(name)).collect(),
-            Kind::Cipher => cipher::ALL_CIPHERS.iter().map(|name| text(name)).collect(),
-            Kind::Mac => mac::ALL_MAC_ALGORITHMS.iter().map(|name| text(name)).collect(),
+            Kind::Kex => kex::ALL_KEX_ALGORITHMS.iter().map(text).collect(),
+            Kind::Cipher => cipher::ALL_CIPHERS.iter().map(text).collect(),
+            Kind::Mac => mac::ALL_MAC_ALGORITHMS.iter().map(text).collect(),
             Kind::HostKey => names.iter().map(|name| certified(name)).collect(),
             Kind::Key => {
                 let plain = names.iter().map(|name| certified(name));
@@ -108,7 +108,7 @@ impl Kind {
     }
 }
 
-fn text(name: &(impl AsRef<str> + ?Sized)) -> String {
+fn text(name: impl AsRef<str>) -> String {
     name.as_ref().to_owned()
 }
 
@@ -221,7 +221,7 @@ impl Algorithms {
             other => vec![other.clone()],
         };
         let name = |algorithm: &Algorithm| match is_certificate {
-            true => certified(&algorithm.to_string()),
+            true => certified(algorithm.as_ref()),
             false => algorithm.to_string(),
         };
         hashes.iter().any(|algorithm| names.contains(&name(algorithm)))

@@ -115,7 +115,7 @@ impl<'a, H: Handler> Attempt<'a, H> {
                 return Err(self.refused());
             }
         }
-        let is_done = asked || !self.accepted.is_empty() || self.failures >= TRIES;
+        let is_done = asked || !self.accepted.is_empty() || self.failures + 1 >= TRIES;
         match !is_done && self.nothing().await? {
             true => Ok(()),
             false => Err(self.refused()),
@@ -378,7 +378,7 @@ impl<'a, H: Handler> Attempt<'a, H> {
         let Self { host, user, .. } = self;
         let user = user.to_owned();
         let offered = self.offered.as_ref().map(|offered| {
-            let names = offered.iter().map(|method| <&str>::from(method));
+            let names = offered.iter().map(<&str>::from);
             names.collect::<Vec<_>>().join(", ")
         });
         let offered = offered.filter(|names| !names.is_empty());
@@ -403,8 +403,7 @@ impl<'a, H: Handler> Attempt<'a, H> {
                         AuthenticationMethods of its sshd";
             return SshError::Besides {
                 accepted: self.accepted.join(" and "),
-                wanted: offered.unwrap_or_else(|| "more".to_owned()),
-                why,
+                wanted: format!("{} besides{why}", offered.unwrap_or_else(|| "more".to_owned())),
                 mend: mend.to_owned(),
                 host,
                 user,

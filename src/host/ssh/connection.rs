@@ -38,7 +38,7 @@ impl Connection {
     pub async fn open(target: &Target, options: &Options) -> Result<Connection, SshError> {
         let start = Instant::now();
         let there = loop {
-            match log_in(target, options, &[]).await {
+            match log_in(target, options, &[], 0).await {
                 Err(error) if error.is_of_booting() && start.elapsed() + KNOCK < options.wait => {
                     sleep(KNOCK).await
                 }

@@ -23,6 +23,8 @@ use crate::host::target::Target;
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
 /// Long enough for a person to find a password; sshd itself waits two minutes (sshd_config(5), LoginGraceTime).
 const PERSON_TIMEOUT: Duration = Duration::from_secs(180);
+/// More hosts on a way are a circle: with `ProxyJump gate` for all hosts, gate is reached through itself.
+const DEPTH: usize = 8;
 /// What sshd says instead of its version (sshd.c, `drop_connection`).
 const TURNS_AWAY: [&str; 2] = ["Not allowed at this time", "Exceeded MaxStartups"];
 /// A write that the other side does not take for this long ends the connection; keepalives only watch
@@ -41,11 +43,12 @@ pub(super) struct LoggedIn {
     _behind: (Option<Box<LoggedIn>>, Option<Carrier>),
 }
 
-/// Connects and logs in, through `jumps` if there are any.
+/// Connects and logs in, through `jumps` if there are any. So many connections lean on this one: `depth`.
 pub(super) async fn log_in(
     target: &Target,
     options: &Options,
     jumps: &[Target],
+    depth: usize,
 ) -> Result<LoggedIn, SshError> {
     let host = Target {
         user: None,
@@ -64,7 +67,8 @@ pub(super) async fn log_in(
     let (way, hop) = match &resolved.proxy {
         None => (way::straight(&host, &resolved).await?, None),
         Some(Proxy::Command(command)) => (way::by_program(&host, &resolved, command)?, None),
-        Some(Proxy::Jumps(jumps)) => through(&host, &resolved, jumps, options).await?,
+        Some(Proxy::Jumps(_)) if depth == DEPTH => return Err(SshError::Circle { host }),
+        Some(Proxy::Jumps(jumps)) => through(&host, &resolved, jumps, options, depth).await?,
     };
     let Way {
         stream,
@@ -121,19 +125,25 @@ async fn through(
     resolved: &Resolved,
     jumps: &[Target],
     options: &Options,
+    depth: usize,
 ) -> Result<(Way, Option<Box<LoggedIn>>), SshError> {
     let Some((last, before)) = jumps.split_last() else {
         return Ok((way::straight(host, resolved).await?, None));
     };
     let hop = last.to_string();
-    let cause = |cause: SshError| SshError::Hop {
-        host: host.to_owned(),
-        hop: hop.clone(),
-        cause: Box::new(cause),
+    let cause = |cause: SshError| match cause {
+        SshError::Circle { .. } => cause,
+        cause => SshError::Hop {
+            host: host.to_owned(),
+            hop: hop.clone(),
+            cause: Box::new(cause),
+        },
     };
     // As ssh does: the hosts before it are those of the list, for the first one those of its own configuration.
     let on_the_way = options.on_the_way();
-    let there = Box::pin(log_in(last, &on_the_way, before)).await.map_err(cause)?;
+    let there = Box::pin(log_in(last, &on_the_way, before, depth + 1))
+        .await
+        .map_err(cause)?;
     let (name, port) = (&resolved.host_name, resolved.port);
     let open = there
         .handle
@@ -214,7 +224,7 @@ async fn shake_hands(
             Err(SshError::NoCommon {
                 mend: algorithms::mend(&host, &kind, &theirs),
                 host,
-                kind: algorithms::name(&kind).to_owned(),
+                kind: algorithms::name(&kind),
                 ours: ours.join(","),
                 theirs: theirs.join(","),
             })

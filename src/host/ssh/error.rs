@@ -8,26 +8,23 @@ use thiserror::Error;
 
 /// A host as messages name it: as the person did, with the address that was reached where that says more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
-    name: String,
-    reached: String,
-}
+pub struct Named(Box<[String; 2]>);
 
 impl Named {
     pub(super) fn new(name: &str, reached: &impl fmt::Display) -> Self {
-        let (name, reached) = (name.to_owned(), reached.to_string());
-        Self { name, reached }
+        Self(Box::new([name.to_owned(), reached.to_string()]))
     }
 
     /// As the person named it.
     pub fn name(&self) -> &str {
-        &self.name
+        let [name, _] = &*self.0;
+        name
     }
 }
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, reached } = self;
+        let [name, reached] = &*self.0;
         let bare = |ip: &str| ip.trim_matches(['[', ']']) == name.trim_matches(['[', ']']);
         let is_same = reached == name || reached.strip_suffix(":22").is_some_and(bare);
         match is_same {
@@ -133,7 +130,7 @@ pub enum SshError {
     #[diagnostic(help("{mend}"))]
     NoCommon {
         host: String,
-        kind: String,
+        kind: &'static str,
         ours: String,
         theirs: String,
         mend: String,
@@ -152,13 +149,20 @@ pub enum SshError {
 
     /// A host on the way to the host.
     #[error("the way to {host} leads through {hop}: {cause}")]
-    #[diagnostic(help("`ssh {hop}` must work first; what its error above says is to be mended there"))]
+    #[diagnostic(help("{}", help_of(cause)))]
     Hop {
         host: String,
         hop: String,
         #[source]
         cause: Box<SshError>,
     },
+
+    /// A host on the way is reached through itself.
+    #[error("the way to {host} leads in a circle of ProxyJump")]
+    #[diagnostic(help(
+        "put `Host {host}` with `ProxyJump none` ahead of the block that sets it for all hosts"
+    ))]
+    Circle { host: String },
 
     /// A host on the way does not connect to the host.
     #[error("{hop} does not connect to {to} for us: {cause}")]
@@ -233,14 +237,13 @@ pub enum SshError {
     },
 
     /// The host accepted something, and wants more.
-    #[error("{host} accepted {accepted} of {user} and wants {wanted} besides{why}")]
+    #[error("{host} accepted {accepted} of {user} and wants {wanted}")]
     #[diagnostic(help("{mend}"))]
     Besides {
         host: Named,
         user: String,
         accepted: String,
         wanted: String,
-        why: String,
         mend: String,
     },
 
@@ -370,6 +373,11 @@ pub struct ChangedKey {
     pub offered: String,
     /// The command that removes the old key.
     pub forget: String,
+}
+
+/// What to do for a host on the way.
+fn help_of(cause: &SshError) -> String {
+    cause.help().map_or(String::new(), |help| help.to_string())
 }
 
 impl SshError {
