@@ -2,7 +2,7 @@
 #  $terminal  sudo wants a terminal
 #  $answers   somebody gives a password, as a line of our input, when `@@hostwright:TOOL:password@@` is said
 # The script's own words are our arguments; without any it comes by our input.
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2154,SC2016
 
 # What a start-up file has printed comes before it.
 echo @@hostwright:begin@@ >&2
