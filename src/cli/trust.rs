@@ -85,6 +85,7 @@ async fn trust(args: &Args, view: &mut View) -> Exit {
         person::password(args.new_password_file.as_deref(), "HOSTWRIGHT_NEW_SSH_PASSWORD").map_err(boxed)?;
     let path = KeyPair::place(&target, &options).await.map_err(boxed)?;
     options.identity = path.exists().then(|| path.clone());
+    options.without_keys = !path.exists();
     // By the key, if the host knows it already, else by the password.
     let connection = Connection::open(&target, &options).await.map_err(boxed)?;
     if options.memory.has_new_password() {
@@ -97,6 +98,7 @@ async fn trust(args: &Args, view: &mut View) -> Exit {
         anstream::println!("It has no passphrase; `ssh-keygen -p -f {path}` gives it one.");
     }
     options.identity = Some(key.path.clone());
+    options.without_keys = false;
     let login = format!("{}@{}", connection.user(), connection.named());
     let placed = match authorize(&connection, &key).await {
         Err(TrustError::Ssh(SshError::Expired { .. })) => {

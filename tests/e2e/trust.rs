@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::host::{Host, Run, on_a_terminal, run};
 
@@ -62,6 +62,48 @@ fn ssh(host: &Host, name: &str) -> Run {
     run(&mut ssh)
 }
 
+struct Agent {
+    child: Child,
+    socket: PathBuf,
+}
+
+impl Agent {
+    /// With seven keys that nobody wants.
+    fn start(host: &Host) -> Self {
+        let socket = host.folder.path().join("agent");
+        let agent = Command::new("ssh-agent")
+            .arg("-D")
+            .arg("-a")
+            .arg(&socket)
+            .stdout(Stdio::null())
+            .spawn();
+        let child = agent.expect("ssh-agent starts");
+        crate::host::wait_for("the agent to listen", || socket.exists());
+        for number in 0..7 {
+            let key = host.folder.path().join(format!("agents-{number}"));
+            let made = Command::new("ssh-keygen")
+                .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+                .arg(&key)
+                .status();
+            assert!(made.expect("ssh-keygen").success());
+            let added = Command::new("ssh-add")
+                .arg("-q")
+                .arg(&key)
+                .env("SSH_AUTH_SOCK", &socket)
+                .status();
+            assert!(added.expect("ssh-add").success());
+        }
+        Self { child, socket }
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// The error's line and help, unwrapped.
 fn said(run: &Run) -> String {
     format!("{}{}", run.stdout, run.stderr)
@@ -87,12 +129,11 @@ fn a_password_is_used_once() {
         &["is not known: ssh-ed25519 SHA256:", "--fingerprint SHA256:"],
     );
     let print = fingerprint(&host);
-    let trusted = run(&mut trust(
-        &host,
-        "root",
-        &["--fingerprint", &print, "--keys-only", "--alias", "mcp"],
-    ))
-    .ok();
+    // An agent with more keys than the host takes tries.
+    let agent = Agent::start(&host);
+    let words = ["--fingerprint", &print, "--keys-only", "--alias", "mcp"];
+    let trusted = run(trust(&host, "root", &words).env("SSH_AUTH_SOCK", &agent.socket)).ok();
+    drop(agent);
     let key = home(&host).join(".ssh/id_ed25519");
     says(
         &trusted,

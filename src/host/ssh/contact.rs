@@ -63,7 +63,10 @@ pub(super) async fn log_in(
     if options.keys_only {
         resolved.methods = vec![MethodKind::PublicKey];
     }
-    let keys = keys::find(&host, &resolved, options).await?;
+    let keys = match options.without_keys {
+        true => keys::Keys::default(),
+        false => keys::find(&host, &resolved, options).await?,
+    };
     let (way, hop) = match &resolved.proxy {
         None => (way::straight(&host, &resolved).await?, None),
         Some(Proxy::Command(command)) => (way::by_program(&host, &resolved, command)?, None),

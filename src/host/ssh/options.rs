@@ -33,6 +33,8 @@ pub struct Options {
     pub password: Option<Password>,
     /// The one to replace it with where it has expired.
     pub new_password: Option<Password>,
+    /// No key is tried: those of an agent could use up what the host takes of tries before a password.
+    pub without_keys: bool,
     /// Nothing but keys is tried.
     pub keys_only: bool,
     /// The password of the remote user for sudo, or root's for su.
@@ -116,6 +118,7 @@ impl Options {
             password: None,
             new_password: None,
             keys_only: false,
+            without_keys: false,
             wait: Duration::ZERO,
             ..self.clone()
         }
