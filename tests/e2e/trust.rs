@@ -266,6 +266,13 @@ fn what_is_there_already_is_kept() {
         host.sh("stat -c '%a %U' ~ubuntu ~ubuntu/.ssh ~ubuntu/.ssh/authorized_keys; head -1 ~ubuntu/.ssh/authorized_keys; wc -l <~ubuntu/.ssh/authorized_keys"),
         "755 ubuntu\n700 ubuntu\n600 ubuntu\nssh-ed25519 AAAAother other\n2"
     );
+    // sshd trusts no file that others may write to, so that it takes the password again.
+    host.sh("chmod 0777 ~ubuntu/.ssh; chmod 0666 ~ubuntu/.ssh/authorized_keys");
+    run(&mut trust(&host, "ubuntu", &[])).ok();
+    assert_eq!(
+        host.sh("stat -c %a ~ubuntu/.ssh ~ubuntu/.ssh/authorized_keys; wc -l <~ubuntu/.ssh/authorized_keys"),
+        "700\n600\n2"
+    );
     host.sh("sed -i '2s/^/command=\"true\" /' ~ubuntu/.ssh/authorized_keys");
     says(
         &run(&mut trust(&host, "ubuntu", &[])),

@@ -33,24 +33,15 @@ on_terminal() {
     exit
 }
 
-prompt='-p @@hostwright:sudo:password@@'
 if there sudo; then
     how='sudo -n --'
-    if [ -n "$answers" ]; then
-        how="sudo -S $prompt --"
-        # sudo-rs (0.2.5) takes no password but from a terminal.
-        case $(sudo -V 2>/dev/null) in sudo-rs*)
-            how='sudo -n --'
-            sudo -n /usr/bin/env true 2>/dev/null || on_terminal "sudo $prompt --" yes
-            ;;
-        esac
-    fi
+    [ -z "$answers" ] || how='sudo -S -p @@hostwright:sudo:password@@ --'
     [ -z "$terminal" ] || on_terminal "$how" ''
     # shellcheck disable=SC2086
     exec $how "$@"
 fi
 if there doas; then
-    # doas, too, though it has a prompt of its own.
+    # It reads a password from a terminal only, and has a prompt of its own.
     [ -z "$answers" ] || doas -n /usr/bin/env true 2>/dev/null || on_terminal doas yes
     exec doas -n "$@"
 fi
