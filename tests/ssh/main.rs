@@ -36,6 +36,7 @@ macro_rules! sshd_or_skip {
 mod commands;
 mod config;
 mod security_key;
+mod servers;
 mod ways;
 
 fn error(result: Result<Connection, SshError>) -> SshError {
