@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, person};
 use crate::host::provider::{self, Place};
 use crate::host::ssh::Options;
 use crate::operations::playbook::{Proved, prove};
@@ -59,18 +60,40 @@ pub(super) struct HostArgs {
     /// Read and write host keys in this file instead of ~/.ssh/known_hosts
     #[arg(long, value_name = "FILE")]
     pub known_hosts: Option<PathBuf>,
-    /// Trust and remember the key of a host that is not known yet
+    /// Trust and remember the key of a host that is not known yet, whatever it is
     #[arg(long)]
     pub accept_new: bool,
+    /// Trust the host only if its key has this fingerprint, as `ssh-keygen -lf` prints it, and remember it
+    #[arg(long, value_name = "SHA256:…", value_parser = fingerprint)]
+    pub fingerprint: Option<String>,
+    /// Wait so long for a host that boots
+    #[arg(long, value_name = "SECONDS")]
+    pub wait: Option<u64>,
+    /// Ask for the password that makes the remote user root, wherever input comes from
+    #[arg(long)]
+    pub ask_sudo_pass: bool,
+    /// Read that password from a file; without it HOSTWRIGHT_SUDO_PASSWORD counts
+    #[arg(long, value_name = "FILE")]
+    pub sudo_password_file: Option<PathBuf>,
 }
 
 impl HostArgs {
-    /// How to reach it; where a provider knows its address, the provider is asked.
+    /// How to reach it; where a provider knows its address, the provider is asked. HOSTWRIGHT_SSH_PASSWORD is what logs
+    /// in where keys do not do.
+    ///
+    /// # Errors
+    /// When a password cannot be read, or the provider has no such machine.
     pub async fn access(&self) -> Result<Access, Failure> {
         let options = Options {
             identity: self.identity.clone(),
             known_hosts: self.known_hosts.clone(),
             accept_new: self.accept_new,
+            fingerprint: self.fingerprint.clone(),
+            password: person::password(None, "HOSTWRIGHT_SSH_PASSWORD").map_err(boxed)?,
+            root_password: person::password(self.sudo_password_file.as_deref(), "HOSTWRIGHT_SUDO_PASSWORD")
+                .map_err(boxed)?,
+            person: person::person(self.ask_sudo_pass),
+            wait: Duration::from_secs(self.wait.unwrap_or(0)),
             ..Options::default()
         };
         match &self.target {
@@ -88,6 +111,14 @@ impl HostArgs {
                 provision::access(&*provider, &machine, user.clone(), options).map_err(boxed)
             }
         }
+    }
+}
+
+fn fingerprint(text: &str) -> Result<String, String> {
+    match text.strip_prefix("SHA256:") {
+        // Base64 of 32 bytes, without its filling.
+        Some(hash) if hash.len() == 43 => Ok(text.to_owned()),
+        _ => Err("write it as `ssh-keygen -lf` prints it: SHA256: and 43 characters".into()),
     }
 }
 

@@ -7,7 +7,7 @@ use super::common::boxed;
 use super::prompt::{confirmed, is_interactive};
 use super::{Exit, Failure};
 use crate::host::provider::{self, Provider, Record, own_key, quote};
-use crate::host::ssh::{Options, SshError, own_keys};
+use crate::host::ssh::{Options, own_keys};
 use crate::language::PlaybookError;
 use crate::operations::event::Event as Happening;
 use crate::operations::interrupts::Interrupts;
@@ -152,10 +152,8 @@ impl OrderArgs {
 
     /// The keys to let in; none if this user has no key.
     async fn keys(&self, options: &Options) -> Result<Option<Vec<String>>, Failure> {
-        match own_keys(options).await {
-            Err(SshError::NoKey { .. }) if self.identity.is_none() => Ok(None),
-            keys => keys.map(Some).map_err(boxed),
-        }
+        let keys = own_keys(options).await.map_err(boxed)?;
+        Ok((!keys.is_empty()).then_some(keys))
     }
 }
 

@@ -16,12 +16,14 @@ mod drift;
 mod history;
 mod machine;
 mod man;
+mod person;
 mod plan;
 mod prompt;
 mod rehearse;
 mod rollback;
 mod schema;
 mod show;
+mod trust;
 mod up;
 mod vm;
 
@@ -41,6 +43,8 @@ enum Command {
     Plan(plan::Args),
     /// Plan, ask, apply and verify
     Apply(apply::Args),
+    /// Make first contact with a host: log in with a password once, and with a key from then on
+    Trust(trust::Args),
     /// Apply a playbook to a throwaway host on this machine and prove that it converges
     Rehearse(rehearse::Args),
     /// List what a host remembers: the generations of its playbooks, and runs that made none
@@ -103,6 +107,7 @@ pub fn main() -> ExitCode {
             Command::Check(args) => check::run(args).await,
             Command::Plan(args) => plan::run(args).await,
             Command::Apply(args) => apply::run(args).await,
+            Command::Trust(args) => trust::run(args).await,
             Command::Rehearse(args) => rehearse::run(args).await,
             Command::History(args) => history::run(args).await,
             Command::Show(args) => show::run(args).await,

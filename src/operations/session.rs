@@ -1,6 +1,6 @@
 //! One host, connected: read it, plan, run, check.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -12,7 +12,7 @@ use crate::checks::{here, on_host};
 use crate::desired::Desired;
 use crate::desired::check::{Check, From};
 use crate::facts::{DecodeError, Facts, decode, script};
-use crate::host::ssh::{Connection, Script, SshError};
+use crate::host::ssh::{Connection, Reached, Script, SshError};
 use crate::language::PlaybookErrors;
 use crate::plan::{Plan, PlanError, plan};
 use crate::transaction::event::Event;
@@ -104,7 +104,7 @@ impl Session {
         if output.status != 0 && !output.stdout.starts_with(b"@") {
             let said = [output.stdout, output.stderr].concat();
             let said = String::from_utf8_lossy(&said).trim().replace('\n', "; ");
-            let host = self.connection.host().to_owned();
+            let host = self.connection.named().to_string();
             return Err(SessionError::Probe {
                 host,
                 status: output.status,
@@ -140,7 +140,7 @@ impl Session {
 
     fn plan_from(&self, desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
         Ok(Plan {
-            host: self.name(),
+            host: self.login(),
             address: self.reached().to_string(),
             ..plan(desired, facts)?
         })
@@ -222,24 +222,41 @@ impl Session {
         let mut asking = JoinSet::new();
         for index in which.iter().copied() {
             let (check, host) = (checks[index].clone(), self.address());
-            asking.spawn(async move { (index, here::ask(&check, host).await) });
+            let way = self.reached().to_string();
+            asking.spawn(async move {
+                let outcome = match host {
+                    Some(host) => here::ask(&check, host).await,
+                    None => Outcome {
+                        name: check.name,
+                        wrong: Some(format!(
+                            "this machine knows no address of the host ({way}): ask it `from: host`"
+                        )),
+                    },
+                };
+                (index, outcome)
+            });
         }
         asking.join_all().await
     }
 
-    /// The host's address as it was reached.
-    pub fn address(&self) -> IpAddr {
-        self.reached().ip()
-    }
-
-    /// The address and port that were reached, which the SSH configuration may make other than the name says.
-    pub fn reached(&self) -> SocketAddr {
+    /// The host's address, if this machine knows it.
+    pub fn address(&self) -> Option<IpAddr> {
         self.connection.address()
     }
 
-    /// `user@host`, for messages.
-    pub fn name(&self) -> String {
+    /// The address and port that were reached, which the SSH configuration may make other than the name says.
+    pub fn reached(&self) -> &Reached {
+        self.connection.reached()
+    }
+
+    /// `user@host`.
+    pub fn login(&self) -> String {
         format!("{}@{}", self.connection.user(), self.connection.host())
+    }
+
+    /// `user@host` for messages, with the address that was reached where that says more.
+    pub fn name(&self) -> String {
+        format!("{}@{}", self.connection.user(), self.connection.named())
     }
 
     /// Says goodbye.

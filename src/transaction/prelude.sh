@@ -7,7 +7,11 @@ run=$base/runs/$id
 undo_unit=/etc/systemd/system/hostwright-undo.service
 undo_wanted=/etc/systemd/system/multi-user.target.wants/hostwright-undo.service
 
-mark() { printf '@%s %s %s\n' "$token" "$*" "$(date +%s%3N)"; }
+# In milliseconds; coreutils in Rust (0.0.30) know nanoseconds only.
+mark() {
+  now=$(date +%s%N)
+  printf '@%s %s %s\n' "$token" "$*" "${now%??????}"
+}
 
 # forget RUN: no secret outlives its run here: not one that it wrote, replaced, or that a step printed. In the
 # journal stars take its place, as many as it had bytes: whoever follows goes on where he was.
@@ -104,7 +108,12 @@ put() {
   new=${2%/*}/.${2##*/}.hostwright-new~
   # It takes away what stands there, and gives the mode last: nobody reads the file before it is theirs. By its
   # name in a process list, which is its hash, a secret could be guessed.
-  install -T -o "${4%:*}" -g "${4#*:}" -m "$3" -- /dev/stdin "$new" <"$from"
+  # install(1) has an option for it, but not that of Rust's coreutils (0.0.30).
+  if [ -d "$new" ]; then
+    echo "$new is a directory"
+    return 1
+  fi
+  install -o "${4%:*}" -g "${4#*:}" -m "$3" -- /dev/stdin "$new" <"$from"
   # An access list and other attributes stay where the file keeps its mode: then whoever could read it still may.
   if [ -f "$2" ] && [ ! -L "$2" ] && [ "$(stat -c %04a -- "$2")" = "$3" ]; then
     cp --attributes-only --preserve=mode,xattr -- "$2" "$new" || echo "$2 loses attributes"

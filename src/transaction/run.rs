@@ -220,7 +220,7 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     async fn run(&mut self, packed: Packed) -> Result<Outcome, RunError> {
-        let host = self.connection.host().to_owned();
+        let host = self.connection.named().to_string();
         let id = self.id.clone();
         let mut journal = Journal::new(&self.token);
         let mut said = Vec::new();

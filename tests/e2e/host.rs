@@ -237,3 +237,43 @@ pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+/// Whether the terminal that script(1) has for its child shows nothing of what is typed.
+fn hides(script: u32) -> bool {
+    let ask = format!("stty -a -F /dev/$(ps -o tty= --ppid {script} | head -n1)");
+    let asked = Command::new("sh").args(["-c", &ask]).output().expect("sh");
+    String::from_utf8_lossy(&asked.stdout).contains(" -echo ")
+}
+
+/// Runs a program that has a terminal: gives each answer when its question is on the screen. Returns the screen.
+pub fn converse(command: &mut Command, answers: &[(&str, &str)]) -> String {
+    use std::io::{Read, Write};
+    let mut child = command.spawn().expect("the program starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    let mut output = child.stdout.take().expect("a pipe");
+    let (mut screen, mut seen) = (String::new(), 0);
+    let mut answers = answers.iter();
+    let mut next = answers.next();
+    let mut bytes = [0; 4096];
+    loop {
+        let read = output.read(&mut bytes).expect("the screen");
+        if read == 0 {
+            break;
+        }
+        screen += &String::from_utf8_lossy(&bytes[..read]);
+        while let Some((question, answer)) = next
+            && let Some(at) = screen[seen..].find(question)
+        {
+            seen += at + question.len();
+            if question.starts_with("Pass") {
+                wait_for("the terminal to hide what is typed", || hides(child.id()));
+            }
+            writeln!(input, "{answer}").expect("typed");
+            next = answers.next();
+        }
+    }
+    drop(input);
+    child.wait().expect("it ends");
+    assert!(next.is_none(), "{next:?} was not asked:\n{screen}");
+    screen
+}

@@ -240,6 +240,7 @@ fn a_port_that_sshd_cannot_have_is_a_failure_though_it_has_another() {
     host.sh("ss -Hltnp sport = :2222 | grep sshd");
 }
 
+//~ Server | ssh.socket, in Debian's form and Ubuntu's | ports take effect; one that is taken is undone, and the socket comes back
 #[test]
 fn where_systemd_listens_its_socket_follows_and_comes_back() {
     let Some(host) = Host::boot() else { return };

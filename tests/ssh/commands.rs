@@ -11,8 +11,8 @@ async fn a_command_gets_its_input_and_gives_output_and_status() {
     let sshd = sshd_or_skip!();
     let connection = sshd.connect().await;
     assert_eq!(
-        (connection.user(), connection.address().port()),
-        ("root", sshd.port)
+        (connection.user(), connection.reached().to_string()),
+        ("root", format!("127.0.0.1:{}", sshd.port))
     );
     assert_eq!(connection.host(), format!("127.0.0.1:{}", sshd.port));
     let output = soon(connection.output(Script::fed("cat; echo err >&2; exit 3", b"in".to_vec())))

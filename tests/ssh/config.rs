@@ -34,6 +34,7 @@ fn web() -> Target {
     "web".parse().unwrap()
 }
 
+//~ Configuration | quoted patterns, `1m`, `confirm`, Include of folders and dangling links, Match in an included file | as `ssh -G` reads them
 #[tokio::test(flavor = "multi_thread")]
 async fn forms_of_ssh_are_read_and_a_match_in_an_included_file_stays_there() {
     let sshd = sshd_or_skip!();
@@ -49,12 +50,13 @@ async fn forms_of_ssh_are_read_and_a_match_in_an_included_file_stays_there() {
     );
     let connection = Connection::open(&web(), &configured(&sshd, &text)).await.unwrap();
     assert_eq!(
-        connection.address().to_string(),
+        connection.reached().to_string(),
         format!("127.0.0.1:{}", sshd.port)
     );
     assert_eq!((connection.host(), connection.user()), ("web", "root"));
 }
 
+//~ Configuration | `UserKnownHostsFile` (several), `HostKeyAlias`, `StrictHostKeyChecking` | as ssh; `no` is not followed, and said
 #[tokio::test(flavor = "multi_thread")]
 async fn the_files_and_the_name_of_known_hosts_are_those_of_the_configuration() {
     let sshd = sshd_or_skip!();
@@ -88,6 +90,7 @@ async fn the_files_and_the_name_of_known_hosts_are_those_of_the_configuration() 
     assert!(learnt.starts_with("farm ssh-ed25519 "), "{learnt}");
 }
 
+//~ Configuration | `IdentityAgent`, `IdentityFile` that is encrypted or absent, `IdentitiesOnly` | the agent's keys are tried beside the files unless IdentitiesOnly
 #[tokio::test(flavor = "multi_thread")]
 async fn the_agent_of_the_configuration_is_asked_beside_its_files() {
     let sshd = sshd_or_skip!();
@@ -111,6 +114,7 @@ async fn the_agent_of_the_configuration_is_asked_beside_its_files() {
     );
 }
 
+//~ Configuration | `ConnectTimeout` | the time that a server gets for its first line
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_gets_the_time_that_the_configuration_gives_it() {
     let sshd = sshd_or_skip!();
@@ -125,19 +129,21 @@ async fn a_server_gets_the_time_that_the_configuration_gives_it() {
     assert!(matches!(silent, SshError::Timeout { seconds: 1, .. }), "{silent}");
 }
 
+//~ Configuration | `RevokedHostKeys`, `KnownHostsCommand`, `RequiredRSASize`, algorithms that nobody here speaks | refused by name, file and line before anybody is reached
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_followed_is_refused_before_anybody_is_reached() {
     let sshd = sshd_or_skip!();
+    let place = format!("({}:5)", sshd.path("config").display());
+    let refused = |directive: &str| format!("does not follow `{directive}` for web {place}");
     for (line, words) in [
-        ("ProxyJump gate", "does not follow `ProxyJump gate` for web"),
+        ("RevokedHostKeys /x", &*refused("RevokedHostKeys /x")),
+        ("KnownHostsCommand /x %H", &*refused("KnownHostsCommand /x %H")),
+        ("RequiredRSASize 4096", &*refused("RequiredRSASize 4096")),
         (
-            "ProxyCommand nc %h %p",
-            "does not follow `ProxyCommand nc %h %p` for web",
+            "KexAlgorithms sntrup761x25519-sha512@openssh.com",
+            &*refused("KexAlgorithms sntrup761x25519-sha512@openssh.com"),
         ),
-        (
-            "RevokedHostKeys /x",
-            "does not follow `RevokedHostKeys /x` for web",
-        ),
+        ("MACs umac-64@openssh.com", &*refused("MACs umac-64@openssh.com")),
         ("UnheardOf yes", "line 5: Bad configuration option: unheardof"),
     ] {
         let text = format!("Host web\n{}{line}\n", way(&sshd).replace(" User root\n", ""));

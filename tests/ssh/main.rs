@@ -35,6 +35,9 @@ macro_rules! sshd_or_skip {
 // Below the macro, which it uses.
 mod commands;
 mod config;
+mod security_key;
+mod servers;
+mod ways;
 
 fn error(result: Result<Connection, SshError>) -> SshError {
     match result {
@@ -64,6 +67,7 @@ async fn first_output(exec: &mut Exec) -> String {
     }
 }
 
+//~ Host key | not known, in a script | refused with its fingerprint; `--accept-new` remembers it
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_host_is_refused_with_its_fingerprint_then_accepted_then_known() {
     let sshd = sshd_or_skip!();
@@ -124,6 +128,7 @@ async fn an_unknown_host_is_refused_with_its_fingerprint_then_accepted_then_know
     );
 }
 
+//~ Host key | changed | refused with file and line, both fingerprints and the command that forgets the old one, which works
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_host_key_is_refused_even_if_new_ones_are_accepted() {
     let sshd = sshd_or_skip!();
@@ -155,6 +160,7 @@ async fn a_changed_host_key_is_refused_even_if_new_ones_are_accepted() {
         .await;
 }
 
+//~ Host key | `@revoked`, or known by another algorithm than the server prefers | refused; the known one is asked for
 #[tokio::test(flavor = "multi_thread")]
 async fn the_known_algorithm_is_asked_for_and_a_revoked_key_is_refused() {
     let sshd = sshd_or_skip!();
@@ -187,13 +193,14 @@ async fn a_key_the_host_does_not_want_is_named() {
     assert_eq!(
         refused.to_string(),
         format!(
-            "127.0.0.1:{} did not let root in with {}",
+            "127.0.0.1:{} did not let root in with {}; it takes publickey, keyboard-interactive",
             sshd.port,
             stranger.display()
         )
     );
 }
 
+//~ Server | `MaxAuthTries 2` | its own words, and what was not tried
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_keys_are_a_refusal_in_the_hosts_own_words() {
     let Some(sshd) = Sshd::start_with("MaxAuthTries 2\n") else {
@@ -226,6 +233,7 @@ async fn a_host_that_allows_no_sessions_is_told_apart() {
     assert!(matches!(refused, SshError::Session { .. }), "{refused}");
 }
 
+//~ Key | RSA, ECDSA, ed25519, in files or in the agent | log in
 #[tokio::test(flavor = "multi_thread")]
 async fn rsa_and_ecdsa_keys_log_in() {
     let sshd = sshd_or_skip!();
@@ -263,6 +271,7 @@ async fn the_configuration_names_host_port_user_and_key() {
     assert!(matches!(absent, SshError::Config { .. }), "{absent}");
 }
 
+//~ Key | encrypted, in the agent | logs in
 #[tokio::test(flavor = "multi_thread")]
 async fn an_encrypted_key_needs_the_agent_and_works_with_it() {
     let sshd = sshd_or_skip!();
@@ -356,6 +365,7 @@ async fn a_host_that_falls_silent_is_lost() {
     assert!(matches!(writing, Err(SshError::Lost { .. })));
 }
 
+//~ Server | another service, one that says nothing, a closed port | told apart
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_an_ssh_server_is_told_apart() {
     let sshd = sshd_or_skip!();
@@ -391,6 +401,7 @@ async fn what_is_not_an_ssh_server_is_told_apart() {
     assert!(matches!(unresolved, SshError::Resolve { .. }), "{unresolved}");
 }
 
+//~ Server | `MaxStartups` reached | says that sshd turns us away, and until when
 #[tokio::test(flavor = "multi_thread")]
 async fn an_sshd_that_has_too_many_connections_is_no_other_service() {
     let Some(sshd) = Sshd::start_with("MaxStartups 1:100:1\n") else {

@@ -101,6 +101,7 @@ impl Sshd {
             accept_new: false,
             config: Some(self.path("config")),
             agent: Some(self.path("no-agent")),
+            ..Options::default()
         }
     }
 

@@ -12,6 +12,8 @@ use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::root::{self, Become};
+
 /// A script that runs on a host as root, and its input.
 #[derive(Clone, Debug)]
 pub struct Script {
@@ -47,6 +49,17 @@ impl Script {
     }
 }
 
+/// Who runs a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum As {
+    /// The remote user is root.
+    Root,
+    /// The remote user becomes root. A password can be given if `can_answer`.
+    Becoming { how: Become, can_answer: bool },
+    /// The remote user, whoever that is.
+    User,
+}
+
 /// What is sent for a script.
 #[derive(Debug)]
 pub(super) struct Sent {
@@ -54,6 +67,8 @@ pub(super) struct Sent {
     pub line: String,
     /// What goes to its standard input, once the script's sh is there.
     pub stdin: Vec<u8>,
+    /// Until then its input stays open: a password may be asked for.
+    pub waits: bool,
 }
 
 /// What sh prints on both outputs before the script begins; what a login shell prints comes before it.
@@ -65,9 +80,6 @@ const SAY_BEGIN: &str = "echo @@hostwright@@; echo @@hostwright@@ >&2";
 /// The environment is set before the script's sh starts: some count characters by the locale that they start in.
 const ENVIRONMENT: &str = "LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// How a user becomes root. sudo drops the environment, and with SSH_CONNECTION whom the script must not cut off.
-const SUDO: &str = r#"sudo -n -- env LC_ALL=C "PATH=$PATH" "SSH_CONNECTION=$SSH_CONNECTION""#;
-
 /// A word of this length is too long for Linux (execve(2), MAX_ARG_STRLEN); a command line is one for sshd.
 const TOO_LONG: usize = 128 * 1024;
 
@@ -77,7 +89,8 @@ const WORD: usize = 1000;
 impl Script {
     /// As words of the command a script saves a round trip: sshd takes no input before the command has begun.
     /// sudo would write it into its log.
-    pub(super) fn sent(self, is_root: bool) -> io::Result<Sent> {
+    pub(super) fn sent(self, runs: As) -> io::Result<Sent> {
+        let is_root = !matches!(runs, As::Becoming { .. });
         let words = words(&self.text)?;
         let is_long = self.text.len().max(words.len()) + WORD > TOO_LONG;
         let (run, words, stdin) = match self.input {
@@ -85,14 +98,22 @@ impl Script {
             Input::Nothing if is_root && !is_long => (DECODE, words, Vec::new()),
             Input::Nothing | Input::Script => (READ, String::new(), self.text.into_bytes()),
         };
-        let run = run.replace("BEGIN", SAY_BEGIN);
-        let run = match is_root {
-            true => run,
-            false => format!("{SUDO} {run}"),
+        let line = match runs {
+            As::Root | As::User => {
+                let run = run.replace("BEGIN", SAY_BEGIN);
+                format!("sh -c 'export {ENVIRONMENT}; exec {run}' sh {words}")
+            }
+            As::Becoming { how, can_answer } => {
+                let program = pack(&root::program(how, can_answer))?;
+                let parts = program.as_bytes().chunks(WORD).map(String::from_utf8_lossy);
+                let program = parts.collect::<Vec<_>>().join(" ");
+                format!("sh -c 'export {ENVIRONMENT}; {BECOME}' sh {program} . {words}")
+            }
         };
         Ok(Sent {
-            line: format!("sh -c 'export {ENVIRONMENT}; exec {run}' sh {words}"),
+            line: line.trim_end().to_owned(),
             stdin,
+            waits: !is_root,
         })
     }
 }
@@ -103,10 +124,17 @@ const DECODE: &str = r#"sh -c "BEGIN; $(printf %s "$@" | base64 -d | gzip -d)""#
 /// Runs the script on stdin.
 const READ: &str = r#"sh -c "BEGIN; exec sh -s""#;
 
-fn words(text: &str) -> io::Result<String> {
+/// Runs the program that the words up to a dot hold; those after it are its arguments.
+const BECOME: &str = r#"program=; until [ "$1" = . ]; do program=$program$1; shift; done; shift; exec sh -c "$(printf %s "$program" | base64 -d | gzip -d)" sh "$@""#;
+
+fn pack(text: &str) -> io::Result<String> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(text.as_bytes())?;
-    let text = BASE64_STANDARD.encode(gzip.finish()?);
+    Ok(BASE64_STANDARD.encode(gzip.finish()?))
+}
+
+fn words(text: &str) -> io::Result<String> {
+    let text = pack(text)?;
     let words = text.as_bytes().chunks(WORD).map(String::from_utf8_lossy);
     Ok(words.collect::<Vec<_>>().join(" "))
 }
@@ -138,7 +166,7 @@ mod tests {
     fn said(output: &Output) -> String {
         let text = String::from_utf8_lossy(&output.stdout);
         let (_, text) = text.split_once(BEGIN).unwrap_or_else(|| panic!("{output:?}"));
-        assert_eq!(output.stderr, BEGIN.as_bytes());
+        assert!(output.stderr.ends_with(BEGIN.as_bytes()), "{output:?}");
         text.to_owned()
     }
 
@@ -167,6 +195,11 @@ mod tests {
         all.into_iter().filter(is_there).collect()
     }
 
+    const SUDO: As = As::Becoming {
+        how: Become::Plainly,
+        can_answer: false,
+    };
+
     const AWKWARD: &str =
         "printf '%s|' \"it's\" '!x' 'a\\b' \"$SSH_CONNECTION\" \"$LC_ALL\" é\nif true; then id -u; fi\n";
     const ITS_WORDS: &str = "it's|!x|a\\b|192.0.2.1 5 192.0.2.2 22|C|é|0\n";
@@ -181,13 +214,13 @@ mod tests {
         for shell in shells() {
             for before in ["", &long] {
                 let script = format!("{before}{AWKWARD}");
-                let open = Script::open(script.clone()).sent(true).expect("packed");
+                let open = Script::open(script.clone()).sent(As::Root).expect("packed");
                 assert!(open.stdin.is_empty() && open.line.lines().count() == 1);
                 assert_eq!(said(&run(shell, &open)), ITS_WORDS, "{shell}");
-                let hidden = Script::hidden(script.clone()).sent(true).expect("packed");
+                let hidden = Script::hidden(script.clone()).sent(As::Root).expect("packed");
                 assert_eq!(said(&run(shell, &hidden)), ITS_WORDS, "{shell}");
                 let fed = Script::fed(format!("{script}cat; exit 7"), b"in'put".into());
-                let output = run(shell, &fed.sent(true).expect("packed"));
+                let output = run(shell, &fed.sent(As::Root).expect("packed"));
                 assert_eq!(said(&output), format!("{ITS_WORDS}in'put"), "{shell}");
                 assert_eq!(output.status.code(), Some(7), "{shell}");
             }
@@ -196,19 +229,19 @@ mod tests {
 
     #[test]
     fn every_shell_sees_plain_words_and_one_kind_of_quotes() {
-        for is_root in [true, false] {
+        for runs in [As::Root, SUDO, As::User] {
             for script in [
                 Script::open(AWKWARD),
                 Script::hidden(AWKWARD),
                 Script::fed(AWKWARD, vec![0]),
             ] {
-                let line = script.sent(is_root).expect("packed").line;
+                let line = script.sent(runs).expect("packed").line;
                 let parts: Vec<&str> = line.split('\'').collect();
                 let [before, quoted, after] = parts[..] else {
                     panic!("{line}")
                 };
                 assert!(!quoted.contains(['\\', '!', '\n']), "{quoted}");
-                let plain = |c: char| c.is_ascii_alphanumeric() || "+/= -".contains(c);
+                let plain = |c: char| c.is_ascii_alphanumeric() || "+/= -.".contains(c);
                 assert!(before.chars().chain(after.chars()).all(plain), "{line}");
                 assert!(after.split(' ').all(|word| word.len() < 1024), "{line}");
             }
@@ -218,13 +251,13 @@ mod tests {
     #[test]
     fn a_script_that_is_no_word_goes_in_by_stdin() {
         let long = "x".repeat(TOO_LONG);
-        for (script, is_root) in [
-            (Script::hidden(AWKWARD), true),
-            (Script::open(AWKWARD), false),
-            (Script::open(long), true),
+        for (script, runs) in [
+            (Script::hidden(AWKWARD), As::Root),
+            (Script::open(AWKWARD), SUDO),
+            (Script::open(long), As::Root),
         ] {
             let text = script.text.clone();
-            assert_eq!(script.sent(is_root).expect("packed").stdin, text.into_bytes());
+            assert_eq!(script.sent(runs).expect("packed").stdin, text.into_bytes());
         }
     }
 
@@ -236,10 +269,10 @@ mod tests {
             return;
         }
         for shell in shells() {
-            let open = Script::open(AWKWARD).sent(false).expect("packed");
+            let open = Script::open(AWKWARD).sent(SUDO).expect("packed");
             assert_eq!(said(&run(shell, &open)), ITS_WORDS, "{shell}");
             let fed = Script::fed(format!("{AWKWARD}cat; exit 7"), b"in'put".into());
-            let output = run(shell, &fed.sent(false).expect("packed"));
+            let output = run(shell, &fed.sent(SUDO).expect("packed"));
             assert_eq!(said(&output), format!("{ITS_WORDS}in'put"), "{shell}");
             assert_eq!(output.status.code(), Some(7), "{shell}");
         }

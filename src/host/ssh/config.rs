@@ -5,31 +5,31 @@
 
 mod file;
 mod openssh;
+mod place;
+mod proxy;
+mod setting;
+mod tokens;
 
-use std::env;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use russh::MethodKind;
+
+use self::setting::Setting;
+use self::tokens::{Tokens, seconds};
+use super::algorithms::{self, Algorithms, Kind};
 use super::error::SshError;
 use super::options::{self, Options};
 use crate::host::target::Target;
+
+pub(super) use self::proxy::Proxy;
 
 /// The port of SSH (RFC 4253, section 4).
 pub(super) const DEFAULT_PORT: u16 = 22;
 /// For each of: looking the name up, reaching one address, the handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(15);
-
-/// One setting that holds for a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Setting {
-    /// In lower case.
-    key: String,
-    words: Vec<String>,
-    /// `file:line`, where that is known.
-    place: Option<String>,
-}
 
 /// What to connect to, once the configuration has been asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,16 +42,31 @@ pub(super) struct Resolved {
     pub identities: Option<Vec<PathBuf>>,
     /// Keys that only the agent has are not tried beside them.
     pub identities_only: bool,
+    /// `CertificateFile`, in order.
+    pub certificates: Vec<PathBuf>,
     /// The socket of the ssh-agent.
     pub agent: Option<PathBuf>,
+    /// Ways to log in, in order.
+    pub methods: Vec<MethodKind>,
+    /// How often a person is asked for one password.
+    pub prompts: usize,
+    /// Nobody is asked anything.
+    pub batch: bool,
+    pub algorithms: Algorithms,
     /// Files of known host keys.
     pub known_hosts: Vec<PathBuf>,
     /// The one that a new key is written to.
     pub learns_in: Option<PathBuf>,
     /// The name in these files, if it is another than the host's.
     pub known_as: Option<String>,
+    /// Names are written as hashes.
+    pub hashes_names: bool,
+    /// The address must not be known with another key.
+    pub checks_address: bool,
     /// A new key may be learnt.
     pub accept_new: bool,
+    /// A new key is refused without a question.
+    pub strict: bool,
     /// The configuration says to trust whoever answers, which is not followed.
     pub trusts_anyone: bool,
     pub connect_timeout: Duration,
@@ -61,6 +76,10 @@ pub(super) struct Resolved {
     pub family: Family,
     /// The address to connect from.
     pub from: Option<IpAddr>,
+    /// The network interface to connect from.
+    pub interface: Option<String>,
+    /// What stands between here and the host.
+    pub proxy: Option<Proxy>,
 }
 
 /// Which addresses of a host may be connected to.
@@ -81,12 +100,17 @@ impl Family {
     }
 }
 
-/// What change whom we reach or whom we trust, and are not followed.
-const REFUSED: [(&str, &str); 4] = [
-    ("proxyjump", "ProxyJump"),
-    ("proxycommand", "ProxyCommand"),
-    ("bindinterface", "BindInterface"),
-    ("revokedhostkeys", "RevokedHostKeys"),
+/// What change whom we reach or whom we trust, and are not followed, but for the value beside them.
+const REFUSED: [(&str, &str, &str); 5] = [
+    ("knownhostscommand", "KnownHostsCommand", "none"),
+    (
+        "nohostauthenticationforlocalhost",
+        "NoHostAuthenticationForLocalhost",
+        "no",
+    ),
+    ("proxyusefdpass", "ProxyUseFdpass", "no"),
+    ("requiredrsasize", "RequiredRSASize", "1024"),
+    ("revokedhostkeys", "RevokedHostKeys", "none"),
 ];
 
 /// Fills what `target` leaves open from the configuration; the target and the options win.
@@ -126,17 +150,30 @@ impl Settings<'_> {
         (!word.eq_ignore_ascii_case("none")).then_some(word)
     }
 
+    /// Whether it is switched on; `usual` if nothing is said.
+    fn is_on(&self, key: &str, usual: bool) -> bool {
+        match self.word(key) {
+            Some(word) => matches!(word, "yes" | "true"),
+            None => usual,
+        }
+    }
+
     fn resolve(&self, target: &Target, options: &Options, local: &Local) -> Result<Resolved, SshError> {
-        for (key, name) in REFUSED {
-            if self.word(key).is_some()
-                && let Some(setting) = self.first(key)
+        for (key, name, harmless) in REFUSED {
+            if let Some(setting) = self.first(key)
+                && self.word(key).is_some_and(|word| word != harmless)
             {
-                return Err(unfollowed(target, name, setting));
+                return Err(unfollowed(target, name, setting, options));
             }
         }
+        let unknown = |setting: &&Setting| setting.made && !file::is_known(&setting.key);
+        if let Some(setting) = self.0.iter().find(unknown) {
+            return Err(unfollowed(target, &setting.key, setting, options));
+        }
+        let unfollowed = |name: &str, setting: &Setting| unfollowed(target, name, setting, options);
         let number = |key: &str| -> Result<Option<u32>, SshError> {
             match self.word(key).map(|word| (seconds(word), self.first(key))) {
-                Some((None, Some(setting))) => Err(unfollowed(target, key, setting)),
+                Some((None, Some(setting))) => Err(unfollowed(key, setting)),
                 Some((number, _)) => Ok(number),
                 None => Ok(None),
             }
@@ -169,7 +206,7 @@ impl Settings<'_> {
         };
         let path = |setting: &Setting, word: &str| match tokens.expand(word) {
             Some(path) => Ok(PathBuf::from(path)),
-            None => Err(unfollowed(target, &setting.key, setting)),
+            None => Err(unfollowed(&setting.key, setting)),
         };
         let paths = |key: &str| -> Result<Option<Vec<PathBuf>>, SshError> {
             let setting = self.first(key);
@@ -180,12 +217,40 @@ impl Settings<'_> {
             let paths = words.collect::<Result<_, _>>()?;
             Ok(setting.map(|_| paths))
         };
-        let mut identities = Vec::new();
-        for setting in self.all("identityfile") {
-            for word in setting.words.iter().filter(|word| *word != "none") {
-                identities.push(path(setting, word)?);
+        let several = |key: &str| -> Result<Vec<PathBuf>, SshError> {
+            let words = self.all(key).filter(|setting| setting.made).flat_map(|setting| {
+                let named = setting.words.iter().filter(|word| *word != "none");
+                named.map(move |word| path(setting, word))
+            });
+            words.collect()
+        };
+        let identities = several("identityfile")?;
+        let certificates = several("certificatefile")?;
+        let list = |kind: Kind| -> Result<Option<Vec<String>>, SshError> {
+            let key = kind.directive().to_ascii_lowercase();
+            let Some(setting) = self.first(&key).filter(|setting| setting.made) else {
+                return Ok(None);
+            };
+            let names = algorithms::usable(kind, &setting.words.join(","));
+            match names {
+                Some(names) => Ok(Some(names)),
+                None => Err(unfollowed(kind.directive(), setting)),
             }
-        }
+        };
+        let algorithms = Algorithms {
+            kex: list(Kind::Kex)?,
+            ciphers: list(Kind::Cipher)?,
+            macs: list(Kind::Mac)?,
+            host_keys: list(Kind::HostKey)?,
+            keys: list(Kind::Key)?,
+        };
+        let proxy = match self.proxy() {
+            Some(setting) => {
+                let read = proxy::read(setting, &tokens);
+                Some(read.ok_or_else(|| unfollowed(&setting.key, setting))?)
+            }
+            None => None,
+        };
         let agent = match self.first("identityagent") {
             _ if options.agent.is_some() => options.agent.clone(),
             None => options::agent_socket("SSH_AUTH_SOCK"),
@@ -212,7 +277,7 @@ impl Settings<'_> {
         let from = match self.first("bindaddress") {
             Some(setting) => {
                 let address = setting.words.first().and_then(|word| word.parse().ok());
-                Some(address.ok_or_else(|| unfollowed(target, "BindAddress", setting))?)
+                Some(address.ok_or_else(|| unfollowed("BindAddress", setting))?)
             }
             None => None,
         };
@@ -220,13 +285,25 @@ impl Settings<'_> {
         let keepalive = number("serveraliveinterval")?.filter(|seconds| *seconds > 0);
         let timeout = number("connecttimeout")?.filter(|seconds| *seconds > 0);
         Ok(Resolved {
-            identities: self.first("identityfile").map(|_| identities),
-            identities_only: self.word("identitiesonly") == Some("yes"),
+            identities: self
+                .first("identityfile")
+                .filter(|setting| setting.made)
+                .map(|_| identities),
+            identities_only: self.is_on("identitiesonly", false),
+            certificates,
             agent,
+            methods: self.methods(),
+            prompts: number("numberofpasswordprompts")?.unwrap_or(3).max(1) as usize,
+            batch: self.is_on("batchmode", false),
+            algorithms,
             known_hosts,
             learns_in,
-            known_as,
+            hashes_names: self.is_on("hashknownhosts", false),
+            // A name of its own says that the address says nothing; through a proxy it is another's.
+            checks_address: self.is_on("checkhostip", false) && known_as.is_none() && proxy.is_none(),
             accept_new: options.accept_new || strict == Some("accept-new"),
+            strict: matches!(strict, Some("yes" | "true")),
+            known_as,
             trusts_anyone: matches!(strict, Some("no" | "off" | "false")),
             connect_timeout: timeout.map_or(CONNECT_TIMEOUT, |seconds| Duration::from_secs(seconds.into())),
             keepalive: keepalive.map_or(KEEPALIVE, |seconds| Duration::from_secs(seconds.into())),
@@ -237,6 +314,8 @@ impl Settings<'_> {
                 _ => Family::Any,
             },
             from,
+            interface: self.word("bindinterface").map(str::to_owned),
+            proxy,
             host_name,
             port,
             user,
@@ -244,116 +323,50 @@ impl Settings<'_> {
     }
 }
 
-fn unfollowed(target: &Target, name: &str, setting: &Setting) -> SshError {
+impl Settings<'_> {
+    /// Of `ProxyJump` and `ProxyCommand` the first one counts.
+    fn proxy(&self) -> Option<&Setting> {
+        let is_proxy = |setting: &&Setting| ["proxyjump", "proxycommand"].contains(&setting.key.as_str());
+        let setting = self.0.iter().find(is_proxy)?;
+        self.word(&setting.key).map(|_| setting)
+    }
+
+    /// Those that are switched on, in the order of `PreferredAuthentications`. Others are none of ours.
+    fn methods(&self) -> Vec<MethodKind> {
+        let usual = "publickey,keyboard-interactive,password";
+        let names = self.word("preferredauthentications").unwrap_or(usual).split(',');
+        let is_allowed = |method: &MethodKind| match method {
+            MethodKind::PublicKey => !matches!(self.word("pubkeyauthentication"), Some("no" | "false")),
+            MethodKind::Password => self.is_on("passwordauthentication", true),
+            MethodKind::KeyboardInteractive => self.is_on("kbdinteractiveauthentication", true),
+            _ => false,
+        };
+        let methods = names.filter_map(|name| name.parse().ok());
+        methods.filter(is_allowed).collect()
+    }
+}
+
+fn unfollowed(target: &Target, name: &str, setting: &Setting, options: &Options) -> SshError {
     SshError::Unfollowed {
         host: target.host.clone(),
         directive: name.to_owned(),
         value: setting.words.join(" "),
-        place: match &setting.place {
-            Some(place) => place.clone(),
+        place: match setting
+            .place
+            .clone()
+            .or_else(|| place::find(setting, &target.host, options))
+        {
+            Some(place) => place,
             None => format!("`ssh -G {}` shows it", target.host),
         },
     }
 }
 
-/// Seconds, also in the form `1h30m` (sshd_config(5), TIME FORMATS).
-fn seconds(text: &str) -> Option<u32> {
-    let (mut total, mut number) = (0_u32, None::<u32>);
-    for c in text.chars() {
-        if let Some(digit) = c.to_digit(10) {
-            number = Some(number.unwrap_or(0).checked_mul(10)?.checked_add(digit)?);
-            continue;
-        }
-        let unit = match c.to_ascii_lowercase() {
-            's' => 1,
-            'm' => 60,
-            'h' => 60 * 60,
-            'd' => 24 * 60 * 60,
-            'w' => 7 * 24 * 60 * 60,
-            _ => return None,
-        };
-        total = total.checked_add(number.take()?.checked_mul(unit)?)?;
-    }
-    match (text.is_empty(), number) {
-        (true, _) => None,
-        (false, number) => total.checked_add(number.unwrap_or(0)),
-    }
-}
-
-/// What may stand in the names of files (ssh_config(5), TOKENS and ENVIRONMENT VARIABLES).
-struct Tokens<'a> {
-    home: &'a str,
-    values: &'a [(char, &'a str)],
-}
-
-impl Tokens<'_> {
-    /// None if something in it has no value here.
-    fn expand(&self, text: &str) -> Option<String> {
-        let mut expanded = String::with_capacity(text.len());
-        let mut rest = text;
-        if let Some(below) = rest.strip_prefix('~') {
-            // Of another user.
-            if !below.is_empty() && !below.starts_with('/') {
-                return None;
-            }
-            expanded.push_str(self.home);
-            rest = below;
-        }
-        while let Some(at) = rest.find(['%', '$']) {
-            expanded.push_str(&rest[..at]);
-            rest = &rest[at..];
-            if let Some(token) = rest.strip_prefix('%') {
-                let name = token.chars().next()?;
-                let (_, value) = self.values.iter().find(|(known, _)| *known == name)?;
-                expanded.push_str(value);
-                rest = &token[name.len_utf8()..];
-            } else if let Some((name, after)) = rest.strip_prefix("${").and_then(|name| name.split_once('}'))
-            {
-                expanded.push_str(&env::var(name).ok()?);
-                rest = after;
-            } else {
-                expanded.push('$');
-                rest = &rest[1..];
-            }
-        }
-        expanded.push_str(rest);
-        Some(expanded)
-    }
-}
-
-/// The file that `-F` of ssh names, or would.
-fn user_file(options: &Options) -> PathBuf {
-    let usual = || options::home().join(".ssh/config");
-    options.config.clone().unwrap_or_else(usual)
-}
-
-/// Whether a glob of ssh_config or known_hosts matches: `*` is any run and `?` any one byte; all else is itself.
-/// Linear in memory, never exponential in time.
-pub(super) fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut p, mut t) = (0, 0);
-    let mut star = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(&c) if c == b'?' || c == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                // Let the last star swallow one byte more.
-                Some((at, swallowed)) => {
-                    star = Some((at, swallowed + 1));
-                    p = at + 1;
-                    t = swallowed + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|&c| c == b'*')
+/// The patterns of a line that begins a `Host` block.
+pub(super) fn host_patterns(line: &str) -> Option<Vec<String>> {
+    let mut words = file::words(line)?;
+    let is_host = words.first()?.eq_ignore_ascii_case("host");
+    is_host.then(|| words.split_off(1))
 }
 
 #[cfg(test)]

@@ -47,6 +47,15 @@ Host \"web\" \"db\"
   ConnectTimeout 60
   AddressFamily inet6
   BindAddress ::1
+  BindInterface eth1
+  CertificateFile ~/.ssh/ca.pub
+  PreferredAuthentications password,hostbased,publickey
+  NumberOfPasswordPrompts 1
+  BatchMode yes
+  Ciphers aes128-ctr,unheard-of
+  HashKnownHosts yes
+  CheckHostIP yes
+  ProxyJump ops@gate:2222,ssh://inner
 Host * !db
   User common
   HostName other
@@ -70,6 +79,22 @@ fn the_configuration_fills_what_the_target_leaves_open() {
             "/etc/ssh/ssh_known_hosts".into(),
         ],
         learns_in: Some("/home/ann/one".into()),
+        certificates: vec!["/home/ann/.ssh/ca.pub".into()],
+        methods: vec![MethodKind::Password, MethodKind::PublicKey],
+        prompts: 1,
+        batch: true,
+        algorithms: Algorithms {
+            ciphers: Some(vec!["aes128-ctr".into()]),
+            ..Algorithms::default()
+        },
+        hashes_names: true,
+        checks_address: false,
+        strict: false,
+        interface: Some("eth1".into()),
+        proxy: Some(Proxy::Jumps(vec![
+            "ops@gate:2222".parse().expect("a target"),
+            "inner".parse().expect("a target"),
+        ])),
         known_as: Some("farm".into()),
         accept_new: true,
         trusts_anyone: false,
@@ -109,12 +134,14 @@ fn what_is_not_followed_is_refused_by_its_place() {
             "c:3: `Match`",
         ),
         (
-            "Host db\nMatch all\nProxyJump gate\n",
-            "`ProxyJump gate` for web (c:3)",
+            "Host db\nMatch all\nKnownHostsCommand /x\n",
+            "`KnownHostsCommand /x` for web (c:3)",
         ),
-        ("ProxyCommand nc %h %p\n", "`ProxyCommand nc %h %p` for web (c:1)"),
-        ("BindInterface eth1\n", "`BindInterface eth1` for web (c:1)"),
+        ("ProxyCommand nc %C\n", "`proxycommand nc %C` for web (c:1)"),
+        ("ProxyJump a,b:x\n", "`proxyjump a,b:x` for web (c:1)"),
         ("RevokedHostKeys /x\n", "`RevokedHostKeys /x` for web (c:1)"),
+        ("Ciphers arcfour,none\n", "`Ciphers arcfour,none` for web (c:1)"),
+        ("BindAddress eth0\n", "`BindAddress eth0` for web (c:1)"),
         ("\nInclude config.d/*\n", "c:2: `include`"),
         ("CanonicalizeHostname yes\n", "c:1: `canonicalizehostname`"),
         ("Port many\n", "`port many` for web (c:1)"),
@@ -131,20 +158,30 @@ fn what_is_not_followed_is_refused_by_its_place() {
     }
     for config in [
         "Host db\n ProxyJump gate\n Include x\n UnheardOf yes\n",
-        "ProxyJump none\nProxyCommand none\n",
-        "ProxyCommand none\nProxyCommand nc %h %p\n",
+        "ProxyJump none\nProxyCommand nc %h %p\n",
+        "ProxyCommand none\nProxyJump gate\n",
         "SendEnv LANG LC_*\nHashKnownHosts yes\n",
     ] {
-        assert_eq!(by_us("web", config).expect(config).host_name, "web");
+        let web = by_us("web", config).expect(config);
+        assert_eq!((web.host_name.as_str(), web.proxy), ("web", None));
     }
 }
 
 #[test]
+fn a_command_is_one_line_for_a_shell() {
+    let web = by_us("ann@web:2222", "ProxyCommand = nc -x \"a b\" %h %p %% $X ~\n").expect("resolved");
+    let command = "nc -x \"a b\" web 2222 % $X ~".to_owned();
+    assert_eq!(web.proxy, Some(Proxy::Command(command)));
+}
+
+#[test]
 fn what_ssh_prints_is_read() {
+    let usual = "serveraliveinterval 0\nconnecttimeout none\nhostname web\nuser ann\nport 22\n";
     let settings = openssh::read(
         "host web\nuser deploy\nhostname web.example.net\nport 44\nidentityfile ~/.ssh/a b\n\
          identityagent none\nuserknownhostsfile /a /b\nglobalknownhostsfile none\nconnecttimeout none\n\
          serveraliveinterval 0\nstricthostkeychecking false\naddressfamily inet\nidentitiesonly yes\n",
+        usual,
     );
     let without = Options::default();
     let web = means("web", &settings, &without).expect("resolved");
@@ -157,24 +194,33 @@ fn what_ssh_prints_is_read() {
     assert_eq!(web.known_hosts, ["/a", "/b"].map(PathBuf::from));
     assert_eq!((web.connect_timeout, web.keepalive), (CONNECT_TIMEOUT, KEEPALIVE));
     assert!(web.trusts_anyone && !web.accept_new);
-    let proxy = openssh::read("proxyjump gate\n");
-    let refused = means("web", &proxy, &without).expect_err("a proxy");
+    let refused = |text: &str, usual: &str| {
+        let settings = openssh::read(text, usual);
+        means("web", &settings, &without).map(|_| ())
+    };
+    // By default, and when somebody wrote it.
+    let (usual, own) = ("unheardof no\nciphers arcfour\n", "unheardof yes\n");
+    assert_eq!(refused(usual, usual), Ok(()));
+    let error = refused(own, usual).expect_err("unheard of");
     assert!(
-        refused.contains("`ProxyJump gate` for web (`ssh -G web` shows it)"),
-        "{refused}"
+        error.contains("`unheardof yes` for web (`ssh -G web` shows it)"),
+        "{error}"
     );
+    assert!(refused("ciphers arcfour\n", "").is_err());
 }
 
 #[test]
 fn the_keys_that_nobody_named_are_told_from_those_that_somebody_did() {
     let keys = |text: &str| {
-        let settings = openssh::read(text);
+        let usual = "identityfile ~/.ssh/id_rsa\nidentityfile ~/.ssh/id_dsa\n";
+        let settings = openssh::read(text, usual);
         means("web", &settings, &options()).expect("resolved").identities
     };
     assert_eq!(
         keys("identityfile ~/.ssh/id_rsa\nidentityfile ~/.ssh/id_dsa\n"),
         None
     );
+    assert_eq!(keys("identityfile ~/.ssh/id_rsa\n").expect("named").len(), 1);
     let named = keys("identityfile ~/.ssh/id_rsa\nidentityfile ~/work\n").expect("named");
     assert_eq!(named.len(), 2);
     assert_eq!(keys("identityfile none\n"), Some(vec![]));

@@ -6,13 +6,14 @@ use std::time::Duration;
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, Sig};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{Notify, OwnedSemaphorePermit};
-use tokio::time::sleep;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::command::Sent;
 use super::error::SshError;
 use super::login::Login;
 use super::refusal::{self, Noise};
+use super::sessions::Place;
 
 /// Something a running command did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Output {
 /// sshd allows until it ends; sshd takes no signals for it in a login of root.
 #[derive(Debug)]
 pub struct Exec {
+    /// Until the script has begun.
+    begins: Option<oneshot::Receiver<()>>,
     events: UnboundedReceiver<Result<Event, SshError>>,
     login: Arc<Login>,
     ended: bool,
@@ -55,33 +58,47 @@ const PIECE: usize = 32 * 1024;
 /// How long a login shell's start-up files, and sudo, may take.
 const BEGINNING: Duration = Duration::from_secs(60);
 
+/// How long sshd may take to say that a session is over which we have ended.
+const ENDING: Duration = Duration::from_secs(2);
+
 impl Exec {
     /// Starts a script on an open channel. The permit is kept until the session is closed.
-    pub(super) fn start(
-        channel: Channel<Msg>,
-        sent: Sent,
-        login: Arc<Login>,
-        permit: OwnedSemaphorePermit,
-    ) -> Self {
+    pub(super) fn start(channel: Channel<Msg>, sent: Sent, login: Arc<Login>, place: Place) -> Self {
         let (sender, events) = unbounded_channel();
+        let (begun, begins) = oneshot::channel();
         let carried = Arc::clone(&login);
         tokio::spawn(async move {
-            carry(channel, sent, sender, &carried).await;
-            drop(permit);
+            carry(channel, sent, sender, begun, &carried).await;
+            drop(place);
         });
         Exec {
+            begins: Some(begins),
             events,
             login,
             ended: false,
         }
     }
 
+    /// Waits until the script has begun.
+    ///
+    /// # Errors
+    /// Those of [`Exec::next`] that say why it has not.
+    pub(super) async fn begun(&mut self) -> Result<(), SshError> {
+        let begins = self.begins.take();
+        if let Some(begins) = begins
+            && begins.await.is_err()
+        {
+            self.next().await?;
+        }
+        Ok(())
+    }
+
     /// The next thing the script did; `None` after [`Event::Exit`].
     ///
     /// # Errors
-    /// [`SshError::Lost`] if the connection broke before the script ended, [`SshError::SudoMissing`]
-    /// and [`SshError::SudoPassword`] if the remote user cannot become root, [`SshError::Shell`],
-    /// [`SshError::Silent`] and [`SshError::AnotherUser`] if the login shell does not come to it,
+    /// [`SshError::Lost`] if the connection broke before the script ended, [`SshError::SudoMissing`] and its
+    /// sisters if the remote user cannot become root, [`SshError::Shell`], [`SshError::Silent`],
+    /// [`SshError::Expired`] and [`SshError::AnotherUser`] if the login shell does not come to it,
     /// [`SshError::Session`] if sshd does not run commands.
     pub async fn next(&mut self) -> Result<Option<Event>, SshError> {
         if self.ended {
@@ -133,15 +150,17 @@ async fn carry(
     channel: Channel<Msg>,
     sent: Sent,
     events: UnboundedSender<Result<Event, SshError>>,
+    begins: oneshot::Sender<()>,
     login: &Login,
 ) {
     let (mut reader, writer) = channel.split();
     let begun = Notify::new();
+    let mut begins = Some(begins);
     let feed = async {
         // A reply is asked for, not awaited: a refusal would otherwise leave the session open for ever.
         writer.exec(true, sent.line).await?;
         // A login shell and its start-up files must not take the input for commands.
-        if !sent.stdin.is_empty() {
+        if sent.waits || !sent.stdin.is_empty() {
             begun.notified().await;
         }
         for piece in sent.stdin.chunks(PIECE) {
@@ -153,7 +172,7 @@ async fn carry(
     };
     let late = sleep(BEGINNING);
     tokio::pin!(feed, late);
-    let mut fed = false;
+    let (mut fed, mut asked) = (false, 0);
     let (mut output, mut errors) = (Noise::default(), Noise::default());
     // sshd may send the status ahead of the last output, so it is kept until the session closes.
     let mut status = None;
@@ -175,12 +194,31 @@ async fn carry(
                 let data = output.pass(data.into());
                 if output.is_over() {
                     begun.notify_one();
+                    begins.take().map(|begins| begins.send(()));
                 } else if let Some(refusal) = refusal::another_user(login, &output) {
                     break Some(refusal);
                 }
                 data.map(Event::Stdout)
             }
-            Some(ChannelMsg::ExtendedData { data, .. }) => errors.pass(data.into()).map(Event::Stderr),
+            Some(ChannelMsg::ExtendedData { data, .. }) => {
+                let data = errors.pass(data.into());
+                let questions = errors.questions();
+                if !output.is_over()
+                    && let Some(tool) = questions.get(asked..).and_then(<[String]>::last)
+                {
+                    asked = questions.len();
+                    let answer = login.rooting.answer(&login.host, &login.user, tool, asked).await;
+                    let answer = match answer {
+                        Ok(answer) => answer,
+                        Err(error) => break Some(error),
+                    };
+                    let line = format!("{}\n", answer.text());
+                    // A failure to write shows at the reading end.
+                    let _ = writer.data_bytes(line.into_bytes()).await;
+                    late.as_mut().reset(Instant::now() + BEGINNING);
+                }
+                data.map(Event::Stderr)
+            }
             Some(ChannelMsg::ExitStatus { exit_status }) => {
                 status = Some(i32::try_from(exit_status).unwrap_or(i32::MAX));
                 None
@@ -216,6 +254,8 @@ async fn carry(
         let _ = events.send(Err(error));
     }
     let _ = writer.close().await;
+    let ends = async { while !matches!(reader.wait().await, Some(ChannelMsg::Close) | None) {} };
+    let _ = timeout(ENDING, ends).await;
 }
 
 /// Linux's number of a signal (signal(7)); 0 for one that SSH cannot name.

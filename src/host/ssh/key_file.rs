@@ -38,6 +38,12 @@ pub(super) fn read(path: &Path) -> io::Result<KeyFile> {
     }
 }
 
+/// The key of an encrypted file; none if that is not its passphrase.
+pub(super) fn decrypt(path: &Path, passphrase: &str) -> Option<Arc<PrivateKey>> {
+    let text = fs::read_to_string(path).ok()?;
+    decode_secret_key(&text, Some(passphrase)).ok().map(Arc::new)
+}
+
 fn is_encrypted(text: &str) -> bool {
     text.contains("BEGIN ENCRYPTED PRIVATE KEY")
         || text.contains("Proc-Type: 4,ENCRYPTED")

@@ -2,11 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use ring::hmac;
+use ring::rand::{SecureRandom, SystemRandom};
 use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns, Marker};
 use russh::keys::{Algorithm, PublicKey};
 
-use super::config::{DEFAULT_PORT, glob};
+use super::config::DEFAULT_PORT;
+use super::glob::glob;
 
 /// One line that could be read.
 #[derive(Debug)]
@@ -87,6 +91,15 @@ impl KnownHosts {
         algorithms
     }
 
+    /// The authorities whose certificates vouch for a host.
+    pub fn authorities(&self, host: &str, port: u16) -> Vec<&PublicKey> {
+        let (name, bare) = (entry_name(host, port), host.to_lowercase());
+        let is_one = |line: &&Line| {
+            line.entry.marker() == Some(&Marker::CertAuthority) && (line.names(&name) || line.names(&bare))
+        };
+        self.lines.iter().filter(is_one).map(Line::key).collect()
+    }
+
     /// Judges the key that a host presents.
     pub fn check(&self, host: &str, port: u16, key: &PublicKey) -> Verdict<'_> {
         let name = entry_name(host, port);
@@ -132,6 +145,21 @@ pub(super) fn entry_name(host: &str, port: u16) -> String {
     } else {
         format!("[{host}]:{port}")
     }
+}
+
+/// A name as ssh writes it where it hides names: `|1|salt|HMAC-SHA1`. As it is where there are no random numbers.
+pub(super) fn hashed(name: &str) -> String {
+    let mut salt = [0_u8; 20];
+    if SystemRandom::new().fill(&mut salt).is_err() {
+        return name.to_owned();
+    }
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &salt);
+    let hash = hmac::sign(&key, name.as_bytes());
+    format!(
+        "|1|{}|{}",
+        BASE64_STANDARD.encode(salt),
+        BASE64_STANDARD.encode(hash)
+    )
 }
 
 /// Some pattern matches and no negated one does.

@@ -1,10 +1,14 @@
 //! Who is logged in where.
 
-/// Who is logged in where, for messages.
+use super::error::Named;
+use super::root::Rooting;
+
+/// Who is logged in where, for messages, and how they become root.
 #[derive(Debug)]
 pub(super) struct Login {
-    pub host: String,
+    pub host: Named,
     pub user: String,
+    pub rooting: Rooting,
 }
 
 impl Login {

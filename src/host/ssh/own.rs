@@ -17,7 +17,7 @@ use crate::host::target::Target;
 /// name, in OpenSSH's form.
 ///
 /// # Errors
-/// When there is none, or one that was named cannot be used.
+/// When one that was named cannot be used.
 pub async fn own_keys(options: &Options) -> Result<Vec<String>, SshError> {
     // Of the addresses that no host has (RFC 5737).
     let target = Target {
@@ -27,11 +27,14 @@ pub async fn own_keys(options: &Options) -> Result<Vec<String>, SshError> {
     };
     let resolved = config::resolve(&target, options).await?;
     let keys = keys::find("a new machine", &resolved, options).await?;
-    let public = keys
-        .keys
-        .iter()
-        .map(|key| key.public().to_openssh().unwrap_or_default());
-    Ok(public.filter(|key| !key.is_empty()).collect())
+    let mut public: Vec<String> = Vec::new();
+    for key in keys.keys.iter().filter_map(|key| key.public.to_openssh().ok()) {
+        // A certificate stands beside the key that it vouches for.
+        if !public.contains(&key) {
+            public.push(key);
+        }
+    }
+    Ok(public)
 }
 
 /// A key pair that was just made.

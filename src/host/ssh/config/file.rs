@@ -4,24 +4,45 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{Setting, SshError, Target, glob, user_file};
-use crate::host::ssh::options::Options;
+use super::setting::Setting;
+use crate::host::ssh::error::SshError;
+use crate::host::ssh::glob::glob;
+use crate::host::ssh::options::{Options, user_file};
+use crate::host::target::Target;
 
 /// What is understood, or refused once it is known to hold for the host.
 const FOLLOWED: &[&str] = &[
     "addressfamily",
+    "batchmode",
     "bindaddress",
     "bindinterface",
+    "certificatefile",
+    "checkhostip",
+    "ciphers",
     "connecttimeout",
     "globalknownhostsfile",
+    "hashknownhosts",
+    "hostkeyalgorithms",
     "hostkeyalias",
     "hostname",
     "identitiesonly",
     "identityagent",
     "identityfile",
+    "kbdinteractiveauthentication",
+    "kexalgorithms",
+    "knownhostscommand",
+    "macs",
+    "nohostauthenticationforlocalhost",
+    "numberofpasswordprompts",
+    "passwordauthentication",
     "port",
+    "preferredauthentications",
     "proxycommand",
     "proxyjump",
+    "proxyusefdpass",
+    "pubkeyacceptedalgorithms",
+    "pubkeyauthentication",
+    "requiredrsasize",
     "revokedhostkeys",
     "serveralivecountmax",
     "serveraliveinterval",
@@ -30,21 +51,29 @@ const FOLLOWED: &[&str] = &[
     "userknownhostsfile",
 ];
 
-/// What changes neither whom we reach nor with which key.
+/// What changes neither whom we reach nor whom we trust nor with which key: it is for shells, forwardings and
+/// looks, which are none of ours, or has been seen to by `ssh -G` (canonical names).
 const PASSED_OVER: &[&str] = &[
     "addkeystoagent",
-    "batchmode",
-    "checkhostip",
-    "ciphers",
+    "canonicaldomains",
+    "canonicalizefallbacklocal",
+    "canonicalizehostname",
+    "canonicalizemaxdots",
+    "canonicalizepermittedcnames",
+    "channeltimeout",
+    "clearallforwardings",
     "compression",
     "connectionattempts",
     "controlmaster",
     "controlpath",
     "controlpersist",
     "dynamicforward",
+    "enableescapecommandline",
+    "enablesshkeysign",
     "escapechar",
     "exitonforwardfailure",
     "fingerprinthash",
+    "forkafterauthentication",
     "forwardagent",
     "forwardx11",
     "forwardx11timeout",
@@ -52,35 +81,57 @@ const PASSED_OVER: &[&str] = &[
     "gatewayports",
     "gssapiauthentication",
     "gssapidelegatecredentials",
-    "hashknownhosts",
-    "hostkeyalgorithms",
+    "gssapikexalgorithms",
+    "gssapikeyexchange",
+    "gssapiclientidentity",
+    "gssapirenewalforcesrekey",
+    "gssapiserveridentity",
+    "gssapitrustdns",
+    "host",
+    "hostbasedacceptedalgorithms",
+    "hostbasedauthentication",
     "ignoreunknown",
     "ipqos",
-    "kbdinteractiveauthentication",
-    "kexalgorithms",
     "localcommand",
     "localforward",
     "loglevel",
-    "macs",
-    "numberofpasswordprompts",
-    "passwordauthentication",
+    "logverbose",
+    "obscurekeystroketiming",
     "permitlocalcommand",
-    "preferredauthentications",
-    "pubkeyacceptedalgorithms",
-    "pubkeyauthentication",
+    "permitremoteopen",
+    "pkcs11provider",
     "rekeylimit",
     "remotecommand",
     "remoteforward",
     "requesttty",
+    "securitykeyprovider",
     "sendenv",
+    "sessiontype",
     "setenv",
+    "stdinnull",
+    "streamlocalbindmask",
+    "streamlocalbindunlink",
+    "syslogfacility",
+    "tag",
     "tcpkeepalive",
     "tunnel",
+    "tunneldevice",
     "updatehostkeys",
     "usekeychain",
     "verifyhostkeydns",
+    "versionaddendum",
     "visualhostkey",
+    "warnweakcrypto",
+    "xauthlocation",
 ];
+
+/// Canonical names are other hosts, which only `ssh` itself works out.
+const ONLY_BY_SSH: &[&str] = &["canonicaldomains", "canonicalizehostname"];
+
+/// Whether it is known what a keyword means for us.
+pub(super) fn is_known(key: &str) -> bool {
+    FOLLOWED.contains(&key) || PASSED_OVER.contains(&key)
+}
 
 /// What holds for a host, of the person's file and the system's.
 pub(super) fn settings(target: &Target, options: &Options) -> Result<Vec<Setting>, SshError> {
@@ -124,10 +175,21 @@ pub(super) fn read(text: &str, file: &Path, host: &str) -> Result<Vec<Setting>, 
             "host" => applies = matches(&words, host),
             "match" if is_all => applies = true,
             "match" => return wrong("`Match` is followed only where the program `ssh` is there: install it"),
-            _ if !applies || PASSED_OVER.contains(&key.as_str()) => {}
+            _ if !applies => {}
+            _ if PASSED_OVER.contains(&key.as_str()) && !ONLY_BY_SSH.contains(&key.as_str()) => {}
             _ if FOLLOWED.contains(&key.as_str()) => {
-                let place = Some(place);
-                settings.push(Setting { key, words, place });
+                let words = match key.as_str() {
+                    // The rest of the line is one command.
+                    "proxycommand" => vec![rest_of(line)],
+                    _ => words,
+                };
+                let (place, made) = (Some(place), true);
+                settings.push(Setting {
+                    key,
+                    words,
+                    place,
+                    made,
+                });
             }
             _ => {
                 return wrong(&format!(
@@ -139,15 +201,23 @@ pub(super) fn read(text: &str, file: &Path, host: &str) -> Result<Vec<Setting>, 
     Ok(settings)
 }
 
+/// All behind the keyword.
+fn rest_of(line: &str) -> String {
+    let line = line.trim();
+    let end = line.find([' ', '\t', '=']).unwrap_or(line.len());
+    let rest = line[end..].trim_start();
+    rest.strip_prefix('=').unwrap_or(rest).trim().to_owned()
+}
+
 /// Some pattern matches and no negated one does.
-fn matches(patterns: &[String], host: &str) -> bool {
+pub(super) fn matches(patterns: &[String], host: &str) -> bool {
     let is_match = |pattern: &str| glob(pattern.as_bytes(), host.as_bytes());
     let negated = |pattern: &String| pattern.strip_prefix('!').is_some_and(is_match);
     !patterns.iter().any(negated) && patterns.iter().any(|pattern| is_match(pattern))
 }
 
 /// Keyword and arguments of a line, between which one `=` may stand; none if a quote does not end.
-fn words(line: &str) -> Option<Vec<String>> {
+pub(super) fn words(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut rest = line.trim();
     while !rest.is_empty() && !rest.starts_with('#') {
