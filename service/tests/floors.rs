@@ -52,8 +52,11 @@ fn used(text: &str) -> Vec<(usize, String)> {
             }
             match rest.strip_prefix(start).and_then(|rest| rest.strip_prefix('{')) {
                 Some(list) => {
-                    let list = list.split(['}', ';']).next().unwrap_or_default();
-                    let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+                    // Also of lists in the list, and of names that are given others.
+                    let list = list.split(';').next().unwrap_or_default();
+                    let names = list
+                        .split(['{', '}', ','])
+                        .filter_map(|name| name.split_whitespace().next());
                     found.extend(names.map(|name| (line, format!("{start}{name}"))));
                 }
                 None => {
@@ -185,7 +188,7 @@ fn what_leads_up_or_around_is_told_with_its_line() {
     );
     write(
         "low/two.rs",
-        "// use crate::top::Top;\nuse super::one::One;\nuse crate::{low, top};\n",
+        "// use crate::top::Top;\nuse super::one::One;\nuse crate::{low::{self, two}, top as _};\n",
     );
     let wrong = wrong(&house);
     std::fs::remove_dir_all(&house).expect("removed");

@@ -20,6 +20,7 @@ use super::ending::{CUT, Ending};
 use super::mcp::Named;
 use super::protected::Protected;
 use super::rest::Sharing;
+use super::target::{Target, WELL_KNOWN};
 use super::{Answer, body, docs, mcp, page, rest};
 use crate::config::Config;
 use crate::finished::Finished;
@@ -37,9 +38,6 @@ const READABLE: &str = "retry-after, www-authenticate, x-request-id, x-source, x
 const REFUSED: i64 = -32600;
 /// So many characters of a path are repeated in answers and in the log.
 const REPEATED: usize = 256;
-/// What others than this service define: keys and tokens are looked for here, by clients that have none yet.
-const WELL_KNOWN: &str = "/.well-known/";
-
 /// Everything that requests share.
 pub struct App {
     tools: Arc<[Described]>,
@@ -115,7 +113,7 @@ impl App {
         let (parts, incoming) = request.into_parts();
         let id = self.request_id(&parts.headers);
         let mut asker = self.access.asker(&parts.headers, peer);
-        let target = self.target(&parts);
+        let target = Target::of(&parts, &self.tools);
         let mut message = Value::Null;
         let (tool, answer) = tokio::select! {
             biased;
@@ -151,24 +149,6 @@ impl App {
             HeaderValue::from_static("nosniff"),
         );
         answer
-    }
-
-    /// What a request is for.
-    fn target<'a>(&'a self, parts: &'a Parts) -> Target<'a> {
-        let path = without_odd_slashes(parts.uri.path());
-        let is_mcp = path == "/mcp" || (path == "/" && speaks_mcp(parts));
-        let tool = self.tools.iter().find(|tool| tool.route == path);
-        let route = match tool {
-            _ if is_mcp => "/mcp",
-            Some(tool) => tool.route,
-            None => own(path),
-        };
-        Target {
-            path,
-            is_mcp,
-            tool,
-            route,
-        }
     }
 
     /// The tool's name for the log, and the answer.
@@ -407,26 +387,6 @@ impl App {
     }
 }
 
-/// What a request is for.
-struct Target<'a> {
-    path: &'a str,
-    is_mcp: bool,
-    tool: Option<&'a Described>,
-    /// Its name in the metrics.
-    route: &'static str,
-}
-
-impl Target<'_> {
-    /// An error, as who asks for this reads it.
-    fn error(&self, status: StatusCode, code: i64, cause: &str) -> Answer {
-        if self.is_mcp {
-            mcp::refusal(status, code, cause, &Value::Null)
-        } else {
-            body::error(status, cause)
-        }
-    }
-}
-
 /// The answer to who is not answered before the service ends: over MCP to the message that was read, if one was.
 fn cut_off(target: &Target<'_>, message: &Value) -> Answer {
     let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -457,37 +417,6 @@ struct Seen<'a> {
     tool: Option<&'a str>,
 }
 
-/// Whether a request for the bare address is one of MCP. It is unless it is a browser's or a program's GET: clients
-/// that are configured with the bare address GET a stream of events, which there is none of, and poll when they get
-/// anything else than 405.
-fn speaks_mcp(parts: &Parts) -> bool {
-    let said = |name| parts.headers.get(name).map(HeaderValue::as_bytes);
-    // A browser that asks before it sends names the method that it is about.
-    let method = match parts.method {
-        Method::OPTIONS => said(header::ACCESS_CONTROL_REQUEST_METHOD).unwrap_or(b"GET"),
-        ref method => method.as_str().as_bytes(),
-    };
-    if method != b"GET" && method != b"HEAD" {
-        return true;
-    }
-    let accepts = |media: &str| {
-        let values = parts.headers.get_all(header::ACCEPT).iter();
-        let mut values = values.filter_map(|value| value.to_str().ok());
-        values.any(|value| value.to_ascii_lowercase().contains(media))
-    };
-    accepts("text/event-stream") && !accepts("text/html")
-}
-
-/// The path without the slashes that joining addresses leaves at its ends: `/mcp/` and `//mcp` are `/mcp`.
-fn without_odd_slashes(path: &str) -> &str {
-    let path = path.trim_end_matches('/');
-    let begins = path.find(|c| c != '/').unwrap_or_default();
-    match begins.checked_sub(1) {
-        Some(slash) => &path[slash..],
-        None => "/",
-    }
-}
-
 /// As much of a client's text as is repeated in answers and in the log.
 fn cut(text: &str) -> &str {
     let end = text.char_indices().nth(REPEATED).map(|(end, _)| end);
@@ -499,15 +428,6 @@ fn names_its_host(parts: &Parts) -> bool {
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     let first = hosts.next().is_some() || parts.version < Version::HTTP_11;
     first && hosts.next().is_none()
-}
-
-/// The path when it is one of ours: strangers' paths would fill the metrics.
-fn own(path: &str) -> &'static str {
-    if path.starts_with(WELL_KNOWN) {
-        return WELL_KNOWN;
-    }
-    const OWN: [&str; 5] = ["/", "/health", "/ready", "/metrics", "/openapi.json"];
-    OWN.into_iter().find(|own| *own == path).unwrap_or("other")
 }
 
 fn method_label(method: &Method) -> &'static str {

@@ -10,6 +10,7 @@ mod message;
 mod page;
 mod protected;
 mod rest;
+mod target;
 
 pub use access::network;
 pub use app::App;

@@ -15,6 +15,9 @@ use crate::time;
 use crate::tool::{Described, Picture, Reply};
 use crate::upstream::{Audience, Fresh, Market};
 
+/// So many headers come to an answer on its way.
+const FURTHER: usize = 8;
+
 /// Who may have an answer from a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
@@ -73,6 +76,8 @@ async fn made(
         Some(picture) => pictured(picture, &reply),
         None => body::answer(StatusCode::OK, body::JSON, reply.answer.to_string()),
     };
+    // For what every answer says besides: a copy that is given again need not grow.
+    answer.headers_mut().reserve(FURTHER);
     if let Ok(source) = HeaderValue::try_from(&reply.source) {
         answer.headers_mut().insert("x-source", source);
     }
