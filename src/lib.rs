@@ -31,5 +31,6 @@ pub mod facts;
 pub mod host;
 
 pub mod change;
+pub mod path;
 pub mod secret;
 pub mod shell;

@@ -8,6 +8,7 @@ pub mod check;
 use self::check::Check;
 use crate::change::{Change, Id};
 use crate::facts::{Facts, Questions, is_everywhere};
+use crate::path::parent;
 use crate::secret::Secrets;
 
 /// A thing that one resource makes and another needs. Users and groups that nobody provides must be on the host;
@@ -184,33 +185,6 @@ impl Providers {
     }
 }
 
-/// The directory a path stands in; none for `/`.
-pub fn parent(path: &str) -> Option<&str> {
-    match path.rfind('/')? {
-        0 if path.len() > 1 => Some("/"),
-        0 => None,
-        at => Some(&path[..at]),
-    }
-}
-
-/// What the link at `path` with this target points to.
-pub fn resolve(path: &str, target: &str) -> String {
-    let mut parts = Vec::new();
-    let above = if target.starts_with('/') {
-        ""
-    } else {
-        parent(path).unwrap_or_default()
-    };
-    for part in above.split('/').chain(target.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
-}
-
 /// What a resource may look at while it makes its difference.
 #[derive(Debug)]
 pub struct Context<'a> {
@@ -262,25 +236,5 @@ impl Context<'_> {
     /// Whether `package` is not on the host yet (and so whatever it brings is not, either).
     pub fn installs(&self, package: &str) -> bool {
         self.facts.package(package).is_none()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::resolve;
-
-    #[test]
-    fn where_a_link_leads() {
-        for (path, target, wanted) in [
-            (
-                "/etc/nginx/sites-enabled/a",
-                "../sites-available/a",
-                "/etc/nginx/sites-available/a",
-            ),
-            ("/etc/a", "/srv/./b/../c", "/srv/c"),
-            ("/a", "../../b", "/b"),
-        ] {
-            assert_eq!(resolve(path, target), wanted);
-        }
     }
 }

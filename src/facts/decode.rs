@@ -141,16 +141,14 @@ fn paths(text: &str, facts: &mut Facts) {
 }
 
 fn path_fact(line: &str, target: &str) -> Option<PathFact> {
-    let mut fields = line.splitn(5, ' ');
+    let mut fields = line.splitn(4, ' ');
     let kind = fields.next()?.chars().next()?;
     let mode = fields.next()?;
-    let size = fields.next()?.parse().ok()?;
     let owner = fields.next()?.to_owned();
     Some(PathFact {
         kind,
         mode: format!("{mode:0>4}"),
         owner,
-        size,
         names: fields.next()?.parse().ok()?,
         target: target.to_owned(),
         behind: None,
@@ -282,7 +280,7 @@ mod tests {
         questions.content("/etc/a b", "ef", true);
         let answer = [
             say("system", "", "machine=x86_64\nrelease=Debian 12\nuid=0\nssh=10.0.0.1 4 10.0.0.2 22\nbusy=\nlacks= tar"),
-            say("paths", "", "f 644 12 root:root 2\t/etc/a b\t\nl 777 3 root:root 1\t/etc/l\tsome/where\n>d 750 9 app:app 2\t/etc/l\t\nl 777 3 root:root 1\t/etc/n\tnowhere\n>l 777 3 root:root 1\t/etc/n\tnowhere\n=----i---------e-------\t/etc/a b\n+\t/etc/a b\nd 755 9 root:root 2\t/usr\t\n@at\t/etc/a b\t/etc/a b\n@ro\t/usr\t/usr\n@below\t/srv\t/srv/deep"),
+            say("paths", "", "f 644 root:root 2\t/etc/a b\t\nl 777 root:root 1\t/etc/l\tsome/where\n>d 750 app:app 2\t/etc/l\t\nl 777 root:root 1\t/etc/n\tnowhere\n>l 777 root:root 1\t/etc/n\tnowhere\n=----i---------e-------\t/etc/a b\n+\t/etc/a b\nd 755 root:root 2\t/usr\t\n@at\t/etc/a b\t/etc/a b\n@ro\t/usr\t/usr\n@below\t/srv\t/srv/deep"),
             say("sums", "", "/etc/a b: OK\n/etc/a b: FAILED"),
             say("tree", "/opt/site", "d a\nf a/b c\n"),
             say("content", "/etc/a b", "x\n@end 0\n\ny"),
@@ -363,7 +361,6 @@ mod tests {
             .expect("sh runs");
         let facts = decode(&questions, &output.stdout).expect("decodes");
         assert_eq!(facts.content(path), Some(&b"old\n@end 0\n"[..]));
-        assert_eq!(facts.path(path).map(|fact| fact.size), Some(11));
         assert!(facts.has_content(&same, &crate::change::sha256(b"same")));
         assert!(!facts.has_content("/none", &crate::change::sha256(b"same")));
         assert_eq!(facts.content(&same), None, "what is equal does not travel");
@@ -396,7 +393,7 @@ mod tests {
 
         #[test]
         fn cut_answers_are_errors(cut in 0_usize..60) {
-            let answer = [say("paths", "", "f 644 12 root:root 1\t/etc/a\t"), say("end", "", "")].concat();
+            let answer = [say("paths", "", "f 644 root:root 1\t/etc/a\t"), say("end", "", "")].concat();
             prop_assume!(cut < answer.len());
             prop_assert!(decode(&Questions::default(), &answer.as_bytes()[..cut]).is_err());
         }

@@ -6,7 +6,7 @@ use super::questions::Questions;
 use crate::shell;
 
 /// Old contents are read for a diff only up to this many bytes.
-const SHOWN: u64 = 128 * 1024;
+pub(super) const SHOWN: u64 = 128 * 1024;
 
 /// Succeeds while a step that a power cut left unproven waits after the boot to be undone, or is being undone.
 pub const IS_UNDOING: &str = r#"[ -e /etc/systemd/system/hostwright-undo.service ] &&
@@ -40,7 +40,7 @@ lacks=$lacks"
 }
 # One path a line on stdin: there may be more than a command line holds. What stands there is a line for find; after
 # it come `>` (what a link leads to), `=` (what chattr(1) set that stops us), `+` (an access list) and `@` (mounts).
-export line='%y %m %s %u:%g %n\t%p\t%l\n' behind='exec find -L "$@" -maxdepth 0 -printf ">$line"'
+export line='%y %m %u:%g %n\t%p\t%l\n' behind='exec find -L "$@" -maxdepth 0 -printf ">$line"'
 paths() {
   standing=$(xargs -d '\n' -r sh -c '
     find "$@" -maxdepth 0 -printf "$line" -type l -exec sh -c "$behind" find {} +
@@ -178,7 +178,10 @@ pub fn script(questions: &Questions) -> String {
         let lines: Vec<String> = questions
             .contents
             .keys()
-            .map(|key| wanted(questions, key))
+            .map(|key| {
+                let show = if questions.shows(key) { 'y' } else { 'n' };
+                format!("{show} {}  {}", key.1, key.0)
+            })
             .collect();
         let _ = writeln!(text, "contents {}", lines_in(&lines));
     }
@@ -222,22 +225,6 @@ pub fn script(questions: &Questions) -> String {
 fn lines_in<S: AsRef<str>>(lines: &[S]) -> String {
     let lines: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
     format!("<<'@end'\n{}\n@end", lines.join("\n"))
-}
-
-fn wanted(questions: &Questions, (path, sha256): &(String, String)) -> String {
-    // A secret may stand in the old file as in the new one, so neither is read.
-    let from = (path.clone(), String::new());
-    let mut same = questions
-        .contents
-        .range(from..)
-        .take_while(|((other, _), _)| other == path);
-    let first = same.clone().next().is_some_and(|((_, first), _)| first == sha256);
-    let show = if first && same.all(|(_, reveal)| *reveal) {
-        'y'
-    } else {
-        'n'
-    };
-    format!("{show} {sha256}  {path}")
 }
 
 #[cfg(test)]

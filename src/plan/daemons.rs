@@ -8,8 +8,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::change::{Action, Change, Id, Verb, sha256};
 use crate::daemons::{ALL, Daemon};
-use crate::desired::{Context, Ref, Refusal, Resource, resolve};
+use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Facts;
+use crate::path::resolve;
 use crate::shell;
 
 /// What the host remembers while it is not known what a daemon has loaded (`unloaded` in `prelude.sh`).

@@ -5,7 +5,6 @@ use serde::Deserialize;
 
 use super::absent::NEVER;
 use crate::change::Id;
-use crate::desired::resolve;
 use crate::language::scalar::{Flag, Line, LocalPath, Mode, Name, optional};
 use crate::language::tree::{Exclude, Node};
 use crate::language::{Declaration, Problem, Render};
@@ -13,6 +12,7 @@ use crate::managed::announced::{What, stands};
 use crate::managed::file::{ManagedFile, owner};
 use crate::managed::place::Place;
 use crate::managed::tree::{Item, Tree};
+use crate::path::resolve;
 
 /// A directory, empty or filled from one of this machine.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

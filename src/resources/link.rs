@@ -5,12 +5,13 @@ use serde::Deserialize;
 
 use crate::change::{Action, Change, Detail, Id, Verb, sha256};
 use crate::daemons;
-use crate::desired::{Context, Ref, Refusal, Resource, parent, resolve};
+use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 use crate::language::scalar::Line;
 use crate::language::{Declaration, Problem, Render};
 use crate::managed::announced::{What, stands};
 use crate::managed::standing;
+use crate::path::{parent, resolve};
 
 /// A symbolic link.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
