@@ -196,6 +196,8 @@ pub struct Context<'a> {
     pub providers: &'a Providers,
     /// Those that change in this plan, as far as it has been made.
     pub changed: &'a HashSet<Id>,
+    /// Where those put something else, or take away what stands there.
+    pub replaced: &'a HashSet<String>,
     /// Whether one of those brings what it cannot name.
     pub more: bool,
 }
@@ -206,6 +208,11 @@ impl Context<'_> {
         self.providers
             .find(wanted)
             .is_some_and(|index| self.changed.contains(self.entries[index].resource.id()))
+    }
+
+    /// Whether something else stands at `path`, or above it (a link to another release), when this plan has come so far.
+    pub fn replaces(&self, path: &str) -> bool {
+        std::iter::successors(Some(path), |path| parent(path)).any(|path| self.replaced.contains(path))
     }
 
     /// The resource that puts `path` (or a directory above it) in place.

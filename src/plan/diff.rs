@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{access, accounts, daemons, ports};
-use crate::change::{Change, Detail};
+use crate::change::{Action, Change, Detail};
 use crate::desired::{Context, Desired, Providers, Refusal};
 use crate::facts::Facts;
 
@@ -62,6 +62,7 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
     }
     let providers = Providers::of(&desired.entries);
     let mut changed = HashSet::new();
+    let mut replaced = HashSet::new();
     let mut changes = Vec::new();
     let mut loads = HashSet::new();
     let mut more = false;
@@ -71,6 +72,7 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
             entries: &desired.entries,
             providers: &providers,
             changed: &changed,
+            replaced: &replaced,
             more,
         };
         let unseen = accounts::unseen(&*entry.resource, &context)?;
@@ -85,6 +87,8 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
             changed.insert(entry.resource.id().clone());
             more |= entry.resource.brings_more();
         }
+        let actions = own.iter().flat_map(|change| &change.actions);
+        replaced.extend(actions.filter_map(Action::replaces).map(str::to_owned));
         changes.extend(own.into_iter().map(access::kept));
     }
     changes.extend(daemons::left(facts, &loads));

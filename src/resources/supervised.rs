@@ -302,7 +302,10 @@ impl Resource for Supervised {
         let mut change = self.file.change(cx, &self.id);
         let configured = !self.own || !self.file.diff_into(cx, &mut change)?;
         let inputs = self.inputs(cx);
-        let loaded = cx.facts.loaded(self.id.as_str()) == Some(inputs.as_str());
+        // What somebody changed is put back by this plan: the program may run from what it was in between.
+        let file = (!self.own).then_some(&self.file.path);
+        let put_back = self.reads.iter().chain(file).any(|path| cx.replaces(path));
+        let loaded = cx.facts.loaded(self.id.as_str()) == Some(inputs.as_str()) && !put_back;
         let wrong = self.wrong(cx);
         if configured && loaded && wrong.is_none() {
             return Ok(Vec::new());

@@ -148,9 +148,8 @@ impl Service {
     fn is_stale(&self, cx: &Context<'_>) -> bool {
         let version = self.version(cx);
         let nowhere = |path: &String| cx.version(&Ref::Path(path.clone())).is_none();
-        let gone = |path: &String| cx.changed.contains(&Id::new("absent", path));
         version.is_some() && cx.facts.loaded(self.id.as_str()) != version.as_deref()
-            || self.files.iter().any(gone)
+            || self.files.iter().any(|path| cx.replaces(path))
             // A run took a file away and died before systemd was told.
             || self.files.iter().any(nowhere) && cx.facts.unit(&self.unit).needs_reload
     }
