@@ -2,6 +2,7 @@
 
 use super::found::{Facts, PathFact, System, UnitFact, UserFact};
 use super::questions::Questions;
+use crate::layout::{Frame, NoFrame};
 
 /// Why an answer could not be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
@@ -24,9 +25,16 @@ pub enum DecodeError {
 /// When the bytes are not whole frames up to the end mark.
 pub fn decode(questions: &Questions, bytes: &[u8]) -> Result<Facts, DecodeError> {
     let mut facts = Facts::default();
-    let mut at = 0;
+    let mut rest = bytes;
     loop {
-        let frame = frame(bytes, &mut at)?;
+        let (frame, after) = Frame::read(rest).map_err(|error| match error {
+            NoFrame::Cut => DecodeError::Cut(bytes.len()),
+            NoFrame::Foreign(line) => {
+                let line = &line[..line.len().min(80)];
+                DecodeError::Foreign(String::from_utf8_lossy(line).into_owned())
+            }
+        })?;
+        rest = after;
         let text = || String::from_utf8_lossy(frame.body).into_owned();
         match frame.kind {
             "end" => return Ok(facts),
@@ -53,39 +61,6 @@ pub fn decode(questions: &Questions, bytes: &[u8]) -> Result<Facts, DecodeError>
             other => return Err(DecodeError::Foreign(other.chars().take(80).collect())),
         }
     }
-}
-
-struct Frame<'a> {
-    kind: &'a str,
-    name: &'a str,
-    body: &'a [u8],
-}
-
-fn frame<'a>(bytes: &'a [u8], at: &mut usize) -> Result<Frame<'a>, DecodeError> {
-    let rest = &bytes[*at..];
-    let Some(newline) = rest.iter().position(|byte| *byte == b'\n') else {
-        return Err(DecodeError::Cut(bytes.len()));
-    };
-    let foreign = || DecodeError::Foreign(String::from_utf8_lossy(&rest[..newline.min(80)]).into_owned());
-    let header = std::str::from_utf8(&rest[..newline]).map_err(|_| foreign())?;
-    let mut words = header.strip_prefix('@').ok_or_else(foreign)?.splitn(3, ' ');
-    let kind = words.next().unwrap_or_default();
-    let length: usize = words
-        .next()
-        .and_then(|word| word.parse().ok())
-        .ok_or_else(foreign)?;
-    let name = words.next().unwrap_or_default();
-    let start = newline + 1;
-    let end = start.checked_add(length).ok_or_else(foreign)?;
-    if rest.len() <= end || rest[end] != b'\n' {
-        return Err(DecodeError::Cut(bytes.len()));
-    }
-    *at += end + 1;
-    Ok(Frame {
-        kind,
-        name,
-        body: &rest[start..end],
-    })
 }
 
 fn pairs(text: &str) -> std::collections::HashMap<String, String> {

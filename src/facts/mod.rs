@@ -12,4 +12,4 @@ pub use described::{Described, Mount, Sort, Thing};
 pub use found::{Facts, PathFact, System, UnitFact, UserFact};
 pub use questions::Questions;
 pub(crate) use questions::is_everywhere;
-pub use script::{IS_UNDOING, script};
+pub use script::script;

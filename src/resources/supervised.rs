@@ -31,19 +31,7 @@ const STATUS: &str = include_str!("supervisor_status.pl");
 const LIBRARY: &str = include_str!("supervisor.sh");
 
 /// What supervisor includes: its patterns, a line each, and `FILE:[SECTION]` of all files that it finds.
-const INCLUDED: &str = r#"cd /etc/supervisor && [ -f supervisord.conf ] || exit 0
-set -f
-for pattern in $(awk '/^\[/ { here = /^\[include\]/; on = 0; next }
-  here && sub(/^files[ \t]*[=:]/, "") { on = 1 }
-  here && on && /^[ \t]*[^ \t;#]/ { sub(/[ \t][;#].*/, ""); gsub(/%\(here\)s/, "/etc/supervisor"); print; next }
-  { on = 0 }' supervisord.conf); do
-  case $pattern in /*) ;; *) pattern=/etc/supervisor/$pattern ;; esac
-  printf '%s\n' "$pattern"
-  set +f
-  grep -H '^\[' $pattern
-  set -f
-done
-echo ."#;
+const INCLUDED: &str = include_str!("supervisor_included.sh");
 
 /// A file that supervisor reads, and the programs that it declares.
 #[derive(Debug)]

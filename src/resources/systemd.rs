@@ -253,12 +253,9 @@ impl Resource for Service {
         if glob(&self.unit).is_some() {
             change = change.note("and restart those of its kind that run");
         }
-        // Each daemon-reload costs half a second, and a package that was just installed has mostly done it.
         let load = match self.is_stale(cx) {
             true => format!("read_files {unit} {files}"),
-            false => format!(
-                "case $(systemctl show -p LoadState,NeedDaemonReload -- {unit}) in *=not-found* | *=yes*) systemctl daemon-reload ;; esac"
-            ),
+            false => format!("know {unit}"),
         };
         let commands: Vec<String> = steps.iter().map(|(_, command)| command.clone()).collect();
         let remember = match glob(&self.unit) {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::change::{Action, Change};
+use crate::layout::{self, ENVIRONMENT};
 use crate::shell;
 
 const PRELUDE: &str = include_str!("prelude.sh");
@@ -10,11 +11,7 @@ const PRELUDE: &str = include_str!("prelude.sh");
 /// The program that makes `changes`, for the run `id`. `token` marks the journal's own lines, so that
 /// nothing a step prints can pass for one.
 pub fn compile(id: &str, token: &str, changes: &[Change]) -> String {
-    let mut text = format!(
-        "id={}\ntoken={}\n{PRELUDE}",
-        shell::quote(id),
-        shell::quote(token)
-    );
+    let mut text = format!("{}{PRELUDE}", head(id, token));
     for (index, change) in changes.iter().enumerate() {
         let number = index + 1;
         let summary = one_line(&change.summary);
@@ -39,6 +36,15 @@ pub fn compile(id: &str, token: &str, changes: &[Change]) -> String {
     }
     text.push_str("finish ok\n");
     text
+}
+
+/// What a program must know before its first line.
+fn head(id: &str, token: &str) -> String {
+    let (id, token) = (shell::quote(id), shell::quote(token));
+    format!(
+        "export {ENVIRONMENT}\nid={id}\ntoken={token}\n{}",
+        layout::variables()
+    )
 }
 
 fn one_line(text: &str) -> String {
@@ -94,7 +100,7 @@ mod tests {
         ];
         let text = compile("20260101T000000-ab", "t0ken", &changes);
         let own = text
-            .strip_prefix(&format!("id=20260101T000000-ab\ntoken=t0ken\n{PRELUDE}"))
+            .strip_prefix(&format!("{}{PRELUDE}", head("20260101T000000-ab", "t0ken")))
             .expect("prelude first");
         insta::assert_snapshot!(own);
     }

@@ -5,8 +5,8 @@ mod delta;
 pub mod event;
 pub mod journal;
 mod offer;
-mod older;
 #[cfg(test)]
 mod program_tests;
 pub mod run;
+mod sent;
 pub mod stage;

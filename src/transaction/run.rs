@@ -12,7 +12,7 @@ use super::compile;
 use super::event::Event;
 use super::journal::{End, Journal, Mark};
 use super::offer::{self, Held, Wanted};
-use super::older::Older;
+use super::sent::Sent;
 use super::stage::{self, Packed};
 use crate::change::{Change, PROOF};
 use crate::host::ssh::{self, Connection, Exec, Options, Script, SshError};
@@ -111,7 +111,7 @@ pub async fn run(
     let program = compile::compile(&id, &token, changes);
     let wanted = offer::wanted(changes);
     let held = held(connection, &wanted).await?;
-    let older = Older::of_this_user();
+    let sent = Sent::of_this_user();
     let mut attempt = Attempt {
         connection,
         access,
@@ -119,7 +119,7 @@ pub async fn run(
         token,
         observe,
     };
-    let pack = async |held: &Held| pack(&program, &wanted, secrets, held, &older).await;
+    let pack = async |held: &Held| pack(&program, &wanted, secrets, held, &sent).await;
     let packed = pack(&held).await?;
     let patches = packed.patches;
     let outcome = match attempt.run(packed).await {
@@ -135,7 +135,7 @@ pub async fn run(
     };
     for Wanted { content, .. } in offer::large(&wanted) {
         // What cannot be kept travels whole the next time.
-        let _ = older.keep(content);
+        let _ = sent.keep(content);
     }
     outcome
 }
@@ -155,11 +155,11 @@ async fn pack(
     wanted: &[Wanted],
     secrets: &Secrets,
     held: &Held,
-    older: &Older,
+    sent: &Sent,
 ) -> Result<Packed, RunError> {
     let (program, wanted, secrets) = (program.to_owned(), wanted.to_vec(), secrets.clone());
-    let (held, older) = (held.clone(), older.clone());
-    let pack = move || stage::pack(&program, &wanted, &secrets, &held, |hash| older.get(hash));
+    let (held, sent) = (held.clone(), sent.clone());
+    let pack = move || stage::pack(&program, &wanted, &secrets, &held, |hash| sent.get(hash));
     let packed = spawn_blocking(pack).await.map_err(io::Error::other);
     packed
         .flatten()

@@ -63,7 +63,7 @@ pub(super) const BEGIN: &str = "@@hostwright@@\n";
 const SAY_BEGIN: &str = "echo @@hostwright@@; echo @@hostwright@@ >&2";
 
 /// The environment is set before the script's sh starts: some count characters by the locale that they start in.
-const ENVIRONMENT: &str = "LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const ENVIRONMENT: &str = crate::layout::ENVIRONMENT;
 
 /// How a user becomes root. sudo drops the environment, and with SSH_CONNECTION whom the script must not cut off.
 const SUDO: &str = r#"sudo -n -- env LC_ALL=C "PATH=$PATH" "SSH_CONNECTION=$SSH_CONNECTION""#;
