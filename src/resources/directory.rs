@@ -37,9 +37,6 @@ pub struct Directory {
     /// Permission bits; 0755 unless given.
     #[serde(default, deserialize_with = "optional")]
     pub mode: Option<Mode>,
-    /// Ids that it comes after.
-    #[serde(default)]
-    pub after: Vec<Line>,
 }
 
 /// A directory that has been read: its path, and what shall be in it.
@@ -140,9 +137,5 @@ impl Declaration for Directory {
             None => cx.push(place),
         }
         Ok(())
-    }
-
-    fn after(&self) -> &[Line] {
-        &self.after
     }
 }

@@ -19,9 +19,6 @@ use crate::path::{parent, resolve};
 pub struct Link {
     /// What it points to.
     pub to: Line,
-    /// Ids that it comes after.
-    #[serde(default)]
-    pub after: Vec<Line>,
 }
 
 impl Declaration for Link {
@@ -36,10 +33,6 @@ impl Declaration for Link {
             target: self.to.0.clone(),
         });
         Ok(())
-    }
-
-    fn after(&self) -> &[Line] {
-        &self.after
     }
 }
 

@@ -48,9 +48,6 @@ pub struct Site {
     /// A template in place of the shipped one, relative to the playbook.
     #[serde(default, deserialize_with = "optional")]
     pub template: Option<LocalPath>,
-    /// Ids that it comes after.
-    #[serde(default)]
-    pub after: Vec<Line>,
 }
 
 impl Site {
@@ -149,10 +146,6 @@ impl Declaration for Site {
         }
         cx.push(site);
         Ok(())
-    }
-
-    fn after(&self) -> &[Line] {
-        &self.after
     }
 }
 

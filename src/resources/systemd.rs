@@ -8,15 +8,15 @@ use super::systemd_files::{covers, glob, is_unit_file, unit_of};
 use crate::change::{Action, Change, Id, Verb, sha256};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
-use crate::language::scalar::{Flag, Line, UnitName, optional};
-use crate::language::{Declaration, Placed, Problem, Render, Section};
+use crate::language::scalar::{Flag, UnitName, optional};
+use crate::language::{Declaration, Ordered, Placed, Problem, Render, Section};
 use crate::managed::announced::{Stands, What};
 use crate::shell;
 
 /// systemd units, by name (`.service` may be left out).
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Units(IndexMap<UnitName, Placed<Unit>>);
+pub struct Units(IndexMap<UnitName, Placed<Ordered<Unit>>>);
 
 /// A systemd unit.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -28,9 +28,6 @@ pub struct Unit {
     /// Whether it runs; true unless given.
     #[serde(default, deserialize_with = "optional")]
     pub running: Option<Flag>,
-    /// Ids that it comes after.
-    #[serde(default)]
-    pub after: Vec<Line>,
 }
 
 impl Section for Units {
@@ -63,10 +60,6 @@ impl Declaration for Unit {
         let package = cx.units.get(&service.unit).cloned();
         cx.push(Service { package, ..service });
         Ok(())
-    }
-
-    fn after(&self) -> &[Line] {
-        &self.after
     }
 }
 
