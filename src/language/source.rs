@@ -11,12 +11,15 @@ use super::scalar::Line;
 use super::tree::{self, Exclude, Tree};
 use crate::change::Content;
 
+/// A directory's path, and the patterns of what is excluded.
+type Asked = (String, Vec<String>);
+
 /// A directory of this machine, and what was read of it.
 #[derive(Debug)]
 pub struct Source {
     directory: PathBuf,
     files: RefCell<BTreeMap<String, Content>>,
-    trees: RefCell<BTreeMap<(String, Vec<String>), Rc<Tree>>>,
+    trees: RefCell<BTreeMap<Asked, Rc<Tree>>>,
 }
 
 impl Source {
