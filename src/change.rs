@@ -219,6 +219,14 @@ pub enum Action {
 }
 
 impl Action {
+    /// Where something else stands after it.
+    pub fn replaces(&self) -> Option<&str> {
+        match self {
+            Self::Attributes { .. } => None,
+            other => other.path(),
+        }
+    }
+
     /// What it writes, alters or takes away.
     pub fn path(&self) -> Option<&str> {
         match self {

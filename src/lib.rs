@@ -31,5 +31,7 @@ pub mod facts;
 pub mod host;
 
 pub mod change;
+pub mod layout;
+pub mod path;
 pub mod secret;
 pub mod shell;

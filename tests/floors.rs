@@ -1,5 +1,6 @@
 //! The house stands on floors: `src/lib.rs` lists its modules from the top down, a module imports only from below,
-//! and no file imports, by way of others, itself.
+//! and no file imports, by way of others, itself. What decides is pure: it reads no disk and no clock, and waits for
+//! nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -190,6 +191,83 @@ fn circle(start: &str, to: &BTreeMap<&str, BTreeSet<&str>>) -> Option<Vec<String
     None
 }
 
+/// Rooms and files that are pure, but for those that stand behind them.
+const PURE: [(&str, &[&str]); 21] = [
+    ("change", &[]),
+    ("checks", &["here"]),
+    ("daemons", &[]),
+    ("desired", &[]),
+    ("facts", &[]),
+    ("language", &["source", "tree"]),
+    ("layout", &[]),
+    ("managed", &[]),
+    ("path", &[]),
+    ("plan", &[]),
+    ("playbook", &["load"]),
+    // What goes on on a terminal has a clock.
+    ("report", &["text::progress"]),
+    ("resources", &[]),
+    ("secret", &[]),
+    ("shell", &[]),
+    ("transaction::compile", &[]),
+    ("transaction::delta", &[]),
+    ("transaction::event", &[]),
+    ("transaction::journal", &[]),
+    ("transaction::offer", &[]),
+    ("transaction::stage", &[]),
+];
+
+/// What a pure file does not name.
+const IMPURE: [&str; 10] = [
+    "std::env",
+    "std::fs",
+    "std::net::Tcp",
+    "std::process",
+    "std::thread",
+    "std::time::Instant",
+    "std::time::SystemTime",
+    "reqwest",
+    "russh",
+    "tokio",
+];
+
+fn is_pure(module: &str) -> bool {
+    PURE.iter().any(|(room, but)| match module.strip_prefix(room) {
+        Some("") => true,
+        Some(rest) => rest.strip_prefix("::").is_some_and(|rest| !but.contains(&rest)),
+        None => false,
+    })
+}
+
+/// What pure files name and should not, each with its line.
+fn impure(root: &Path) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (module, file) in modules(root) {
+        if !is_pure(&module) || module.ends_with("tests") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).expect("a source file");
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let mut named: Vec<(usize, String)> = Vec::new();
+        for (line, statement) in imports(code) {
+            named.extend(paths(&statement).into_iter().map(|path| (line, path)));
+        }
+        for (index, line) in code.lines().enumerate() {
+            let line = line.split("//").next().unwrap_or_default();
+            let words = line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+            named.extend(words.map(|word| (index + 1, word.to_owned())));
+        }
+        let found = named
+            .iter()
+            .filter(|(_, path)| IMPURE.iter().any(|name| path.starts_with(name)));
+        let found: BTreeSet<String> = found
+            .map(|(line, path)| format!("{}:{line}: {path}", file.display()))
+            .collect();
+        wrong.extend(found);
+    }
+    wrong
+}
+
 fn wrong(root: &Path) -> Vec<String> {
     let modules = modules(root);
     let arrows = arrows(&modules);
@@ -232,6 +310,45 @@ fn every_import_leads_down() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let wrong = wrong(&root);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_decides_is_pure() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (room, but) in PURE {
+        let modules = modules(&root);
+        for name in std::iter::once(room.to_owned()).chain(but.iter().map(|name| format!("{room}::{name}"))) {
+            assert!(modules.contains_key(&name), "there is no {name}");
+        }
+    }
+    let impure = impure(&root);
+    assert!(impure.is_empty(), "{}", impure.join("\n"));
+}
+
+#[test]
+fn what_a_pure_file_may_not_name_is_told_with_its_line() {
+    let house = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir(house.path().join("plan")).expect("a folder");
+    std::fs::create_dir(house.path().join("language")).expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(house.path().join(name), text).expect("a file");
+    write(
+        "plan/mod.rs",
+        "// std::fs\nuse std::{\n    fmt,\n    time::{Duration, Instant},\n};\nlet x = std::env::var(\"X\");\n#[cfg(test)]\nuse std::fs;\n",
+    );
+    write("language/source.rs", "use std::fs;\n");
+    write("language/scope.rs", "use tokio::fs::read;\n");
+    let impure: Vec<String> = impure(house.path())
+        .into_iter()
+        .map(|line| line.replace(&format!("{}/", house.path().display()), ""))
+        .collect();
+    assert_eq!(
+        impure,
+        [
+            "language/scope.rs:1: tokio::fs::read",
+            "plan/mod.rs:2: std::time::Instant",
+            "plan/mod.rs:6: std::env::var",
+        ]
+    );
 }
 
 #[test]

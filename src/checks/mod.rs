@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::desired::check::{Check, Expected, From, Probe};
 use crate::language::scalar::{Address, Count, Duration, Line, Name, Text, optional};
-use crate::language::{Named, Problem, Render};
+use crate::language::{Placed, Problem, Render};
 
 pub mod answer;
 pub mod here;
@@ -66,8 +66,11 @@ pub struct Expect {
     pub contains: Option<Line>,
 }
 
+/// Checks by name.
+pub type Checks = IndexMap<Name, Placed<CheckDeclaration>>;
+
 /// Asks for the packages that the checks on the host need.
-pub fn need(checks: &Named<CheckDeclaration>, cx: &mut Render<'_>) {
+pub fn need(checks: &Checks, cx: &mut Render<'_>) {
     for (name, placed) in checks {
         if let Some(url) = placed.value.asked_on_host() {
             let check = format!("check.{name}");
@@ -80,7 +83,7 @@ pub fn need(checks: &Named<CheckDeclaration>, cx: &mut Render<'_>) {
 }
 
 /// The checks of a playbook.
-pub fn render(checks: &Named<CheckDeclaration>, cx: &mut Render<'_>) -> Vec<Check> {
+pub fn render(checks: &Checks, cx: &mut Render<'_>) -> Vec<Check> {
     let mut rendered = Vec::new();
     for (name, placed) in checks {
         match check(&name.0, &placed.value) {

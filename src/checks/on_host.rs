@@ -1,15 +1,11 @@
-//! Checks asked on the host: all of them in one exec, each until its answer is right or its time is up.
+//! Checks asked on the host: all of them in one exec, each once. Whoever asks tries again until an answer is right.
 
 use std::fmt::Write;
 
 use super::answer::{Outcome, one_line};
 use crate::desired::check::{Check, Expected, Probe};
+use crate::layout::{Frame, SAY};
 use crate::shell;
-
-/// Prints `@NAME STATUS LENGTH` and the answer's text for every try. The caller judges, so that a
-/// check on the host and one from here mean the same.
-const PRELUDE: &str = r#"report() { printf '@%s %s %s\n%s\n' "$1" "$2" "${#3}" "$3"; }
-"#;
 
 /// How sh runs a command that it reads from stdin, so that it stands in no process list. A shell of its
 /// own: no syntax error in it, and nothing it reads, touches the other checks.
@@ -21,9 +17,10 @@ const SHORTEST: u32 = 10;
 /// What `timeout` ends with when the time was up (timeout(1)).
 const TIMED_OUT: i32 = 124;
 
-/// A program that asks every check once and reports what it saw.
+/// A program that asks every check once and says what it saw, in frames `check` named `INDEX STATUS`. The caller judges,
+/// so that a check on the host and one from here mean the same.
 pub fn script(checks: &[&Check]) -> String {
-    let mut text = String::from(PRELUDE);
+    let mut text = String::from(SAY);
     for (index, check) in checks.iter().enumerate() {
         let _ = match &check.probe {
             Probe::Http {
@@ -36,21 +33,24 @@ pub fn script(checks: &[&Check]) -> String {
                 let config = shell::quote(&config);
                 writeln!(
                     text,
-                    "answer=$(printf %s {config} | curl --config - 2>&1); report {index} $? \"$answer\""
+                    "answer=$(printf %s {config} | curl --config - 2>&1); say check \"{index} $?\" \"$answer\""
                 )
             }
             Probe::Tcp(address) => {
                 let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
                 let connect = format!("exec 3<>/dev/tcp/{}/{port}", host.trim_matches(['[', ']']));
                 let words = shell::words(["timeout", "5", "bash", "-c", &connect]);
-                writeln!(text, "answer=$({words} 2>&1); report {index} $? \"$answer\"")
+                writeln!(
+                    text,
+                    "answer=$({words} 2>&1); say check \"{index} $?\" \"$answer\""
+                )
             }
             Probe::Command(command) => {
                 let command = shell::quote(command);
                 let limit = check.within.max(SHORTEST);
                 writeln!(
                     text,
-                    "answer=$(printf %s {command} | timeout {limit} sh -c {RUN} 2>&1); report {index} $? \"$answer\""
+                    "answer=$(printf %s {command} | timeout {limit} sh -c {RUN} 2>&1); say check \"{index} $?\" \"$answer\""
                 )
             }
         };
@@ -99,8 +99,8 @@ fn curl_config(url: &str, post: Option<&str>, headers: &[(String, String)], foll
 pub fn judge(checks: &[&Check], output: &[u8]) -> Vec<Outcome> {
     let mut rest = output;
     let mut seen = Vec::new();
-    while let Some((report, after)) = report(rest) {
-        seen.push(report);
+    while let Ok((frame, after)) = Frame::read(rest) {
+        seen.extend(report(frame));
         rest = after;
     }
     let outcome = |(index, check): (usize, &&Check)| {
@@ -127,22 +127,13 @@ struct Report<'o> {
     answer: &'o [u8],
 }
 
-/// The first report and what follows it.
-fn report(output: &[u8]) -> Option<(Report<'_>, &[u8])> {
-    let end = output.iter().position(|byte| *byte == b'\n')?;
-    let header = std::str::from_utf8(&output[..end]).ok()?;
-    let rest = &output[end + 1..];
-    let mut words = header.strip_prefix('@')?.split(' ');
-    let index = words.next()?.parse().ok()?;
-    let status = words.next()?.parse().ok()?;
-    let length: usize = words.next()?.parse().ok()?;
-    let answer = rest.get(..length)?;
-    let report = Report {
-        index,
-        status,
-        answer,
-    };
-    Some((report, rest.get(length + 1..)?))
+fn report(frame: Frame<'_>) -> Option<Report<'_>> {
+    let (index, status) = frame.name.split_once(' ')?;
+    Some(Report {
+        index: index.parse().ok()?,
+        status: status.parse().ok()?,
+        answer: frame.body,
+    })
 }
 
 fn wrong(probe: &Probe, status: i32, answer: &str) -> Option<String> {
@@ -203,7 +194,7 @@ mod tests {
             check("d", Probe::Command("false".into())),
         );
         let checks = [&a, &b, &c, &d];
-        let output = "@0 0 6\nok\n200\n@1 7 8\nrefused\n\n@2 1 0\n\n@3 0 0\n\n";
+        let output = "@check 6 0 0\nok\n200\n@check 8 1 7\nrefused\n\n@check 0 2 1\n\n@check 0 3 0\n\n";
         let wrong: Vec<Option<String>> = judge(&checks, output.as_bytes())
             .into_iter()
             .map(|o| o.wrong)
@@ -230,7 +221,7 @@ mod tests {
             check("a", Probe::Command("x".into())),
             check("b", Probe::Command("y".into())),
         );
-        let outcomes = judge(&[&a, &b], b"@0 1 3\nn\xff\xfe\n@1 0 0\n\n");
+        let outcomes = judge(&[&a, &b], b"@check 3 0 1\nn\xff\xfe\n@check 0 1 0\n\n");
         assert_eq!(
             outcomes[0].wrong.as_deref(),
             Some("it ended with 1: n\u{fffd}\u{fffd}")

@@ -9,6 +9,7 @@ use self::check::Check;
 use crate::change::{Change, Content, Id};
 use crate::daemons::text::{self, Account};
 use crate::facts::{Facts, Questions, Remains, is_everywhere};
+use crate::path::parent;
 use crate::secret::Secrets;
 
 /// A thing that one resource makes and another needs. Users and groups that nobody provides must be on the host;
@@ -254,33 +255,6 @@ impl Providers {
     }
 }
 
-/// The directory a path stands in; none for `/`.
-pub fn parent(path: &str) -> Option<&str> {
-    match path.rfind('/')? {
-        0 if path.len() > 1 => Some("/"),
-        0 => None,
-        at => Some(&path[..at]),
-    }
-}
-
-/// What the link at `path` with this target points to.
-pub fn resolve(path: &str, target: &str) -> String {
-    let mut parts = Vec::new();
-    let above = if target.starts_with('/') {
-        ""
-    } else {
-        parent(path).unwrap_or_default()
-    };
-    for part in above.split('/').chain(target.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
-}
-
 /// What a resource may look at while it makes its difference.
 #[derive(Debug)]
 pub struct Context<'a> {
@@ -292,6 +266,8 @@ pub struct Context<'a> {
     pub providers: &'a Providers,
     /// Those that change in this plan, as far as it has been made.
     pub changed: &'a HashSet<Id>,
+    /// Where those put something else, or take away what stands there.
+    pub replaced: &'a HashSet<String>,
     /// Whether one of those brings what it cannot name.
     pub more: bool,
 }
@@ -302,6 +278,11 @@ impl Context<'_> {
         self.providers
             .find(wanted)
             .is_some_and(|index| self.changed.contains(self.entries[index].resource.id()))
+    }
+
+    /// Whether something else stands at `path`, or above it (a link to another release), when this plan has come so far.
+    pub fn replaces(&self, path: &str) -> bool {
+        std::iter::successors(Some(path), |path| parent(path)).any(|path| self.replaced.contains(path))
     }
 
     /// The resource that puts `path` (or a directory above it) in place.
@@ -332,25 +313,5 @@ impl Context<'_> {
     /// Whether `package` is not on the host yet (and so whatever it brings is not, either).
     pub fn installs(&self, package: &str) -> bool {
         self.facts.package(package).is_none()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::resolve;
-
-    #[test]
-    fn where_a_link_leads() {
-        for (path, target, wanted) in [
-            (
-                "/etc/nginx/sites-enabled/a",
-                "../sites-available/a",
-                "/etc/nginx/sites-available/a",
-            ),
-            ("/etc/a", "/srv/./b/../c", "/srv/c"),
-            ("/a", "../../b", "/b"),
-        ] {
-            assert_eq!(resolve(path, target), wanted);
-        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde::Deserialize;
+
 use super::generations::{self, Latest, Remains};
 use super::questions::{GENERATIONS, LISTENING};
 use crate::change::sha256;
@@ -15,8 +17,6 @@ pub struct PathFact {
     pub mode: String,
     /// Owner and group by name, or number where there is no name: `root:root`.
     pub owner: String,
-    /// Size in bytes.
-    pub size: u64,
     /// How many names it has (hard links).
     pub names: u32,
     /// Where a link points.
@@ -38,7 +38,8 @@ impl PathFact {
 }
 
 /// A user as the host knows him.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct UserFact {
     /// Home directory.
     pub home: String,
@@ -48,8 +49,20 @@ pub struct UserFact {
     pub local: bool,
 }
 
+impl Default for UserFact {
+    /// A service's user of the host's own.
+    fn default() -> Self {
+        Self {
+            home: "/nonexistent".into(),
+            shell: "/usr/sbin/nologin".into(),
+            local: true,
+        }
+    }
+}
+
 /// A systemd unit as systemd knows it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default = "UnitFact::running", deny_unknown_fields)]
 pub struct UnitFact {
     /// `loaded`, `not-found`, `masked`.
     pub load: String,
@@ -70,6 +83,30 @@ pub struct UnitFact {
 }
 
 impl UnitFact {
+    /// A service that runs and starts with the host.
+    pub fn running() -> Self {
+        Self {
+            load: "loaded".into(),
+            active: "active".into(),
+            file: "enabled".into(),
+            sub: "running".into(),
+            result: "success".into(),
+            started: true,
+            ..Self::default()
+        }
+    }
+
+    /// What systemd says of a unit that it has no file of.
+    pub fn unknown() -> Self {
+        Self {
+            load: "not-found".into(),
+            active: "inactive".into(),
+            sub: "dead".into(),
+            result: "success".into(),
+            ..Self::default()
+        }
+    }
+
     /// Whether it is active or about to be. One that ended and waits to be tried again is not.
     pub fn runs(&self) -> bool {
         self.is_busy() && !self.sub.starts_with("auto-restart")
@@ -89,7 +126,8 @@ impl UnitFact {
 }
 
 /// The host as a whole.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct System {
     /// `uname -m`.
     pub machine: String,

@@ -1,6 +1,6 @@
 # The newest generation of each playbook: `@NAME NUMBER DIGEST`, and what it declared, a line for each; then, as
 # `!JSON`, what our own made. Of our own nothing more is said when it is the one that is wanted now.
-cd /var/lib/hostwright/generations 2>/dev/null || cd /
+cd "$base/generations" 2>/dev/null || cd /
 same=
 for playbook in *; do
   newest=0
@@ -14,4 +14,4 @@ for playbook in *; do
   echo "@$playbook $newest $digest"
   if [ "$playbook $digest" = "$name $wanted" ]; then same=yes; else cat "$playbook/$newest/declared"; fi
 done
-if [ -z "$same" ] && [ -f "/var/lib/hostwright/made/$name" ]; then echo "!$(cat "/var/lib/hostwright/made/$name")"; fi
+if [ -z "$same" ] && [ -f "$base/made/$name" ]; then echo "!$(cat "$base/made/$name")"; fi

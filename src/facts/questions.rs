@@ -57,6 +57,18 @@ impl Questions {
         *shown &= reveal;
     }
 
+    /// Whether the file is read back where it has none of the asked hashes. A secret may stand in the old file as in
+    /// the new one, so then neither is read.
+    pub(super) fn shows(&self, (path, sha256): &(String, String)) -> bool {
+        let from = (path.clone(), String::new());
+        let mut same = self
+            .contents
+            .range(from..)
+            .take_while(|((other, _), _)| other == path);
+        let first = same.clone().next().is_some_and(|((_, first), _)| first == sha256);
+        first && same.all(|(_, reveal)| *reveal)
+    }
+
     /// Whether they hold the hash of a secret, from which it could be guessed.
     pub fn any_secret(&self) -> bool {
         self.contents.values().any(|reveal| !reveal)

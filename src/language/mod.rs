@@ -2,6 +2,7 @@
 
 pub mod document;
 pub mod error;
+pub mod ordered;
 pub mod parse;
 pub mod placed;
 pub mod problem;
@@ -16,6 +17,7 @@ pub mod tree;
 mod watch;
 
 pub use error::{PlaybookError, PlaybookErrors};
+pub use ordered::Ordered;
 pub use placed::{AtPath, Named, Placed};
 pub use problem::Problem;
 pub use render::{Declaration, Render, Section};

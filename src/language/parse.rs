@@ -92,7 +92,8 @@ fn plainly(message: &str) -> &str {
     }
 }
 
-/// The message without the place that the parser writes behind it: the place is shown with the source line.
+/// A message's first line, without the parser's `error:` before it and the place behind it: that is shown with the
+/// source line.
 fn first_line(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
     let line = match line.find(" at line ") {

@@ -5,19 +5,20 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
+use super::ordered::Ordered;
 use super::scalar::{AbsPath, Name};
 
 /// Things with a name.
-pub type Named<T> = IndexMap<Name, Placed<T>>;
+pub type Named<T> = IndexMap<Name, Placed<Ordered<T>>>;
 /// Things whose name is where they stand.
-pub type AtPath<T> = IndexMap<AbsPath, Placed<T>>;
+pub type AtPath<T> = IndexMap<AbsPath, Placed<Ordered<T>>>;
 
 /// A value and where it stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Placed<T> {
     /// The value.
     pub value: T,
-    /// Its line, from 1.
+    /// Its line, from 1; 0 where it stands nowhere.
     pub line: usize,
     /// Its column in characters, from 1.
     pub column: usize,

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use super::document::Document;
 use super::error::{PlaybookError, PlaybookErrors};
+use super::ordered::Ordered;
 use super::placed::Placed;
 use super::problem::Problem;
-use super::scalar::Line;
 use super::{scope, template};
 use crate::change::{Content, Id};
 use crate::desired::{Entry, Resource};
@@ -48,28 +48,31 @@ pub trait Declaration {
 
     /// Adds it, under `name`, to the desired state.
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem>;
+}
 
-    /// Ids that it must come after because the playbook says so.
-    fn after(&self) -> &[Line] {
-        &[]
+impl<T: Section> Section for Placed<Ordered<T>> {
+    fn announce(&self, cx: &mut Render<'_>) {
+        self.value.value.announce(cx);
+    }
+
+    fn render(&self, cx: &mut Render<'_>) {
+        cx.declared(self, |section, cx| section.render(cx));
     }
 }
 
-impl<K: std::fmt::Display, T: Declaration> Section for indexmap::IndexMap<K, Placed<T>> {
+impl<K: std::fmt::Display, T: Declaration> Section for indexmap::IndexMap<K, Placed<Ordered<T>>> {
     fn announce(&self, cx: &mut Render<'_>) {
         for (name, placed) in self {
-            placed.value.announce(&name.to_string(), cx);
+            placed.value.value.announce(&name.to_string(), cx);
         }
     }
 
     fn render(&self, cx: &mut Render<'_>) {
         for (name, placed) in self {
-            cx.after = placed.value.after().iter().map(|id| Id::parse(&id.0)).collect();
             let name = name.to_string();
-            if let Err(problem) = placed.value.render(&name, cx) {
+            if let Err(problem) = cx.declared(placed, |declared, cx| declared.render(&name, cx)) {
                 cx.wrong_in(&name, problem, placed);
             }
-            cx.await_after(placed);
         }
     }
 }
@@ -301,10 +304,19 @@ impl<'a> Render<'a> {
         PlaybookError::at(&self.document.file, &self.document.text, line, column, message)
     }
 
-    fn await_after<T>(&mut self, placed: &Placed<T>) {
+    /// Renders something declared: all that it adds comes after what its `after` names.
+    pub fn declared<T, R>(
+        &mut self,
+        placed: &Placed<Ordered<T>>,
+        render: impl FnOnce(&T, &mut Self) -> R,
+    ) -> R {
+        let Ordered { value, after } = &placed.value;
+        self.after = after.iter().map(|id| Id::parse(&id.0)).collect();
+        let rendered = render(value, self);
         for id in std::mem::take(&mut self.after) {
             self.awaited.push((id, placed.line, placed.column));
         }
+        rendered
     }
 
     /// The resources, and what must be built for them.

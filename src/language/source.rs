@@ -13,6 +13,9 @@ use super::template;
 use super::tree::{self, Exclude, Tree};
 use crate::change::Content;
 
+/// A directory's path, and the patterns of what is excluded.
+pub type Asked = (String, Vec<String>);
+
 /// What was read, by the paths that the playbook gives.
 #[derive(Clone, Debug, Default)]
 pub struct Read {
@@ -21,7 +24,7 @@ pub struct Read {
     /// Templates that ship with the program, by name.
     pub shipped: BTreeMap<String, Content>,
     /// Directories, each with the patterns of what is none of it.
-    pub trees: BTreeMap<(String, Vec<String>), Rc<Tree>>,
+    pub trees: BTreeMap<Asked, Rc<Tree>>,
 }
 
 /// A directory of this machine, or what was read of one before.

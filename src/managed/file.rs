@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use super::standing;
 use crate::change::{Action, Change, Content, Detail, Verb, counted};
 use crate::daemons;
-use crate::desired::{Context, Ref, Refusal, parent};
+use crate::desired::{Context, Ref, Refusal};
 use crate::facts::{PathFact, Questions, Remains};
 use crate::language::scalar::Name;
+use crate::path::parent;
 
 /// A file as it should be.
 #[derive(Clone, Debug)]

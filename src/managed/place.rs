@@ -3,8 +3,9 @@
 use super::file::attributes;
 use super::standing;
 use crate::change::{Action, Change, Detail, Id, Verb};
-use crate::desired::{Context, Ref, Refusal, Resource, parent};
+use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::{PathFact, Questions, Remains};
+use crate::path::parent;
 
 /// A directory as it should be.
 #[derive(Clone, Debug)]

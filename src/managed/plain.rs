@@ -2,8 +2,9 @@
 
 use super::file::ManagedFile;
 use crate::change::{Change, Detail, Id};
-use crate::desired::{Context, Ref, Refusal, Resource, parent};
+use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::{Questions, Remains};
+use crate::path::parent;
 
 /// The file, under its id.
 #[derive(Debug)]

@@ -1,8 +1,9 @@
 //! What stands at a path and what would stop a change there: found in the plan, before anything is touched.
 
 use crate::change::Id;
-use crate::desired::{Context, Ref, Refusal, parent};
+use crate::desired::{Context, Ref, Refusal};
 use crate::facts::PathFact;
+use crate::path::parent;
 
 /// What stands there, in words.
 pub(crate) fn what(fact: &PathFact) -> String {

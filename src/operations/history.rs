@@ -8,15 +8,24 @@ use super::generation::{About, Generation, History, Kept, Run};
 use super::playbook::Built;
 use super::session::Session;
 use crate::change::{Content, Detail};
-use crate::facts::{DecodeError, frame};
 use crate::host::ssh::SshError;
 use crate::language::PlaybookErrors;
+use crate::layout::{self, Frame, NoFrame, SAY};
 use crate::playbook::bundle::{Bundle, Kept as KeptContent, KeptNode};
 use crate::playbook::load::reload;
 use crate::shell;
 use crate::transaction::compile::OnFailure;
 
 const LIBRARY: &str = include_str!("history.sh");
+
+fn library() -> String {
+    format!("{}{SAY}{LIBRARY}", layout::variables())
+}
+
+/// The frame with which the rest of an answer begins, and what follows it.
+fn read<'a>(rest: &'a [u8], session: &Session) -> Result<(Frame<'a>, &'a [u8]), HistoryError> {
+    Frame::read(rest).map_err(|_: NoFrame<'_>| HistoryError::Answer { host: session.name() })
+}
 
 /// Why a generation could not be had.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -26,9 +35,12 @@ pub enum HistoryError {
     #[diagnostic(transparent)]
     Ssh(#[from] SshError),
     /// The host's answer.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Decode(#[from] DecodeError),
+    #[error("{host} did not say what it remembers: its answer ended early, or began with other text")]
+    #[diagnostic(help("run it again; a startup file of the login shell that prints text is in the way"))]
+    Answer {
+        /// The host.
+        host: String,
+    },
     /// It could not be applied.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -95,13 +107,14 @@ pub struct Whole {
 /// When the host does not answer as it should.
 pub async fn history(session: &Session) -> Result<History, HistoryError> {
     let answer = session
-        .ask(format!("{LIBRARY}history\necho @end 0\necho\n"))
+        .ask(format!("{}history\nsay end '' ''\n", library()))
         .await?;
     let mut history = History::default();
     let mut ends: BTreeMap<String, About> = BTreeMap::new();
-    let mut at = 0;
+    let mut rest = &answer[..];
     loop {
-        let frame = frame(&answer, &mut at)?;
+        let frame;
+        (frame, rest) = read(rest, session)?;
         match frame.kind {
             "end" if frame.name.is_empty() => break,
             "generation" => {
@@ -203,12 +216,13 @@ pub async fn whole(session: &Session, playbook: Option<&str>, which: Which) -> R
     let playbook = kept.last().map_or(String::new(), |kept| kept.playbook.clone());
     let call = shell::words(["one", &playbook, &number.to_string()]);
     let answer = session
-        .ask(format!("{LIBRARY}{call}\necho @end 0\necho\n"))
+        .ask(format!("{}{call}\nsay end '' ''\n", library()))
         .await?;
     let (mut generation, mut bundle, mut contents) = (None, None, BTreeMap::new());
-    let mut at = 0;
+    let mut rest = &answer[..];
     loop {
-        let frame = frame(&answer, &mut at)?;
+        let frame;
+        (frame, rest) = read(rest, session)?;
         match frame.kind {
             "end" => break,
             "generation" => generation = serde_json::from_slice(frame.body).ok(),
@@ -253,7 +267,7 @@ impl Whole {
 /// When there is no such run, or the host does not answer.
 pub async fn journal(session: &Session, run: &str) -> Result<String, HistoryError> {
     let answer = session
-        .ask(format!("{LIBRARY}{}\n", shell::words(["journal", run])))
+        .ask(format!("{}{}\n", library(), shell::words(["journal", run])))
         .await?;
     match answer.is_empty() {
         false => Ok(String::from_utf8_lossy(&answer).into_owned()),

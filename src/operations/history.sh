@@ -1,14 +1,10 @@
-# What is remembered of applies. `frame KIND FILE NAME`: a file as it is.
-base=/var/lib/hostwright
+# What is remembered of applies in $base. `frame KIND FILE NAME`: a file as it is; `say` prints a text.
 frame() {
   [ -f "$2" ] || return 0
   printf '@%s %s %s\n' "$1" "$(stat -c %s -- "$2")" "$3"
   cat -- "$2"
   echo
 }
-# text KIND NAME TEXT
-text() { printf '@%s %s %s\n%s\n' "$1" "${#3}" "$2" "$3"; }
-
 # The generations of all playbooks, and the runs.
 history() {
   for generation in "$base"/generations/*/*; do
@@ -22,7 +18,7 @@ history() {
     frame about "$run/about" "${run##*/}"
     end=$(tail -n 1 "$run/journal" 2>/dev/null | sed -n 's/^.*@[0-9a-f]* end \([a-z]*\) [0-9]*$/\1/p')
     if [ -z "$end" ] && [ "${run##*/}" = "$current" ] && ! flock -n "$base/lock" true; then end=running; fi
-    text end "${run##*/}" "${end:-cut}"
+    say end "${run##*/}" "${end:-cut}"
   done
 }
 

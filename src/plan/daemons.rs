@@ -8,8 +8,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::change::{Action, Change, Id, Verb, sha256};
 use crate::daemons::{ALL, Daemon};
-use crate::desired::{Context, Ref, Refusal, Resource, resolve};
+use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Facts;
+use crate::path::resolve;
 use crate::shell;
 
 /// What the host remembers while it is not known what a daemon has loaded (`unloaded` in `prelude.sh`).
@@ -57,7 +58,8 @@ pub(super) fn loading(
         } else if paths.iter().any(|path| daemon.reads(path)) {
             let known = cx.facts.loaded(&stamp(daemon, resource.id().as_str()));
             let other = version.as_ref().is_some_and(|version| known != Some(version));
-            if other || known == Some(UNKNOWN) {
+            let behind = resource.leads_to().iter().any(|target| cx.replaces(target));
+            if other || behind || known == Some(UNKNOWN) {
                 stale.push(daemon);
             }
         }
@@ -234,12 +236,13 @@ mod tests {
     fn planned(fake: &Fake, remembered: &str, actions: Vec<Action>) -> Result<Vec<Change>, Refusal> {
         let stamp = format!("sshd@{} {remembered}\n", fake.0.as_str().replace('/', "_"));
         let facts = facts(if remembered.is_empty() { "" } else { &stamp });
-        let (providers, changed) = (Providers::default(), HashSet::new());
+        let (providers, changed, replaced) = (Providers::default(), HashSet::new(), HashSet::new());
         let cx = Context {
             facts: &facts,
             entries: &[],
             providers: &providers,
             changed: &changed,
+            replaced: &replaced,
             more: false,
         };
         let mut change = Change::new(&fake.0, Verb::Update, "x");

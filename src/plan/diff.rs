@@ -74,6 +74,7 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
     shared::refuse(desired, facts)?;
     let providers = Providers::of(&desired.entries);
     let mut changed = HashSet::new();
+    let mut replaced = HashSet::new();
     let mut changes = Vec::new();
     let mut loads = HashSet::new();
     let mut more = false;
@@ -85,6 +86,7 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
             entries: &desired.entries,
             providers: &providers,
             changed: &changed,
+            replaced: &replaced,
             more,
         };
         made.extend(entry.resource.makes(&context));
@@ -102,6 +104,8 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
             changed.insert(entry.resource.id().clone());
             more |= entry.resource.brings_more();
         }
+        let actions = own.iter().flat_map(|change| &change.actions);
+        replaced.extend(actions.filter_map(Action::replaces).map(str::to_owned));
         changes.extend(own.into_iter().map(access::kept));
     }
     changes.extend(daemons::left(facts, &loads));

@@ -10,9 +10,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use self::head::{RehearsalOptions, SecretSource, Var};
-use crate::checks::CheckDeclaration;
+use crate::checks::Checks;
 use crate::language::scalar::Name;
-use crate::language::{AtPath, Named, Section};
+use crate::language::{AtPath, Named, Ordered, Placed, Section};
 use crate::resources::{
     absent, apt, binary, certificate, command, cron, directory, file, link, logrotate, nginx, supervisor,
     systemd, ufw, user,
@@ -39,7 +39,7 @@ macro_rules! kinds {
             $($(#[$doc])* #[serde(default)] pub $section: $declaration,)*
             /// What must answer when everything is in place.
             #[serde(default)]
-            pub checks: Named<CheckDeclaration>,
+            pub checks: Checks,
         }
 
         impl Playbook {
@@ -53,7 +53,7 @@ macro_rules! kinds {
 
 kinds! {
     /// apt packages.
-    apt: apt::Apt,
+    apt: Placed<Ordered<apt::Apt>>,
     /// Users, by name.
     users: Named<user::User>,
     /// Directories, by path.
@@ -62,7 +62,8 @@ kinds! {
     files: AtPath<file::File>,
     /// Symbolic links, by path.
     links: AtPath<link::Link>,
-    /// Paths at which nothing may stand.
+    /// Paths at which nothing may stand: a list of them, or a mapping of each to `{}` or `{ after: [ID] }`. What stood
+    /// there is kept with the run that took it.
     absent: absent::Absent,
     /// Compiled programs, by name, installed by release.
     binaries: Named<binary::Binary>,
@@ -71,7 +72,7 @@ kinds! {
     /// Programs that supervisor runs, by name.
     supervisor: supervisor::Programs,
     /// The firewall.
-    ufw: ufw::Ufw,
+    ufw: Placed<Ordered<ufw::Ufw>>,
     /// nginx sites, by name.
     nginx: Named<nginx::Site>,
     /// TLS certificates from an ACME authority, by name.

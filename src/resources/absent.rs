@@ -1,20 +1,74 @@
 //! Paths at which nothing may stand.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::change::{Action, Change, Id, Verb};
 use crate::desired::{Context, Refusal, Resource};
 use crate::facts::Questions;
 use crate::language::scalar::AbsPath;
-use crate::language::{Placed, Problem, Render, Section};
+use crate::language::{AtPath, Ordered, Placed, Problem, Render, Section};
 use crate::managed::announced::{What, stands};
 use crate::managed::standing;
 
 /// Paths that are taken away. What stood there is kept with the run that took it.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct Absent(Vec<Placed<AbsPath>>);
+#[derive(Debug, Default)]
+pub struct Absent(Vec<Placed<Ordered<AbsPath>>>);
+
+/// What is said of a path where `absent` is a mapping.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct AbsentPath {}
+
+impl<'de> Deserialize<'de> for Absent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Paths).map(Self)
+    }
+}
+
+struct Paths;
+
+impl<'de> Visitor<'de> for Paths {
+    type Value = Vec<Placed<Ordered<AbsPath>>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of paths, or a mapping of paths")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(seq))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        let paths = AtPath::<AbsentPath>::deserialize(MapAccessDeserializer::new(map))?;
+        let paths = paths.into_iter().map(|(value, placed)| Placed {
+            value: Ordered {
+                value,
+                after: placed.value.after,
+            },
+            line: placed.line,
+            column: placed.column,
+        });
+        Ok(paths.collect())
+    }
+}
+
+impl JsonSchema for Absent {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Absent".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let list = generator.subschema_for::<Vec<AbsPath>>();
+        let mapping = generator.subschema_for::<AtPath<AbsentPath>>();
+        json_schema!({ "anyOf": [list, mapping] })
+    }
+}
 
 /// Directories without which there is no host.
 pub(super) const NEVER: [&str; 16] = [
@@ -25,13 +79,13 @@ pub(super) const NEVER: [&str; 16] = [
 impl Section for Absent {
     fn announce(&self, cx: &mut Render<'_>) {
         for placed in &self.0 {
-            stands(cx, &placed.value.0, What::Nothing);
+            stands(cx, &placed.value.value.0, What::Nothing);
         }
     }
 
     fn render(&self, cx: &mut Render<'_>) {
         for (index, placed) in self.0.iter().enumerate() {
-            let path = &placed.value.0;
+            let path = &placed.value.value.0;
             if NEVER.contains(&path.as_str()) {
                 let problem = Problem::new(format!("{path} cannot be taken away"), "name what is in it");
                 cx.wrong(problem, placed);
@@ -39,18 +93,19 @@ impl Section for Absent {
             }
             if self.0[..index]
                 .iter()
-                .any(|earlier| earlier.value == placed.value)
+                .any(|earlier| earlier.value.value == placed.value.value)
             {
                 let problem = Problem::new(format!("{path} stands here twice"), "remove one of the two");
                 cx.wrong(problem, placed);
                 continue;
             }
-            cx.push(Gone {
+            let gone = Gone {
                 id: Id::new("absent", path),
                 path: path.clone(),
                 secret: false,
                 why: None,
-            });
+            };
+            cx.declared(placed, |_, cx| cx.push(gone));
         }
     }
 }

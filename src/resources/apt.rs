@@ -111,10 +111,7 @@ impl Packages {
             .batches()
             .map(|(option, names)| format!("simulate '{option}' \"$(missing {})\"", shell::words(names)));
         format!(
-            "minutes={FRESH}\n{SIMULATION}known=$(known_packages {})\n\
-            fix=\ncase $known in *unfinished* | *interrupted*) fix=--fix-broken ;; *missing*) ;; *) exit 0 ;; esac\n\
-            if fresh; then echo fresh; fi\n\
-            {lean} | {{ {full}; cat; }}",
+            "minutes={FRESH}\n{SIMULATION}begin {}\n{lean} | {{ {full}; cat; }}",
             shell::words(self.names()),
         )
     }

@@ -1,4 +1,5 @@
-# shellcheck shell=sh disable=SC2154 # $fix, $known and $minutes are set around it
+# An index that is older than $minutes is refreshed before something is installed from it.
+
 # What installing would bring. Asked only when something is missing, since it takes a second. apt is told to write
 # no cache and no log, because a plan writes nothing.
 simulate() {
@@ -32,3 +33,15 @@ fresh() {
     [ -n "$(find $lists/partial -maxdepth 0 -mmin "-$minutes")" ] &&
     [ -z "$(find /etc/apt/sources.list /etc/apt/sources.list.d -cnewer $lists/partial | head -n 1)" ]
 } 2>/dev/null
+
+# begin NAME...: what is known of these packages; ends the question where none is missing and dpkg was not interrupted.
+begin() {
+  known=$(known_packages "$@")
+  fix=
+  case $known in
+  *unfinished* | *interrupted*) fix=--fix-broken ;;
+  *missing*) ;;
+  *) exit 0 ;;
+  esac
+  if fresh; then echo fresh; fi
+}

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::change::{Change, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
-use crate::language::scalar::{AbsPath, Line, Text, optional};
+use crate::language::scalar::{AbsPath, Text, optional};
 use crate::language::{Declaration, Problem, Render};
 use crate::shell;
 
@@ -22,9 +22,6 @@ pub struct Command {
     /// A path: when it is there, there is nothing to do.
     #[serde(default, deserialize_with = "optional")]
     pub creates: Option<AbsPath>,
-    /// Ids that it comes after.
-    #[serde(default)]
-    pub after: Vec<Line>,
 }
 
 impl Declaration for Command {
@@ -44,10 +41,6 @@ impl Declaration for Command {
             command: self.clone(),
         });
         Ok(())
-    }
-
-    fn after(&self) -> &[Line] {
-        &self.after
     }
 }
 

@@ -11,6 +11,7 @@ use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::{Questions, Remains};
 use crate::language::scalar::{Line, LocalPath, Name, Schedule, Text, optional};
 use crate::language::{Declaration, Problem, Render};
+use crate::layout::PATH;
 use crate::managed::file::ManagedFile;
 
 /// A job of cron's. Exactly one of `command`, `template` and `source` says what it runs.
@@ -94,6 +95,7 @@ impl Declaration for Job {
             ("schedule", &self.schedule.0),
             ("user", &user),
             ("command", &command),
+            ("path", PATH),
         ] {
             entry.insert(key.into(), json!(value));
         }

@@ -5,7 +5,6 @@ use serde::Deserialize;
 
 use super::absent::NEVER;
 use crate::change::Id;
-use crate::desired::resolve;
 use crate::language::scalar::{Flag, Line, LocalPath, Mode, Name, optional};
 use crate::language::tree::{Exclude, Node};
 use crate::language::{Declaration, Problem, Render};
@@ -13,6 +12,7 @@ use crate::managed::announced::{What, stands};
 use crate::managed::file::{ManagedFile, owner};
 use crate::managed::place::Place;
 use crate::managed::tree::{Item, Tree};
+use crate::path::resolve;
 
 /// A directory, empty or filled from one of this machine.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -37,9 +37,6 @@ pub struct Directory {
     /// Permission bits; 0755 unless given.
     #[serde(default, deserialize_with = "optional")]
     pub mode: Option<Mode>,
-    /// Ids that it comes after.
-    #[serde(default)]
-    pub after: Vec<Line>,
 }
 
 /// A directory that has been read: its path, and what shall be in it.
@@ -140,9 +137,5 @@ impl Declaration for Directory {
             None => cx.push(place),
         }
         Ok(())
-    }
-
-    fn after(&self) -> &[Line] {
-        &self.after
     }
 }

@@ -41,9 +41,6 @@ pub struct File {
     /// Files that a daemon reads by itself (sshd, sudo …) are checked by the daemon unless given.
     #[serde(default, deserialize_with = "optional")]
     pub validate: Option<Line>,
-    /// Ids that it comes after.
-    #[serde(default)]
-    pub after: Vec<Line>,
 }
 
 /// Values of a `with:` mapping for a template.
@@ -98,9 +95,5 @@ impl Declaration for File {
             file,
         });
         Ok(())
-    }
-
-    fn after(&self) -> &[Line] {
-        &self.after
     }
 }

@@ -5,12 +5,13 @@ use serde::Deserialize;
 
 use crate::change::{Action, Change, Detail, Id, Verb, sha256};
 use crate::daemons;
-use crate::desired::{Context, Ref, Refusal, Resource, parent, resolve};
+use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::{Questions, Remains};
 use crate::language::scalar::Line;
 use crate::language::{Declaration, Problem, Render};
 use crate::managed::announced::{What, stands};
 use crate::managed::standing;
+use crate::path::{parent, resolve};
 
 /// A symbolic link.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -18,9 +19,6 @@ use crate::managed::standing;
 pub struct Link {
     /// What it points to.
     pub to: Line,
-    /// Ids that it comes after.
-    #[serde(default)]
-    pub after: Vec<Line>,
 }
 
 impl Declaration for Link {
@@ -35,10 +33,6 @@ impl Declaration for Link {
             target: self.to.0.clone(),
         });
         Ok(())
-    }
-
-    fn after(&self) -> &[Line] {
-        &self.after
     }
 }
 

@@ -31,9 +31,6 @@ pub struct Rotation {
     /// A template in place of the shipped one, relative to the playbook.
     #[serde(default, deserialize_with = "optional")]
     pub template: Option<LocalPath>,
-    /// Ids that it comes after.
-    #[serde(default)]
-    pub after: Vec<Line>,
 }
 
 impl Declaration for Rotation {
@@ -83,9 +80,5 @@ impl Declaration for Rotation {
         cx.needs_package("logrotate", id.as_str());
         cx.push(Plain { id, file });
         Ok(())
-    }
-
-    fn after(&self) -> &[Line] {
-        &self.after
     }
 }

@@ -48,9 +48,6 @@ pub struct Site {
     /// A template in place of the shipped one, relative to the playbook.
     #[serde(default, deserialize_with = "optional")]
     pub template: Option<LocalPath>,
-    /// Ids that it comes after.
-    #[serde(default)]
-    pub after: Vec<Line>,
 }
 
 impl Site {
@@ -139,10 +136,6 @@ impl Declaration for Site {
         cx.push(site);
         Ok(())
     }
-
-    fn after(&self) -> &[Line] {
-        &self.after
-    }
 }
 
 const MAIN: &str = "/etc/nginx/nginx.conf";
@@ -156,15 +149,7 @@ const ASK: [&str; 2] = [
 ];
 
 /// nginx starts with its default site when it is installed, and the installation fails where that cannot listen.
-const MEND_INSTALLATION: [&str; 2] = [
-    HOST,
-    r"default=/etc/nginx/sites-available/default
-if ! nginx_over_ipv6 && [ -e $default ]; then
-  echo 'nginx cannot listen over IPv6 here: its default site shall not'
-  sed -i 's/^\([[:space:]]*\)\(listen \[::\]\)/\1# \2/' $default
-fi
-",
-];
+const MEND_INSTALLATION: [&str; 2] = [HOST, include_str!("nginx_mend.sh")];
 
 /// A directory of sites that nginx's main file includes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,8 @@ use crate::shell;
 /// Options for all that certbot does.
 const CLI: &str = "/etc/letsencrypt/cli.ini";
 
+const QUESTION: &str = include_str!("renewal.sh");
+
 /// Where the lines of certbot's own file begin in the answer.
 const CONF: &str = "@conf";
 
@@ -35,32 +37,16 @@ pub(super) fn ask(order: &Order, questions: &mut Questions) {
 fn question(order: &Order) -> String {
     let issued = &order.issued;
     let server = order.server.split_once("://").map_or("", |(_, path)| path);
-    format!(
-        r#"[ ! -x /snap/bin/certbot ] || echo snap
-cd /etc/letsencrypt 2>/dev/null || exit 0
-live={live} chain={chain} conf={conf} accounts={accounts}
-if [ -f "$chain" ]; then
-  echo readable
-  openssl x509 -in "$chain" -noout -checkend 0 >/dev/null || echo expired
-  openssl x509 -in "$chain" -noout -ext subjectAltName
-fi
-for part in cert chain fullchain privkey; do
-  if [ ! -L "$live/$part.pem" ] || [ ! -e "$live/$part.pem" ]; then echo "foreign=$live/$part.pem"; fi
-done
-for key in "$accounts"/*/private_key.json; do
-  [ ! -e "$key" ] || {{ key=${{key%/*}}; echo "account=${{key##*/}}"; }}
-done
-for hook in renewal-hooks/pre/*; do
-  if [ -x "$hook" ] && grep -Eq {STOPS} "$hook"; then echo "hook=$PWD/$hook"; fi
-done
-[ ! -f cli.ini ] || sed 's/^/cli=/' cli.ini
-[ ! -f "$conf" ] || {{ echo {CONF}; cat "$conf"; }}"#,
-        live = shell::quote(&issued.directory()),
-        chain = shell::quote(&issued.full_chain()),
-        conf = shell::quote(&conf_path(&issued.name)),
-        accounts = shell::quote(&format!("accounts/{server}")),
-        STOPS = shell::quote(STOPS),
-    )
+    let accounts = format!("accounts/{server}");
+    let words = [
+        ("live", issued.directory()),
+        ("chain", issued.full_chain()),
+        ("conf", conf_path(&issued.name)),
+        ("accounts", accounts),
+        ("stops", STOPS.to_owned()),
+    ];
+    let set = words.map(|(name, value)| format!("{name}={}\n", shell::quote(&value)));
+    set.concat() + QUESTION
 }
 
 fn conf_path(name: &str) -> String {

@@ -33,19 +33,7 @@ const STATUS: &str = include_str!("supervisor_status.pl");
 const LIBRARY: &str = include_str!("supervisor.sh");
 
 /// What supervisor includes: its patterns, a line each, and `FILE:[SECTION]` of all files that it finds.
-const INCLUDED: &str = r#"cd /etc/supervisor && [ -f supervisord.conf ] || exit 0
-set -f
-for pattern in $(awk '/^\[/ { here = /^\[include\]/; on = 0; next }
-  here && sub(/^files[ \t]*[=:]/, "") { on = 1 }
-  here && on && /^[ \t]*[^ \t;#]/ { sub(/[ \t][;#].*/, ""); gsub(/%\(here\)s/, "/etc/supervisor"); print; next }
-  { on = 0 }' supervisord.conf); do
-  case $pattern in /*) ;; *) pattern=/etc/supervisor/$pattern ;; esac
-  printf '%s\n' "$pattern"
-  set +f
-  grep -H '^\[' $pattern
-  set -f
-done
-echo ."#;
+const INCLUDED: &str = include_str!("supervisor_included.sh");
 
 /// A file that supervisor reads, and the programs that it declares.
 #[derive(Debug)]
@@ -312,7 +300,10 @@ impl Resource for Supervised {
         let mut change = self.file.change(cx, &self.id);
         let configured = !self.own || !self.file.diff_into(cx, &mut change)?;
         let inputs = self.inputs(cx);
-        let loaded = cx.facts.loaded(self.id.as_str()) == Some(inputs.as_str());
+        // What somebody changed is put back by this plan: the program may run from what it was in between.
+        let file = (!self.own).then_some(&self.file.path);
+        let put_back = self.reads.iter().chain(file).any(|path| cx.replaces(path));
+        let loaded = cx.facts.loaded(self.id.as_str()) == Some(inputs.as_str()) && !put_back;
         let wrong = self.wrong(cx);
         if configured && loaded && wrong.is_none() {
             return Ok(Vec::new());

@@ -10,14 +10,14 @@ use super::supervised::{Ended, FOLDER, Supervised, name, reads};
 use crate::change::{Content, Id};
 use crate::language::scalar::{AbsPath, Count, Flag, Line, LocalPath, Name, optional};
 use crate::language::template::object;
-use crate::language::{Declaration, Placed, Problem, Render, Section};
+use crate::language::{Declaration, Ordered, Placed, Problem, Render, Section};
 use crate::managed::announced::{self, Stands, What};
 use crate::managed::file::ManagedFile;
 
 /// Programs that supervisor runs, by name.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Programs(IndexMap<Name, Placed<Program>>);
+pub struct Programs(IndexMap<Name, Placed<Ordered<Program>>>);
 
 /// A program that supervisor starts and keeps running.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -55,9 +55,6 @@ pub struct Program {
     /// A template in place of the shipped one, relative to the playbook.
     #[serde(default, deserialize_with = "optional")]
     pub template: Option<LocalPath>,
-    /// Ids that it comes after.
-    #[serde(default)]
-    pub after: Vec<Line>,
 }
 
 impl Program {
@@ -191,10 +188,6 @@ impl Declaration for Program {
         supervised.startsecs = self.startsecs.as_ref().map_or(1, |count| count.0);
         cx.push(supervised);
         Ok(())
-    }
-
-    fn after(&self) -> &[Line] {
-        &self.after
     }
 }
 

@@ -1,6 +1,6 @@
 //! What supervisor makes of a configuration file (`processes_from_section` in its `options.py`).
 
-use crate::desired::parent;
+use crate::path::parent;
 
 /// The processes that a file declares, and the names of its groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,15 +9,15 @@ use crate::change::{Action, Change, Id, Verb, sha256};
 use crate::daemons::text::unit;
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::{Questions, Remains};
-use crate::language::scalar::{Flag, Line, UnitName, optional};
-use crate::language::{Declaration, Placed, Problem, Render, Section};
+use crate::language::scalar::{Flag, UnitName, optional};
+use crate::language::{Declaration, Ordered, Placed, Problem, Render, Section};
 use crate::managed::announced::{Stands, What};
 use crate::shell;
 
 /// systemd units, by name (`.service` may be left out).
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Units(IndexMap<UnitName, Placed<Unit>>);
+pub struct Units(IndexMap<UnitName, Placed<Ordered<Unit>>>);
 
 /// A systemd unit.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -29,9 +29,6 @@ pub struct Unit {
     /// Whether it runs; true unless given.
     #[serde(default, deserialize_with = "optional")]
     pub running: Option<Flag>,
-    /// Ids that it comes after.
-    #[serde(default)]
-    pub after: Vec<Line>,
 }
 
 impl Section for Units {
@@ -64,10 +61,6 @@ impl Declaration for Unit {
         let package = cx.units.get(&service.unit).cloned();
         cx.push(Service { package, ..service });
         Ok(())
-    }
-
-    fn after(&self) -> &[Line] {
-        &self.after
     }
 }
 
@@ -149,9 +142,8 @@ impl Service {
     fn is_stale(&self, cx: &Context<'_>) -> bool {
         let version = self.version(cx);
         let nowhere = |path: &String| cx.version(&Ref::Path(path.clone())).is_none();
-        let gone = |path: &String| cx.changed.contains(&Id::new("absent", path));
         version.is_some() && cx.facts.loaded(self.id.as_str()) != version.as_deref()
-            || self.files.iter().any(gone)
+            || self.files.iter().any(|path| cx.replaces(path))
             // A run took a file away and died before systemd was told.
             || self.files.iter().any(nowhere) && cx.facts.unit(&self.unit).needs_reload
     }
@@ -272,12 +264,9 @@ impl Resource for Service {
         if glob(&self.unit).is_some() {
             change = change.note("and restart those of its kind that run");
         }
-        // Each daemon-reload costs half a second, and a package that was just installed has mostly done it.
         let load = match self.is_stale(cx) {
             true => format!("read_files {unit} {files}"),
-            false => format!(
-                "case $(systemctl show -p LoadState,NeedDaemonReload -- {unit}) in *=not-found* | *=yes*) systemctl daemon-reload ;; esac"
-            ),
+            false => format!("know {unit}"),
         };
         let mut commands: Vec<String> = steps.iter().map(|(_, command)| command.clone()).collect();
         if self.is_stale(cx) {

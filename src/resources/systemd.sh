@@ -88,6 +88,12 @@ took() {
   done
 }
 
+# know UNIT: systemd reads units anew where it has to for this one. Each time costs half a second, and a package that
+# was just installed has mostly done it.
+know() {
+  case $(systemctl show -p LoadState,NeedDaemonReload -- "$1") in *=not-found* | *=yes*) systemctl daemon-reload ;; esac
+}
+
 # stays UNIT: waits until it is clear that the unit stays up, or is a oneshot that went through. systemd calls a
 # simple service active before its program has done anything.
 stays() {

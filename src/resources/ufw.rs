@@ -74,14 +74,10 @@ impl Section for Ufw {
 const FIRST: &str = include_str!("ufw/first.sh");
 
 /// Remembers the firewall as it is: ufw's files, and what the kernel has, which may be something else.
-const KEEP: &str = r#"for file in /etc/ufw/user.rules /etc/ufw/user6.rules /etc/ufw/ufw.conf /etc/default/ufw; do keep "$file"; done
-iptables-save -t filter >"$keeping/kernel"
-if [ -d /proc/sys/net/ipv6 ]; then ip6tables-save -t filter >"$keeping/kernel6"; fi"#;
+const KEEP: &str = include_str!("ufw/keep.sh");
 
 /// Puts the kernel back, when the files are as they were. What iptables never had is not saved, but stopped.
-const RECOVER: &str = r#"/lib/ufw/ufw-init force-stop
-iptables-restore <"$keeping/kernel"
-if [ -e "$keeping/kernel6" ]; then ip6tables-restore <"$keeping/kernel6"; fi"#;
+const RECOVER: &str = include_str!("ufw/recover.sh");
 
 #[derive(Debug)]
 struct Firewall {
@@ -292,7 +288,7 @@ impl Firewall {
     }
 
     fn program(&self, state: &State, arranged: &Arranged<'_>, live: bool) -> String {
-        let mut lines = vec![KEEP.to_owned()];
+        let mut lines = vec![KEEP.trim_end().to_owned()];
         let told = arranged.told.iter();
         lines.extend(told.map(|((action, rule), _)| format!("ufw {}", shell::words(rule.command(action)))));
         if !arranged.first.is_empty() {

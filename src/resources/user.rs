@@ -28,6 +28,8 @@ pub struct User {
     pub groups: Vec<Name>,
 }
 
+const PROCESSES: &str = include_str!("user_processes.sh");
+
 /// Shells that every host has.
 const NOLOGIN: &str = "/usr/sbin/nologin";
 const BASH: &str = "/bin/bash";
@@ -271,15 +273,8 @@ impl Account {
     }
 }
 
-/// Looks for a user's processes where his home is not `home`: `NAME (PID)` a line, of at most five.
+/// Looks for a user's processes where his home is not `home`.
 fn processes(name: &str, home: &str) -> String {
     let (name, home) = (shell::quote(name), shell::quote(home));
-    format!(
-        r#"while IFS=: read -r name _ _ _ _ home _; do
-  if [ "$name" != {name} ] || [ "$home" = {home} ]; then continue; fi
-  for process in $(find /proc -maxdepth 1 -name '[0-9]*' -user {name} | head -n 5); do
-    echo "$(cat "$process/comm") (${{process#/proc/}})"
-  done
-done </etc/passwd"#
-    )
+    format!("user={name}\nwanted={home}\n{PROCESSES}")
 }

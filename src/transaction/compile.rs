@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::record::Record;
 use crate::change::{Action, Change};
+use crate::layout::{self, ENVIRONMENT};
 use crate::shell;
 
 const PRELUDE: &str = include_str!("prelude.sh");
@@ -27,16 +28,7 @@ pub fn compile(
     record: Option<&Record>,
     on_failure: OnFailure,
 ) -> String {
-    let mut text = format!(
-        "id={}\ntoken={}\nundo_all={}\n{PRELUDE}",
-        shell::quote(id),
-        shell::quote(token),
-        if on_failure == OnFailure::Rollback {
-            "yes"
-        } else {
-            ""
-        }
-    );
+    let mut text = format!("{}{PRELUDE}", head(id, token, on_failure));
     for (index, change) in changes.iter().enumerate() {
         let number = index + 1;
         let summary = one_line(&change.summary);
@@ -67,6 +59,19 @@ pub fn compile(
     }
     text.push_str("finish ok\n");
     text
+}
+
+/// What a program must know before its first line.
+fn head(id: &str, token: &str, on_failure: OnFailure) -> String {
+    let (id, token) = (shell::quote(id), shell::quote(token));
+    let undo_all = match on_failure {
+        OnFailure::Stop => "",
+        OnFailure::Rollback => "yes",
+    };
+    format!(
+        "export {ENVIRONMENT}\nid={id}\ntoken={token}\nundo_all={undo_all}\n{}",
+        layout::variables()
+    )
 }
 
 fn one_line(text: &str) -> String {
@@ -124,7 +129,8 @@ mod tests {
         let text = compile("20260101T000000-ab", "t0ken", &changes, None, OnFailure::Stop);
         let own = text
             .strip_prefix(&format!(
-                "id=20260101T000000-ab\ntoken=t0ken\nundo_all=\n{PRELUDE}"
+                "{}{PRELUDE}",
+                head("20260101T000000-ab", "t0ken", OnFailure::Stop)
             ))
             .expect("prelude first");
         insta::assert_snapshot!(own);

@@ -5,9 +5,9 @@ mod delta;
 pub mod event;
 pub mod journal;
 mod offer;
-mod older;
 #[cfg(test)]
 mod program_tests;
 pub mod record;
 pub mod run;
+mod sent;
 pub mod stage;

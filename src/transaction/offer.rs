@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use super::delta;
 use crate::change::{Action, Change, Content};
+use crate::layout::BASE;
 use crate::shell;
 
 /// A content of a run, and a file on the host that is likely to be alike.
@@ -43,21 +44,11 @@ pub fn large(wanted: &[Wanted]) -> impl Iterator<Item = &Wanted> {
     wanted.iter().filter(is_large)
 }
 
+const OFFER: &str = include_str!("offer.sh");
+
 /// The question, a script for sh; none when nothing large is wanted and nothing is to be kept.
 pub fn script(wanted: &[Wanted], kept: &[Content]) -> Option<String> {
-    let mut text = String::from(
-        r#"# offer SHA256 LIKE: whether the store has the content, else the hash of a file that is likely to be alike.
-offer() {
-  stored=/var/lib/hostwright/store/$1
-  if [ -f "$stored" ] && echo "$1  $stored" | sha256sum -c --status - 2>/dev/null; then
-    touch "$stored"
-    echo "@held $1"
-  elif [ -f "$2" ] && command -v perl >/dev/null && sum=$(sha256sum <"$2"); then
-    echo "@like $1 ${sum%% *}"
-  fi
-}
-"#,
-    );
+    let mut text = format!("base={BASE}\n{OFFER}");
     let mut any = false;
     for Wanted { content, like } in large(wanted) {
         any = true;
@@ -65,13 +56,11 @@ offer() {
     }
     if !kept.is_empty() {
         any = true;
-        let hashes = kept.iter().map(|content| format!("{}\n", content.sha256));
-        let hashes: String = hashes.collect();
-        let _ = write!(
-            text,
-            "mkdir -p /var/lib/hostwright/store\ncd /var/lib/hostwright/store\nwhile read -r hash; do\n  \
-            if [ -f \"$hash\" ]; then touch \"$hash\"; else echo \"@lacks $hash\"; fi\ndone <<'@end'\n{hashes}@end\n"
-        );
+        let hashes: String = kept
+            .iter()
+            .map(|content| format!("{}\n", content.sha256))
+            .collect();
+        let _ = write!(text, "lacks <<'@end'\n{hashes}@end\n");
     }
     any.then_some(text)
 }
@@ -149,7 +138,7 @@ mod tests {
         })
         .into();
         let script = script(&wanted, &[]).expect("a question");
-        let script = script.replace("/var/lib/hostwright/store", &folder.path().display().to_string());
+        let script = script.replace("$base/store", &folder.path().display().to_string());
         let output = std::process::Command::new("sh")
             .args(["-c", &script])
             .output()

@@ -1,11 +1,9 @@
 # A run of hostwright's. It goes on when the connection that started it is gone; its journal says how far it got.
+# $id and $token are its own, $base is hostwright's place, $undo_unit the unit that undoes a step.
 set -u
 umask 022
-export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-base=/var/lib/hostwright
 run=$base/runs/$id
-undo_unit=/etc/systemd/system/hostwright-undo.service
-undo_wanted=/etc/systemd/system/multi-user.target.wants/hostwright-undo.service
+undo_wanted=${undo_unit%/*}/multi-user.target.wants/${undo_unit##*/}
 
 # In milliseconds; coreutils in Rust (0.0.30) know nanoseconds only.
 mark() {
@@ -273,7 +271,7 @@ Type=oneshot
 TimeoutStartSec=5min
 ExecStart=/bin/sh $run/program undo $1
 END
-  ln -sf ../hostwright-undo.service "$undo_wanted"
+  ln -sf "../${undo_unit##*/}" "$undo_wanted"
   sync -f -- "$run" "$undo_unit"
 }
 

@@ -12,8 +12,8 @@ use super::compile::{self, OnFailure};
 use super::event::Event;
 use super::journal::{End, Journal, Mark};
 use super::offer::{self, Held, Wanted};
-use super::older::Older;
 use super::record::Record;
+use super::sent::Sent;
 use super::stage::{self, Packed, Work};
 use crate::change::{Change, Content, PROOF};
 use crate::host::ssh::{self, Connection, Exec, Options, Script, SshError};
@@ -152,7 +152,7 @@ pub async fn run(
         about,
         record,
     };
-    let older = Older::of_this_user();
+    let sent = Sent::of_this_user();
     let mut attempt = Attempt {
         connection,
         access,
@@ -160,7 +160,7 @@ pub async fn run(
         token,
         observe,
     };
-    let pack = async |held: &Held| pack(&work, &wanted, secrets, held, &older).await;
+    let pack = async |held: &Held| pack(&work, &wanted, secrets, held, &sent).await;
     let packed = pack(&held).await?;
     let patches = packed.patches;
     let outcome = match attempt.run(packed).await {
@@ -177,7 +177,7 @@ pub async fn run(
     for Wanted { content, .. } in offer::large(&wanted) {
         // What cannot be kept travels whole the next time.
         if content.is_here() {
-            let _ = older.keep(content);
+            let _ = sent.keep(content);
         }
     }
     outcome
@@ -198,11 +198,11 @@ async fn pack(
     wanted: &[Wanted],
     secrets: &Secrets,
     held: &Held,
-    older: &Older,
+    sent: &Sent,
 ) -> Result<Packed, RunError> {
     let (work, wanted, secrets) = (work.clone(), wanted.to_vec(), secrets.clone());
-    let (held, older) = (held.clone(), older.clone());
-    let pack = move || stage::pack(&work, &wanted, &secrets, &held, |hash| older.get(hash));
+    let (held, sent) = (held.clone(), sent.clone());
+    let pack = move || stage::pack(&work, &wanted, &secrets, &held, |hash| sent.get(hash));
     let packed = spawn_blocking(pack).await.map_err(io::Error::other);
     packed
         .flatten()

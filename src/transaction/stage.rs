@@ -9,7 +9,7 @@ use super::delta;
 use super::offer::{Held, Wanted};
 use super::record::Record;
 use crate::change::Content;
-use crate::facts::IS_UNDOING;
+use crate::layout::{self, BASE, IS_UNDOING};
 use crate::secret::Secrets;
 use crate::shell;
 
@@ -114,79 +114,32 @@ fn append<W: Write>(tar: &mut tar::Builder<W>, name: &str, bytes: &[u8]) -> io::
 const RUNS: u32 = 20;
 const DAYS: u32 = 30;
 
+const COMMAND: &str = include_str!("stage.sh");
+const FOLLOW: &str = include_str!("follow.sh");
+
 /// Takes the archive on stdin, proves every content by its hash, starts the program detached from this
 /// connection, and follows its journal, which begins behind the line `@TOKEN begin`.
 pub fn command(id: &str, token: &str) -> String {
-    format!(
-        r#"set -eu
-umask 077
-base=/var/lib/hostwright
-run=$base/runs/{id}
-rm -rf "$run"
-mkdir -p "$base/store" "$base/loaded" "$run/incoming" "$run/files" "$run/kept"
-chmod 0700 "$base"
-tar -xzmf - --no-same-owner -C "$run"
-cd "$run/incoming"
-for patch in ../patches/*.like; do
-  [ -e "$patch" ] || continue
-  f=$(basename "$patch" .like)
-  perl ../patch.pl "$(cat "$patch")" <"../patches/$f" >"$f"
-done
-rm -rf ../patches ../patch.pl
-if [ -n "$(ls)" ]; then
-  find . -type f -printf '%f  %f\n' | sha256sum -c --quiet - >&2
-  find . -type f -exec mv -f -t "$base/store" -- {{}} +
-fi
-cd "$run"
-find "$base/store" -type f -mtime +{DAYS} -printf '%f\n' | sort >old
-cat "$base"/generations/*/*/contents 2>/dev/null | sort -u >needed
-comm -23 old needed | (cd "$base/store" && xargs -r rm -f --)
-rm -f old needed
-find "$base/runs" -mindepth 1 -maxdepth 1 ! -name {id} -printf '%f\n' | sort -r | tail -n +{RUNS} | while read -r old; do
-  rm -rf "$base/runs/$old"
-done
-: >journal
-setsid sh ./program </dev/null >/dev/null 2>&1 &
-echo $! >pid
-echo @{token} begin
-exec tail -s 0.1 --pid=$! -c +1 -f journal"#,
-        id = shell::quote(id)
-    )
+    format!("{}runs={RUNS}\ndays={DAYS}\n{COMMAND}", variables(id, token))
 }
 
 /// Goes on with the journal of a run from byte `offset`, to the run's end. After a restart of the host
 /// another process may bear the run's number: the run's own stands in the run's folder. What was waiting for its
 /// proof is undone then, and the journal says so.
 pub fn follow(id: &str, token: &str, offset: u64) -> String {
-    format!(
-        r#"run=/var/lib/hostwright/runs/{id}
-tries=0
-until [ -s "$run/pid" ]; do
-  tries=$((tries + 1))
-  if [ "$tries" -gt 50 ]; then
-    echo "the connection was lost before all had been sent" >&2
-    exit 1
-  fi
-  sleep 0.1
-done
-cd "$run"
-read -r pid <pid
-alive=
-if [ "/proc/$pid/cwd" -ef . ]; then
-  alive="-s 0.1 --pid=$pid -f"
-else
-  while {IS_UNDOING}; do sleep 0.1; done
-fi
-echo @{token} begin
-exec tail $alive -c +{start} journal"#,
-        id = shell::quote(id),
-        start = offset + 1
-    )
+    let start = offset + 1;
+    format!("{}start={start}\n{IS_UNDOING}{FOLLOW}", variables(id, token))
 }
 
 /// Tells a run that a new connection got in.
 pub fn confirm(id: &str) -> String {
-    format!(": >/var/lib/hostwright/runs/{}/confirmed", shell::quote(id))
+    format!(": >{BASE}/runs/{}/confirmed", shell::quote(id))
+}
+
+/// The host's place, and which run it is.
+fn variables(id: &str, token: &str) -> String {
+    let (id, token) = (shell::quote(id), shell::quote(token));
+    format!("{}id={id}\ntoken={token}\n", layout::variables())
 }
 
 #[cfg(test)]

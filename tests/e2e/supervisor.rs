@@ -66,6 +66,12 @@ fn a_program_runs_as_declared_and_only_it_is_restarted() {
     assert_ne!(pid(&host, "app"), second, "a file that it reads changed");
     assert_eq!(pid(&host, "other"), other, "nothing of it changed");
 
+    // So it is when somebody changes it and starts the program with that.
+    host.sh("sed -i s/two/three/ /srv/app.conf; supervisorctl restart app");
+    let third = pid(&host, "app");
+    host.converge(&changed);
+    assert_ne!(pid(&host, "app"), third, "what it reads was put back");
+
     host.sh("supervisorctl stop app");
     let plan = host.plan(&changed);
     assert_eq!(plan.status, 2, "{}", plan.stderr);

@@ -73,6 +73,11 @@ fn drop_ins(host: &Host) {
     );
     host.converge(&with("Environment=COLOUR=red"));
 
+    // What somebody changed there runs no more when the file is put back.
+    host.sh("sed -i s/red/blue/ /etc/systemd/system/cron.service.d/own.conf; systemctl daemon-reload; systemctl restart cron");
+    host.converge(&with("Environment=COLOUR=red"));
+    host.sh("tr '\\0' '\\n' </proc/$(systemctl show -p MainPID --value cron)/environ | grep -x COLOUR=red");
+
     // One from which it does not start is taken away again: it was not there before.
     let failed = host.apply(
         "name: p\nfiles:\n  /etc/systemd/system/cron.service.d/zz.conf: { content: \"[Service]\\nExecStartPre=/bin/sh -c 'echo not today; exit 1'\\n\" }\n",

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::apt::Base;
+use super::base::Base;
 use super::command::{follow, program, run};
 use super::disk;
 use super::error::RehearsalError;

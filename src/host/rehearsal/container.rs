@@ -150,10 +150,7 @@ pub(super) fn shell(init: Pid, script: &str) -> Command {
         .arg(format!("--target={init}"))
         .args(["--all", "--", "/bin/sh", "-c", script])
         .env_clear()
-        .env(
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        )
+        .env("PATH", crate::layout::PATH)
         .env("HOME", "/root")
         .env("USER", "root")
         .env("LANG", "C.UTF-8");

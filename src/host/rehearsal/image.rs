@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::apt::Base;
+use super::base::Base;
 use super::bootstrap::Recipe;
 use super::disk;
 use super::error::RehearsalError;

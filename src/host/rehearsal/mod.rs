@@ -1,7 +1,7 @@
 //! Throwaway systemd hosts on this machine: a cached image, an overlay on it, a network
 //! namespace of its own, systemd as PID 1 and a real sshd.
 
-mod apt;
+mod base;
 mod bootstrap;
 mod cgroup;
 mod command;
@@ -18,7 +18,7 @@ mod network;
 mod seed;
 mod slot;
 
-pub use apt::Base;
+pub use base::Base;
 pub use error::{Missing, RehearsalError};
 pub use image::{Image, image};
 pub use kept::{Kept, kept, remove_kept};

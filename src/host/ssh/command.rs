@@ -78,7 +78,7 @@ pub(super) const BEGIN: &str = "@@hostwright@@\n";
 const SAY_BEGIN: &str = "echo @@hostwright@@; echo @@hostwright@@ >&2";
 
 /// The environment is set before the script's sh starts: some count characters by the locale that they start in.
-const ENVIRONMENT: &str = "LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const ENVIRONMENT: &str = crate::layout::ENVIRONMENT;
 
 /// A word of this length is too long for Linux (execve(2), MAX_ARG_STRLEN); a command line is one for sshd.
 const TOO_LONG: usize = 128 * 1024;

@@ -4,15 +4,7 @@ use super::kernel::{Line, lacks, same};
 use super::stored::Stored;
 
 /// Each line of a file stands behind the file's name; what iptables says stands behind `@4` and `@6`.
-pub(super) const QUESTION: &str = r#"[ -f /etc/ufw/ufw.conf ] || exit 0
-cd /etc/ufw
-grep -sHE '^(ENABLED|IPV6|DEFAULT_(IN|OUT)PUT_POLICY)=|^### tuple ###|^-A ufw6?-(before-input|user-(input|output|forward)) ' \
-  ufw.conf ../default/ufw before.rules before6.rules user.rules user6.rules
-[ -d /proc/sys/net/ipv6 ] || echo @no6
-{ echo @4; iptables -S; echo @6; ip6tables -S; } |
-  grep -E '^(@|-P INPUT |-A (INPUT|ufw6?-before-input -j ufw6?-user-input|ufw6?-user-(input|output|forward))( |$))'
-set -- ${SSH_CONNECTION-}
-[ -z "${3-}" ] || ip -o addr show to "${3%%%*}" | sed 's/^/@address /'"#;
+pub(super) const QUESTION: &str = include_str!("state.sh");
 
 /// The rules for one of IPv4 and IPv6.
 #[derive(Debug, Default)]

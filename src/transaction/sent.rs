@@ -14,9 +14,9 @@ const KEPT: usize = 16;
 
 /// The folder of contents.
 #[derive(Clone, Debug)]
-pub struct Older(Option<PathBuf>);
+pub struct Sent(Option<PathBuf>);
 
-impl Older {
+impl Sent {
     /// The folder of whoever runs this program; without a home nothing is kept.
     pub fn of_this_user() -> Self {
         let absolute = |name| {
@@ -65,25 +65,25 @@ mod tests {
     #[test]
     fn the_newest_are_kept_and_only_whole_ones_are_given() {
         let folder = tempfile::tempdir().expect("a folder");
-        let older = Older(Some(folder.path().join("a/b")));
+        let sent = Sent(Some(folder.path().join("a/b")));
         let contents: Vec<Content> = (0..KEPT + 2)
             .map(|number| Content::new(number.to_string().as_bytes(), false))
             .collect();
         for (age, content) in contents.iter().enumerate() {
-            older.keep(content).expect("kept");
+            sent.keep(content).expect("kept");
             let file = fs::File::options()
                 .write(true)
                 .open(folder.path().join("a/b").join(&content.sha256));
             let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(age as u64);
             file.and_then(|file| file.set_modified(time)).expect("dated");
         }
-        older.keep(&contents[KEPT + 1]).expect("kept");
-        assert_eq!(older.get(&contents[0].sha256), None);
+        sent.keep(&contents[KEPT + 1]).expect("kept");
+        assert_eq!(sent.get(&contents[0].sha256), None);
         assert_eq!(
-            older.get(&contents[KEPT].sha256).as_deref(),
+            sent.get(&contents[KEPT].sha256).as_deref(),
             Some(&*contents[KEPT].bytes)
         );
         fs::write(folder.path().join("a/b").join(&contents[KEPT].sha256), "torn").expect("written");
-        assert_eq!(older.get(&contents[KEPT].sha256), None);
+        assert_eq!(sent.get(&contents[KEPT].sha256), None);
     }
 }
