@@ -13,6 +13,7 @@ mod common;
 mod completions;
 mod diff;
 mod drift;
+mod exec;
 mod history;
 mod machine;
 mod man;
@@ -23,8 +24,10 @@ mod rehearse;
 mod rollback;
 mod schema;
 mod show;
+mod ssh;
 mod trust;
 mod up;
+mod verify;
 mod vm;
 
 /// Provision and run a server from a playbook.
@@ -57,6 +60,12 @@ enum Command {
     Drift(drift::Args),
     /// Apply an earlier generation again
     Rollback(rollback::Args),
+    /// Run the checks of what was applied last
+    Verify(verify::Args),
+    /// Run a command on a host as root; its exit status is passed on
+    Exec(exec::Args),
+    /// Log in with the system's ssh, told what is known of a host
+    Ssh(ssh::Args),
     /// From nothing to a running server: order a machine, or find it, apply a playbook and run its checks
     Up(up::Args),
     /// Order, show and destroy machines
@@ -114,6 +123,9 @@ pub fn main() -> ExitCode {
             Command::Diff(args) => diff::run(args).await,
             Command::Drift(args) => drift::run(args).await,
             Command::Rollback(args) => rollback::run(args).await,
+            Command::Verify(args) => verify::run(args).await,
+            Command::Exec(args) => exec::run(args).await,
+            Command::Ssh(args) => ssh::run(args).await,
             Command::Up(args) => up::run(args).await,
             Command::Vm(args) => vm::run(args).await,
             Command::Schema(args) => schema::run(args),

@@ -126,6 +126,18 @@ pub enum Event<'a> {
         #[serde(skip)]
         secrets: &'a Secrets,
     },
+    /// The checks of a playbook's newest generation are asked.
+    Verifying {
+        /// The playbook's name.
+        playbook: &'a str,
+        /// The generation's number.
+        number: u32,
+        /// How many checks it has.
+        checks: usize,
+        /// What must not be shown.
+        #[serde(skip)]
+        secrets: &'a Secrets,
+    },
     /// What is left to change when a run is over: something undoes it, or a command does not do what it should.
     Left(&'a Plan),
     /// The changes are being made.

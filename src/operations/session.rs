@@ -12,7 +12,7 @@ use crate::checks::{here, on_host};
 use crate::desired::Desired;
 use crate::desired::check::{Check, From};
 use crate::facts::{DecodeError, Facts, decode, script};
-use crate::host::ssh::{Connection, Reached, Script, SshError};
+use crate::host::ssh::{Connection, Exec, Reached, Script, SshError};
 use crate::language::PlaybookErrors;
 use crate::plan::{Plan, PlanError, plan};
 use crate::transaction::event::Event;
@@ -164,6 +164,14 @@ impl Session {
     /// When the host does not answer.
     pub async fn ask(&self, script: String) -> Result<Vec<u8>, SshError> {
         Ok(self.connection.output(Script::open(script)).await?.stdout)
+    }
+
+    /// Starts a script on the host, as root.
+    ///
+    /// # Errors
+    /// When the host does not let it start.
+    pub async fn start(&self, script: Script) -> Result<Exec, SshError> {
+        self.connection.exec(script).await
     }
 
     /// Asks every check until it is right or its time is up. The order is that of the checks.

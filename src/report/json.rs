@@ -73,8 +73,10 @@ impl Json {
 
     /// Writes an event.
     pub fn event(&mut self, event: &Event<'_>) {
-        if let Event::Playbook { secrets, .. } | Event::Back { secrets, .. } | Event::Drift { secrets, .. } =
-            event
+        if let Event::Playbook { secrets, .. }
+        | Event::Back { secrets, .. }
+        | Event::Drift { secrets, .. }
+        | Event::Verifying { secrets, .. } = event
         {
             self.secrets = (*secrets).clone();
         }

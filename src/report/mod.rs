@@ -1,5 +1,7 @@
 //! What happens, in words for people or in JSON for programs: two views of one stream of events.
 
+use std::io::Write;
+
 use miette::Diagnostic;
 
 pub mod json;
@@ -8,6 +10,12 @@ pub mod text;
 use self::json::Json;
 use self::text::Text;
 use crate::operations::event::Event;
+
+/// Hands on what a command on a host wrote, byte by byte: it is the person's own, not this program's words.
+pub fn passed_on(to: &mut dyn Write, bytes: &[u8]) {
+    // Whoever reads no more has ended this program, or wants no more of it.
+    let _ = to.write_all(bytes).and_then(|()| to.flush());
+}
 
 /// Whoever reads what a command writes.
 #[derive(Debug)]

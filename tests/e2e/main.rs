@@ -9,6 +9,7 @@ mod conflicts;
 mod converge;
 mod cron;
 mod daemons;
+mod days;
 mod fail2ban;
 mod firewall;
 mod generations;

@@ -4,6 +4,7 @@ mod algorithms;
 mod alias;
 mod answers;
 mod auth;
+mod client;
 mod command;
 mod config;
 mod connection;
@@ -29,6 +30,7 @@ mod trust;
 mod way;
 
 pub use alias::{Alias, AliasError};
+pub use client::ssh;
 pub use command::Script;
 pub use connection::Connection;
 pub use error::{ChangedKey, Named, SshError};

@@ -105,6 +105,19 @@ impl Text {
                 self.secrets = (*secrets).clone();
                 self.say(&history::back(playbook, *number, generation));
             }
+            Event::Verifying {
+                playbook,
+                number,
+                checks,
+                secrets,
+            } => {
+                self.secrets = (*secrets).clone();
+                let checks = match checks {
+                    0 => "no checks".to_owned(),
+                    some => counted(*some, "check"),
+                };
+                self.say(&format!("Generation {number} of {playbook} has {checks}."));
+            }
             Event::SecondPlan(plan) => {
                 let text = plan::text(plan, &self.secrets, self.verbose);
                 self.say(&format!("\nThe second plan:\n{text}"));
