@@ -25,6 +25,7 @@ mod rollback;
 mod schema;
 mod show;
 mod ssh;
+mod status;
 mod trust;
 mod up;
 mod verify;
@@ -60,6 +61,8 @@ enum Command {
     Drift(drift::Args),
     /// Apply an earlier generation again
     Rollback(rollback::Args),
+    /// Show how a host fares: its programs, sites, disks, updates
+    Status(status::Args),
     /// Run the checks of what was applied last
     Verify(verify::Args),
     /// Run a command on a host as root; its exit status is passed on
@@ -123,6 +126,7 @@ pub fn main() -> ExitCode {
             Command::Diff(args) => diff::run(args).await,
             Command::Drift(args) => drift::run(args).await,
             Command::Rollback(args) => rollback::run(args).await,
+            Command::Status(args) => status::run(args).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Exec(args) => exec::run(args).await,
             Command::Ssh(args) => ssh::run(args).await,

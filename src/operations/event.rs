@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::generation::{About, Generation, History};
 use super::provision::{Event as MachineEvent, Known, Priced, Remains, Up};
+use super::status::Status;
 use crate::change::{Change, Detail};
 use crate::checks::answer::Outcome;
 use crate::host::provider::{Image, Plan as Sort, Region};
@@ -126,6 +127,8 @@ pub enum Event<'a> {
         #[serde(skip)]
         secrets: &'a Secrets,
     },
+    /// How a host fares.
+    Status(&'a Status),
     /// The checks of a playbook's newest generation are asked.
     Verifying {
         /// The playbook's name.

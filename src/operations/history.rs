@@ -18,7 +18,8 @@ use crate::transaction::compile::OnFailure;
 
 const LIBRARY: &str = include_str!("history.sh");
 
-fn library() -> String {
+/// What the host's sh does with what is remembered.
+pub(super) fn library() -> String {
     format!("{}{SAY}{LIBRARY}", layout::variables())
 }
 

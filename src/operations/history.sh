@@ -40,3 +40,23 @@ journal() {
     -e 's/@[0-9a-f]* stuck \([0-9]*\) [0-9]*$/step \1 could not be undone whole/' -e 's/@[0-9a-f]* end \([a-z]*\) [0-9]*$/the run ends: \1/' \
     -- "$base/runs/$1/journal"
 }
+
+# newest: the newest generation of each playbook, as PLAYBOOK/NUMBER.
+newest() {
+  for playbook in "$base"/generations/*/; do
+    number=$(find "$playbook" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | grep -x '[0-9]*' | sort -n | tail -n 1)
+    if [ -n "$number" ]; then
+      playbook=${playbook%/}
+      echo "${playbook##*/}/$number"
+    fi
+  done
+}
+
+# declared_units: the units that these declare, by entries of their own or as files.
+declared_units() {
+  for generation in $(newest); do
+    declared=$base/generations/$generation/declared
+    sed -n 's/^{"id":"systemd\.\([^"]*\)".*/\1/p' "$declared"
+    grep -o '"/etc/systemd/system/[^"/@]*\.\(service\|timer\|socket\)"' "$declared" | sed 's:.*/\(.*\)":\1:'
+  done 2>/dev/null | sed '/\./!s/$/.service/' | sort -u
+}

@@ -12,3 +12,4 @@ pub mod provision;
 pub mod rehearse;
 pub mod saved;
 pub mod session;
+pub mod status;

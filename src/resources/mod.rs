@@ -15,7 +15,7 @@ pub mod nginx;
 pub mod pruned;
 mod renewal;
 mod renewal_conf;
-mod supervised;
+pub mod supervised;
 pub mod supervisor;
 mod supervisor_config;
 pub mod systemd;

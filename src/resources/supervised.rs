@@ -35,6 +35,11 @@ const LIBRARY: &str = include_str!("supervisor.sh");
 /// What supervisor includes: its patterns, a line each, and `FILE:[SECTION]` of all files that it finds.
 const INCLUDED: &str = include_str!("supervisor_included.sh");
 
+/// The functions of the host's sh for programs; `look` among them prints what supervisord says of all of them.
+pub fn looking() -> String {
+    format!("ask={}\n{LIBRARY}", shell::quote(STATUS))
+}
+
 /// A file that supervisor reads, and the programs that it declares.
 #[derive(Debug)]
 pub(super) struct Supervised {
@@ -288,8 +293,8 @@ impl Resource for Supervised {
         self.file.ask(questions);
         questions.script("supervisor.included", INCLUDED);
         let status = format!(
-            "command -v supervisorctl >/dev/null || exit 0\nask={}\n{LIBRARY}\nlook",
-            shell::quote(STATUS)
+            "command -v supervisorctl >/dev/null || exit 0\n{}\nlook",
+            looking()
         );
         questions.script("supervisor.status", status);
     }

@@ -1,6 +1,6 @@
 //! The days after: commands that need a host alone, which knows what was applied to it.
 
-use crate::host::{Host, run};
+use crate::host::{Host, run, wait_for};
 
 const CHECKED: &str = r#"
 name: days
@@ -70,4 +70,99 @@ fn ssh_is_the_systems_and_knows_the_way() {
     ssh.args(["--", "echo $((6 * 7)); exit 3"]);
     let ssh = run(&mut ssh);
     assert_eq!((ssh.status, &*ssh.stdout), (3, "42\n"), "{}", ssh.stderr);
+}
+
+const RUNNING: &str = r#"
+name: running
+supervisor:
+  api: { command: /usr/bin/python3 -m http.server 8080 --bind 127.0.0.1 }
+files:
+  /etc/systemd/system/ticker.service:
+    content: |
+      [Service]
+      ExecStart=/usr/bin/python3 -m http.server 8081 --bind 127.0.0.1
+      [Install]
+      WantedBy=multi-user.target
+systemd:
+  ticker: {}
+nginx:
+  shop: { proxy: "127.0.0.1:8080", names: [shop.example] }
+"#;
+
+#[test]
+fn status_tells_how_a_host_fares() {
+    let Some(host) = Host::boot() else { return };
+    let empty = run(&mut host.bare("status")).ok().stdout;
+    assert!(
+        empty.contains("load") && empty.contains("disk     /  "),
+        "{empty}"
+    );
+    assert!(!empty.contains("Generations"), "{empty}");
+
+    host.converge(RUNNING);
+    // A certificate that ends in 40 days, a program that cannot start, a unit that has failed, a program that died.
+    host.sh(
+        "openssl req -x509 -newkey rsa:2048 -nodes -keyout /srv/key -out /srv/cert -days 40 -subj /CN=a 2>/dev/null
+        printf 'server {\\n listen 8443 ssl;\\n server_name tls.example;\\n ssl_certificate /srv/cert;\\n \
+        ssl_certificate_key /srv/key;\\n}\\n' >/etc/nginx/conf.d/tls.conf
+        printf '[program:broken]\\ncommand=/bin/false\\nstartretries=0\\n' >/etc/supervisor/conf.d/broken.conf
+        supervisorctl update broken >/dev/null
+        systemd-run --quiet --unit=sad false
+        touch /run/reboot-required
+        kill -9 $(supervisorctl pid api)",
+    );
+    wait_for("the states to settle", || {
+        let state = host.sh("supervisorctl status || true; systemctl is-failed sad || true; ss -Hltn");
+        ["FATAL", "RUNNING", "failed", "127.0.0.1:8080"]
+            .iter()
+            .all(|word| state.contains(word))
+    });
+    let before =
+        host.sh("find /var /etc /root -xdev -newermt -1minute -type f | sort; stat -c %y /var/cache/apt");
+    let text = run(&mut host.bare("status")).ok().stdout;
+    let squeezed: Vec<String> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    for (begins, ends) in [
+        ("✓ api running for ", " 1 restart 127.0.0.1:8080"),
+        ("✗ broken fatal", ""),
+        ("✓ ticker active (running) for ", " 0 restarts 127.0.0.1:8081"),
+        ("✓ shop shop.example no certificate", ""),
+        ("✓ tls tls.example its certificate ends in 39 days", ""),
+        ("✗ sad.service", ""),
+        ("1 of running ", ""),
+        ("reboot required", ""),
+        ("largest ", " MB"),
+        ("updates ", ""),
+    ] {
+        let is_it = |line: &String| line.starts_with(begins) && line.ends_with(ends);
+        assert!(squeezed.iter().any(is_it), "{begins}…{ends} in\n{text}");
+    }
+    assert!(!text.contains("apt does not say"), "{text}");
+    let after =
+        host.sh("find /var /etc /root -xdev -newermt -1minute -type f | sort; stat -c %y /var/cache/apt");
+    assert_eq!(before, after, "it writes nothing");
+
+    let json = run(host.bare("status").arg("--json")).ok().stdout;
+    let line = json
+        .lines()
+        .find(|line| line.contains(r#""event":"status""#))
+        .expect("an event");
+    let status: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    let programs = status["programs"].as_array().expect("programs");
+    let api = programs
+        .iter()
+        .find(|program| program["name"] == "api")
+        .expect("api");
+    assert_eq!(
+        (&api["state"], &api["listens"][0]),
+        (&"running".into(), &"127.0.0.1:8080".into())
+    );
+    assert!(api["memory"].as_u64().expect("bytes") > 1_000_000, "{api}");
+    assert_eq!(status["generations"][0]["number"], 1);
+    assert_eq!(status["system"]["reboot_required"], true);
+    assert_eq!(status["system"]["largest"].as_array().map(Vec::len), Some(5));
+    let sites = status["sites"].as_array().expect("sites");
+    assert!(sites.iter().any(|site| site["days"] == 39), "{sites:?}");
 }

@@ -130,11 +130,11 @@ pub(super) fn doing(about: &About) -> String {
     )
 }
 
-fn time(seconds: u64) -> String {
+pub(super) fn time(seconds: u64) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds.min(253_402_300_799)))
 }
 
-fn author(by: &Author) -> String {
+pub(super) fn author(by: &Author) -> String {
     let from = by.revision.as_ref().map_or(String::new(), |revision| {
         let commit = &revision.commit[..revision.commit.len().min(8)];
         let dirty = if revision.dirty { ", changed since" } else { "" };

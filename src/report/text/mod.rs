@@ -9,6 +9,7 @@ mod history;
 mod machines;
 pub mod plan;
 mod progress;
+mod status;
 
 use self::progress::Progress;
 use crate::change::counted;
@@ -118,6 +119,7 @@ impl Text {
                 };
                 self.say(&format!("Generation {number} of {playbook} has {checks}."));
             }
+            Event::Status(status) => self.tell(&format!("{}\n", status::text(status))),
             Event::SecondPlan(plan) => {
                 let text = plan::text(plan, &self.secrets, self.verbose);
                 self.say(&format!("\nThe second plan:\n{text}"));

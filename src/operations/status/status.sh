@@ -1,0 +1,72 @@
+# How the host fares: frames on standard output. Asks $ask of supervisord, by way of `look`. Writes nothing.
+
+# What apt would upgrade; it is told to write no cache and no log.
+updates() {
+  command -v apt-get >/dev/null || return 0
+  # Text and errors alike: an apt that does not work says so.
+  said=$(apt-get -s -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Debug::NoLocking=1 \
+    -o Dir::Log::Planner=/dev/null -o Dir::Log::Solver=/dev/null dist-upgrade 2>/dev/null) || return 0
+  say updates '' "$(printf '%s\n' "$said" | sed -n 's/^Inst [^(]*(\(.*\)).*/\1/p')"
+}
+
+units() {
+  for unit in $(declared_units); do
+    shown=$(systemctl show -p ActiveState,SubState,Result,StateChangeTimestampMonotonic,NRestarts,MemoryCurrent,ControlGroup -- "$unit")
+    group=$(printf '%s\n' "$shown" | sed -n 's/^ControlGroup=//p')
+    pids=
+    if [ -n "$group" ]; then pids=$(find "/sys/fs/cgroup$group" -name cgroup.procs -exec cat {} + 2>/dev/null | tr '\n' ' '); fi
+    say unit "$unit" "$shown
+Pids=$pids"
+  done
+}
+
+# The sites that nginx reads: their names, and when their certificates end.
+sites() {
+  for site in /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*.conf; do
+    [ -f "$site" ] || continue
+    said=$(sed -n 's/^[[:space:]]*\(server_name\|ssl_certificate\)[[:space:]]\{1,\}\([^;]*\);.*/\1 \2/p' "$site" | sort -u)
+    printf '%s\n' "$said" | grep -q . || grep -q 'server[[:space:]]*{' "$site" || continue
+    ends=$(printf '%s\n' "$said" | sed -n 's/^ssl_certificate //p' | while read -r file; do
+      end=$(openssl x509 -noout -enddate -in "$file" 2>/dev/null) || continue
+      echo "ends $(date -d "${end#*=}" +%s)"
+    done)
+    name=${site##*/}
+    say site "${name%.conf}" "$said
+$ends"
+  done
+}
+
+rest() {
+  . /etc/os-release
+  say system '' "hostname=$(uname -n)
+release=$PRETTY_NAME
+kernel=$(uname -r)
+processors=$(getconf _NPROCESSORS_ONLN)
+page=$(getconf PAGESIZE)
+now=$(date +%s)
+uptime=$(cat /proc/uptime)
+load=$(cat /proc/loadavg)
+reboot=$(if [ -e /run/reboot-required ]; then echo yes; fi)"
+  say memory '' "$(cat /proc/meminfo)"
+  say disks '' "$(df -l -B1 --output=size,used,avail,itotal,iused,fstype,target 2>/dev/null)"
+  # pid, parent, resident pages, name
+  say processes '' "$(cat /proc/[0-9]*/stat 2>/dev/null |
+    sed -nE 's/^([0-9]+) \((.*)\) [A-Za-z] ([0-9]+) ([^ ]+ ){19}([^ ]+) .*/\1 \3 \5 \2/p')"
+  say listening '' "$(ss -Hltnp 2>/dev/null)"
+  say supervised '' "$(if command -v supervisorctl >/dev/null; then look; fi)"
+  say exits '' "$(sed -n 's/^.* exited: \([^ ]*\) (.*/\1/p' /var/log/supervisor/supervisord.log 2>/dev/null | sort | uniq -c)"
+  units
+  sites
+  say failed '' "$(systemctl list-units --failed --plain --no-legend --no-pager 2>/dev/null | cut -d ' ' -f 1)"
+  for generation in $(newest); do
+    frame generation "$base/generations/$generation/generation.json" "$generation"
+    frame run "$base/generations/$generation/run" "$generation"
+  done
+}
+
+# apt takes longer than all the rest: it is asked meanwhile.
+updates | {
+  rest
+  cat
+}
+say end '' ''

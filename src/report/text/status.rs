@@ -1,0 +1,226 @@
+//! How a host fares, as one screen.
+
+use std::fmt::Write;
+
+use super::history::{author, time};
+use crate::change::counted;
+use crate::operations::status::{Disk, Program, Runner, Site, Space, Status, System, Updates};
+
+/// A certificate that ends in fewer days than this should have been renewed: certbot does it 30 days before.
+const SOON: i64 = 21;
+
+pub(super) fn text(status: &Status) -> String {
+    let mut text = String::new();
+    let now = status.system.now;
+    system(&mut text, status);
+    for (runner, title) in [(Runner::Supervisor, "Programs"), (Runner::Systemd, "Units")] {
+        let programs = status.programs.iter().filter(|program| program.runner == runner);
+        table(
+            &mut text,
+            title,
+            programs.map(|each| program(each, now)).collect(),
+        );
+    }
+    table(&mut text, "Sites", status.sites.iter().map(site).collect());
+    table(
+        &mut text,
+        "Failed units",
+        status
+            .failed
+            .iter()
+            .map(|unit| vec![format!("✗ {unit}")])
+            .collect(),
+    );
+    let generations = status.generations.iter().map(|kept| {
+        let (number, made) = (format!("{} of {}", kept.number, kept.playbook), &kept.generation);
+        vec![number, time(made.at), format!("by {}", author(&made.by))]
+    });
+    table(&mut text, "Generations", generations.collect());
+    text.trim_end().to_owned()
+}
+
+fn system(text: &mut String, status: &Status) {
+    let System {
+        hostname,
+        release,
+        kernel,
+        uptime,
+        processors,
+        load: [one, five, fifteen],
+        memory,
+        swap,
+        disks,
+        largest,
+        reboot_required,
+        ..
+    } = &status.system;
+    let _ = writeln!(
+        text,
+        "{}: {hostname}, {release}, kernel {kernel}, up {}",
+        status.host,
+        span(*uptime)
+    );
+    let mut line = |name: &str, said: String| {
+        let _ = writeln!(text, "  {name:<8} {said}");
+    };
+    let processors = counted(*processors as usize, "processor");
+    line("load", format!("{one:.2} {five:.2} {fifteen:.2} on {processors}"));
+    line("memory", used(memory));
+    match swap.total {
+        0 => line("swap", "none".into()),
+        _ => line("swap", used(swap)),
+    }
+    for disk in disks {
+        let Disk { mount, space, inodes } = disk;
+        let inodes = inodes.map_or(String::new(), |inodes| {
+            format!(", {} % of its inodes", percent(&inodes))
+        });
+        line("disk", format!("{mount}  {}{inodes}", used(space)));
+    }
+    let largest = largest
+        .iter()
+        .map(|process| format!("{} {}", process.name, size(process.memory)));
+    line("largest", largest.collect::<Vec<_>>().join(", "));
+    line("updates", updates(status.updates));
+    if *reboot_required {
+        line("reboot", "required: an update takes effect only then".into());
+    }
+}
+
+fn updates(updates: Option<Updates>) -> String {
+    match updates {
+        None => "apt does not say".into(),
+        Some(Updates { waiting: 0, .. }) => "none wait".into(),
+        Some(Updates { waiting, security: 0 }) => format!("{} to upgrade", counted(waiting, "package")),
+        Some(Updates { waiting, security }) => {
+            format!(
+                "{} to upgrade, {security} for security",
+                counted(waiting, "package")
+            )
+        }
+    }
+}
+
+fn program(program: &Program, now: u64) -> Vec<String> {
+    let mark = match (program.failed, &*program.state) {
+        (true, _) => '✗',
+        (false, state) if state.starts_with("active") || state == "running" => '✓',
+        (false, _) => '-',
+    };
+    let since = program
+        .since
+        .map(|since| format!("for {}", span(now.saturating_sub(since))));
+    let restarts = program
+        .restarts
+        .map(|count| counted(usize::try_from(count).unwrap_or(usize::MAX), "restart"));
+    vec![
+        format!("{mark} {}", program.name),
+        program.state.clone(),
+        since.unwrap_or_default(),
+        program.memory.map(size).unwrap_or_default(),
+        restarts.unwrap_or_default(),
+        program.listens.join(" "),
+    ]
+}
+
+fn site(site: &Site) -> Vec<String> {
+    let certificate = match site.days {
+        None if site.certificates.is_empty() => "no certificate".to_owned(),
+        None => format!("the certificate {} cannot be read", site.certificates.join(", ")),
+        Some(days) if days < 0 => "its certificate has ended".to_owned(),
+        Some(days) => format!(
+            "its certificate ends in {}",
+            counted(usize::try_from(days).unwrap_or_default(), "day")
+        ),
+    };
+    let mark = match site.days {
+        Some(days) if days < SOON => '✗',
+        None if !site.certificates.is_empty() => '✗',
+        _ => '✓',
+    };
+    vec![
+        format!("{mark} {}", site.name),
+        site.server_names.join(" "),
+        certificate,
+    ]
+}
+
+/// Rows under a title, their columns aligned; columns that are empty throughout are left out.
+fn table(text: &mut String, title: &str, rows: Vec<Vec<String>>) {
+    if rows.is_empty() {
+        return;
+    }
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let _ = writeln!(text, "\n{title}");
+    for row in &rows {
+        let cells = row.iter().zip(&widths).filter(|(_, width)| **width > 0);
+        let line = cells.fold(String::new(), |line, (cell, width)| {
+            line + &format!("  {cell:<width$}")
+        });
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+}
+
+fn used(space: &Space) -> String {
+    format!(
+        "{} of {} ({} %)",
+        size(space.used),
+        size(space.total),
+        percent(space)
+    )
+}
+
+fn percent(space: &Space) -> u64 {
+    (u128::from(space.used) * 100 / u128::from(space.total.max(1))) as u64
+}
+
+/// Bytes, by three digits.
+fn size(bytes: u64) -> String {
+    let mut amount = bytes as f64 / 1e6;
+    let mut unit = "MB";
+    for larger in ["GB", "TB"] {
+        if amount >= 1000.0 {
+            (amount, unit) = (amount / 1000.0, larger);
+        }
+    }
+    match amount < 10.0 {
+        true => format!("{amount:.1} {unit}"),
+        false => format!("{amount:.0} {unit}"),
+    }
+}
+
+/// A time that has passed, in the largest unit of which there are two.
+fn span(seconds: u64) -> String {
+    let units = [(24 * 60 * 60, "day"), (60 * 60, "hour"), (60, "minute")];
+    let found = units.into_iter().find(|(length, _)| seconds >= 2 * length);
+    let (length, name) = found.unwrap_or((1, "second"));
+    counted(usize::try_from(seconds / length).unwrap_or(usize::MAX), name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_times_are_short() {
+        let sizes = [0, 1_500_000, 12_300_000, 1_900_000_000, 25_000_000_000_000].map(size);
+        assert_eq!(sizes, ["0.0 MB", "1.5 MB", "12 MB", "1.9 GB", "25 TB"]);
+        let spans = [1, 119, 120, 7_200, 172_799, 172_800].map(span);
+        assert_eq!(
+            spans,
+            [
+                "1 second",
+                "119 seconds",
+                "2 minutes",
+                "2 hours",
+                "47 hours",
+                "2 days"
+            ]
+        );
+    }
+}
