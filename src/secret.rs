@@ -34,6 +34,11 @@ impl Secrets {
         self.values.sort_by_key(|value| std::cmp::Reverse(value.len()));
     }
 
+    /// Remembers those of others, too.
+    pub fn extend(&mut self, others: &Self) {
+        others.values.iter().for_each(|value| self.add(value));
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()

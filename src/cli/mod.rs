@@ -15,6 +15,7 @@ mod diff;
 mod drift;
 mod exec;
 mod history;
+mod logs;
 mod machine;
 mod man;
 mod person;
@@ -63,6 +64,8 @@ enum Command {
     Rollback(rollback::Args),
     /// Show how a host fares: its programs, sites, disks, updates
     Status(status::Args),
+    /// Show what programs, units and sites of a host have logged
+    Logs(logs::Args),
     /// Run the checks of what was applied last
     Verify(verify::Args),
     /// Run a command on a host as root; its exit status is passed on
@@ -127,6 +130,7 @@ pub fn main() -> ExitCode {
             Command::Drift(args) => drift::run(args).await,
             Command::Rollback(args) => rollback::run(args).await,
             Command::Status(args) => status::run(args).await,
+            Command::Logs(args) => logs::run(args).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Exec(args) => exec::run(args).await,
             Command::Ssh(args) => ssh::run(args).await,

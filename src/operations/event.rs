@@ -129,6 +129,26 @@ pub enum Event<'a> {
     },
     /// How a host fares.
     Status(&'a Status),
+    /// Logs are read.
+    Logs {
+        /// What each of them is called.
+        sources: &'a [String],
+        /// What must not be shown.
+        #[serde(skip)]
+        secrets: &'a Secrets,
+    },
+    /// Something was logged.
+    Logged {
+        /// What the log is called.
+        source: &'a str,
+        /// The line, without its end.
+        line: &'a str,
+    },
+    /// The connection was lost, and is made again.
+    Reconnecting {
+        /// To which host.
+        host: &'a str,
+    },
     /// The checks of a playbook's newest generation are asked.
     Verifying {
         /// The playbook's name.

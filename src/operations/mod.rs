@@ -7,6 +7,7 @@ pub mod event;
 pub mod generation;
 pub mod history;
 pub mod interrupts;
+pub mod logs;
 pub mod playbook;
 pub mod provision;
 pub mod rehearse;

@@ -166,6 +166,15 @@ impl Session {
         Ok(self.connection.output(Script::open(script)).await?.stdout)
     }
 
+    /// Connects once more.
+    ///
+    /// # Errors
+    /// When the host cannot be reached or logged in to; then the old connection stays.
+    pub async fn reconnect(&mut self) -> Result<(), SshError> {
+        self.connection = Connection::open(&self.access.target, &self.access.options).await?;
+        Ok(())
+    }
+
     /// Starts a script on the host, as root.
     ///
     /// # Errors

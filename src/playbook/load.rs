@@ -72,6 +72,18 @@ pub fn reload(bundle: &Bundle, read: Read) -> Result<Loaded, PlaybookErrors> {
     })
 }
 
+/// The secrets of a bundle's playbook that are set here and now, whatever else of it cannot be read.
+pub fn secrets_of(bundle: &Bundle) -> Secrets {
+    let mut secrets = Secrets::default();
+    let head = from_str::<Head>(&bundle.file, &bundle.text).value;
+    for placed in head.iter().flat_map(|head| head.secrets.values()) {
+        if let Ok(value) = secret(&placed.value, Path::new(&bundle.directory)) {
+            secrets.add(&value);
+        }
+    }
+    secrets
+}
+
 fn from_text(
     file: String,
     text: String,

@@ -76,6 +76,7 @@ impl Json {
         if let Event::Playbook { secrets, .. }
         | Event::Back { secrets, .. }
         | Event::Drift { secrets, .. }
+        | Event::Logs { secrets, .. }
         | Event::Verifying { secrets, .. } = event
         {
             self.secrets = (*secrets).clone();

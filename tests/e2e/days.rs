@@ -166,3 +166,141 @@ fn status_tells_how_a_host_fares() {
     let sites = status["sites"].as_array().expect("sites");
     assert!(sites.iter().any(|site| site["days"] == 39), "{sites:?}");
 }
+
+const LOGGING: &str = r#"
+name: logging
+secrets:
+  key: { env: KEY }
+supervisor:
+  api: { command: /bin/sh -c 'echo up; echo odd >&2; exec sleep 100000' }
+files:
+  /etc/systemd/system/ticker.service:
+    content: |
+      [Service]
+      ExecStart=/bin/sh -c 'echo tick; exec sleep 100000'
+      [Install]
+      WantedBy=multi-user.target
+systemd:
+  ticker: {}
+nginx:
+  shop: { proxy: "127.0.0.1:8080", names: [shop.example] }
+checks:
+  secret: { command: "test ${key} != other", within: 1s }
+"#;
+
+/// Where supervisord writes what `api` says.
+fn log_of_api(host: &Host) -> String {
+    host.sh("sed -n 's/^stdout_logfile=//p' /etc/supervisor/conf.d/api.conf")
+}
+
+#[test]
+fn logs_are_those_of_programs_units_and_sites() {
+    let Some(host) = Host::boot() else { return };
+    run(host.command("apply", LOGGING).env("KEY", KEY)).ok();
+    let logs = |words: &[&str]| run(host.bare("logs").args(words).env("KEY", KEY));
+    host.sh("curl -s -H 'Host: shop.example' http://127.0.0.1/wanted >/dev/null");
+    let all = logs(&[]).ok().stdout;
+    assert!(
+        all.lines()
+            .any(|line| line.starts_with("api") && line.ends_with("| up")),
+        "{all}"
+    );
+    assert!(
+        all.lines()
+            .any(|line| line.starts_with("ticker") && line.ends_with(": tick")),
+        "{all}"
+    );
+    let site = logs(&["shop", "--grep", "GET /(wanted|other) .*curl"])
+        .ok()
+        .stdout;
+    assert!(
+        site.starts_with("shop access | 127.0.0.1") && site.lines().count() == 1,
+        "{site}"
+    );
+    let unit = logs(&["ticker", "-n", "1", "--grep", "t[i]ck$"]).ok().stdout;
+    assert!(unit.ends_with(": tick\n") && unit.lines().count() == 1, "{unit}");
+
+    let log = log_of_api(&host);
+    host.sh(&format!("seq 1 50 >>{log}; echo token {KEY} >>{log}"));
+    let last = logs(&["api", "-n", "3", "--grep", "^([0-9]|token)"]).ok().stdout;
+    let last: Vec<&str> = last.lines().filter_map(|line| line.split("| ").last()).collect();
+    assert_eq!(last, ["49", "50", "token (secret)"]);
+    let json = logs(&["api", "-n", "1", "--grep", "^50", "--json"]).ok().stdout;
+    assert!(
+        json.contains(r#""event":"logged""#) && json.contains(r#""line":"50""#),
+        "{json}"
+    );
+    // Whoever does not have the secret reads the logs all the same.
+    run(host.bare("logs").arg("api")).ok();
+
+    let unknown = logs(&["none"]);
+    assert_eq!(unknown.status, 1);
+    assert!(
+        unknown.text().contains("has no program, unit or site `none`"),
+        "{}",
+        unknown.stderr
+    );
+    assert!(unknown.text().contains("it has api, "), "{}", unknown.stderr);
+    let pattern = logs(&["api", "--grep", "("]);
+    assert!(
+        pattern.text().contains("does not take the pattern"),
+        "{}",
+        pattern.stderr
+    );
+}
+
+#[test]
+fn followed_logs_lose_and_repeat_no_line() {
+    let Some(host) = Host::boot() else { return };
+    run(host.command("apply", LOGGING).env("KEY", KEY)).ok();
+    let log = log_of_api(&host);
+    host.sh(&format!("echo before >>{log}"));
+    let [out, errors] = ["followed", "errors"].map(|name| host.folder.path().join(name));
+    let mut follow = host.bare("logs");
+    follow.args([
+        "-f",
+        "-n",
+        "1",
+        "api",
+        "ticker",
+        "--grep",
+        "(before|line|unit) ?[0-9]*$",
+    ]);
+    follow
+        .stdout(std::fs::File::create(&out).expect("a file"))
+        .stderr(std::fs::File::create(&errors).expect("a file"));
+    let mut child = follow.spawn().expect("the program starts");
+    let said = || std::fs::read_to_string(&out).expect("read");
+    let sees = |text: &str| wait_for(&format!("`{text}`"), || said().contains(text));
+    sees("before");
+    host.sh(&format!("echo line 1 >>{log}; printf 'line ' >>{log}"));
+    sees("line 1");
+    // Half a line is told when it is whole.
+    host.sh(&format!("echo 2 >>{log}"));
+    sees("line 2");
+    // The log is put aside with a line that nobody has read, and goes on as a new file, while the connection is cut.
+    host.sh(&format!(
+        "for pid in $(pidof sshd-session sshd); do
+          if [ $(cut -d ' ' -f 4 /proc/$pid/stat) != 1 ]; then kill -9 $pid; fi
+        done
+        echo line 3 >>{log}; mv {log} {log}.1; echo line 4 >{log}; echo line 5 >>{log}"
+    ));
+    sees("line 5");
+    host.sh(&format!(": >{log}; sleep 1.5; echo line 6 >>{log}"));
+    sees("line 6");
+    child.kill().expect("killed");
+    child.wait().expect("it ends");
+    let errors = std::fs::read_to_string(&errors).expect("read");
+    assert!(errors.contains("was lost; it is made again"), "{errors}");
+    let said = said();
+    let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("api")).collect();
+    let lines: Vec<&str> = lines.iter().filter_map(|line| line.split("| ").last()).collect();
+    assert_eq!(
+        lines,
+        [
+            "before", "line 1", "line 2", "line 3", "line 4", "line 5", "line 6"
+        ]
+    );
+    // The host's part ends when nobody listens any more.
+    wait_for("its end", || host.sh("pgrep -f 'of_uni[t]' || true").is_empty());
+}

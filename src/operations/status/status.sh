@@ -3,7 +3,6 @@
 # What apt would upgrade; it is told to write no cache and no log.
 updates() {
   command -v apt-get >/dev/null || return 0
-  # Text and errors alike: an apt that does not work says so.
   said=$(apt-get -s -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Debug::NoLocking=1 \
     -o Dir::Log::Planner=/dev/null -o Dir::Log::Solver=/dev/null dist-upgrade 2>/dev/null) || return 0
   say updates '' "$(printf '%s\n' "$said" | sed -n 's/^Inst [^(]*(\(.*\)).*/\1/p')"
@@ -37,6 +36,7 @@ $ends"
 }
 
 rest() {
+  # shellcheck disable=SC1091 # it is the host's
   . /etc/os-release
   say system '' "hostname=$(uname -n)
 release=$PRETTY_NAME

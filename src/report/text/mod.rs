@@ -26,6 +26,8 @@ pub struct Text {
     quiet: bool,
     secrets: Secrets,
     progress: Option<Progress>,
+    /// How wide the names of the logs are that are told apart.
+    sources: Option<usize>,
 }
 
 impl Text {
@@ -36,6 +38,7 @@ impl Text {
             quiet,
             secrets: Secrets::default(),
             progress: None,
+            sources: None,
         }
     }
 
@@ -119,6 +122,21 @@ impl Text {
                 };
                 self.say(&format!("Generation {number} of {playbook} has {checks}."));
             }
+            Event::Logs { sources, secrets } => {
+                self.secrets = (*secrets).clone();
+                let widths = sources.iter().map(|source| source.chars().count());
+                self.sources = widths.max().filter(|_| sources.len() > 1);
+            }
+            Event::Logged { source, line } => {
+                let line = self.secrets.redact(line);
+                match self.sources {
+                    None => self.tell(&format!("{line}\n")),
+                    Some(width) => self.tell(&format!("{source:width$} | {line}\n")),
+                }
+            }
+            Event::Reconnecting { host } => self.warn(&format!(
+                "the connection to {host} was lost; it is made again, and goes on from the last line"
+            )),
             Event::Status(status) => self.tell(&format!("{}\n", status::text(status))),
             Event::SecondPlan(plan) => {
                 let text = plan::text(plan, &self.secrets, self.verbose);

@@ -1,0 +1,50 @@
+//! `hostwright logs`: what a host has logged.
+
+use std::process::ExitCode;
+
+use super::Exit;
+use super::common::{HostArgs, OutputArgs, boxed};
+use crate::operations::logs::{Asked, logs};
+use crate::operations::session::Session;
+use crate::report::View;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    host: HostArgs,
+    /// Programs of supervisor's, sites of nginx's or systemd units; all programs, and the units that were applied, unless
+    /// named
+    names: Vec<String>,
+    /// How many of the last lines of each log
+    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20)]
+    lines: u32,
+    /// Go on with what is logged from now on, across lost connections
+    #[arg(short, long)]
+    follow: bool,
+    /// Only lines that match, an extended regular expression of grep's
+    #[arg(long, value_name = "PATTERN")]
+    grep: Option<String>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) async fn run(args: &Args) -> Exit {
+    args.output
+        .shown("logs", async |view| show(args, view).await)
+        .await
+}
+
+async fn show(args: &Args, view: &mut View) -> Exit {
+    let mut session = Session::open(args.host.access().await?).await.map_err(boxed)?;
+    let asked = Asked {
+        names: &args.names,
+        lines: args.lines,
+        follow: args.follow,
+        pattern: args.grep.as_deref(),
+    };
+    logs(&mut session, &asked, &mut |event| view.event(event))
+        .await
+        .map_err(boxed)?;
+    session.close().await;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,232 @@
+# What programs, units and sites of the host have logged, as frames:
+#   source POSITION:KEY LABEL           what is read
+#   lines POSITION:KEY                  lines of it, and the position behind them
+#   unknown NAME, wrong, beat, end
+# $names: what is wanted, a line each; $lines: how many of the last ones; $pattern: an extended regular expression that they
+# match; $follow: whether what comes is told, too; $known: `POSITION KEY`, a line each, from an earlier connection.
+# Writes nothing. A key is FILE, or unit:UNIT; a position INODE,BYTE or a cursor of the journal's, `-` for none.
+
+# At most so many bytes of a file are told at once.
+piece=1048576
+tab=$(printf '\t')
+newline='
+'
+
+# add LABEL KEY: one more source.
+add() {
+  case "$newline$sources" in *"$newline$2$tab"*) ;; *) sources="$sources$2$tab$1$newline" ;; esac
+}
+
+# programs NAME: those of supervisor's; all without a name.
+programs() {
+  while IFS=$tab read -r full _ _ _ _ out err; do
+    own=$full
+    if [ "${full%%:*}" = "${full#*:}" ]; then own=${full#*:}; fi
+    case "$1" in '' | "$own" | "$full" | "${full%%:*}" | "${full#*:}") ;; *) continue ;; esac
+    case $out in /*) add "$own" "$out" ;; esac
+    case $err in /*) add "$own err" "$err" ;; esac
+  done <<END
+$supervised
+END
+}
+
+# site NAME: the logs that nginx writes for it.
+site() {
+  for file in "/etc/nginx/sites-enabled/$1" "/etc/nginx/sites-enabled/$1.conf" "/etc/nginx/conf.d/$1.conf"; do
+    [ -f "$file" ] || continue
+    for log in access error; do
+      paths=$(sed -n "s/^[[:space:]]*${log}_log[[:space:]]\{1,\}\([^;[:space:]]*\).*/\1/p" "$file" | sort -u)
+      for path in ${paths:-/var/log/nginx/$log.log}; do
+        case $path in /*) add "$1 $log" "$path" ;; esac
+      done
+    done
+    return 0
+  done
+}
+
+# unit NAME: its journal.
+unit() {
+  unit=$1
+  case $unit in *.*) ;; *) unit=$unit.service ;; esac
+  if [ "$(systemctl show -p LoadState --value -- "$unit" 2>/dev/null)" = loaded ]; then
+    add "${unit%.service}" "unit:$unit"
+  fi
+}
+
+find_sources() {
+  sources=
+  supervised=$(if command -v supervisorctl >/dev/null; then look; fi)
+  if [ -z "$names" ]; then
+    programs ''
+    for name in $(declared_units); do unit "$name"; done
+    return
+  fi
+  while IFS= read -r name; do
+    before=$sources
+    programs "$name"
+    site "$name"
+    unit "$name"
+    if [ "$sources" = "$before" ]; then
+      say unknown "$name" "$(printf '%s\n' "$supervised" | cut -f 1 | sed 's/^\([^:]*\):\1$/\1/'
+        declared_units | sed 's/\.service$//'
+        for file in /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*.conf; do
+          if [ -f "$file" ]; then basename "$file" .conf; fi
+        done)"
+    fi
+  done <<END
+$names
+END
+}
+
+pick() {
+  if [ -n "$pattern" ]; then grep -aE -e "$pattern"; else cat; fi
+}
+
+# lines KEY POSITION FILTER...: tells what the filter prints of its input. What follows the text keeps its line ends.
+lines() {
+  key=$1
+  at=$2
+  shift 2
+  text=$("$@"; echo .)
+  say lines "$at:$key" "${text%.}"
+}
+
+slice() { tail -c "+$((from + 1))" -- "$path" | head -c "$((to - from))"; }
+whole() { slice | head -n "$count" | pick; }
+last() { whole | tail -n "$lines"; }
+rest_of_file() { slice | pick; }
+
+# of_file KEY POSITION: tells what the file has behind the position, in whole lines. Sets `now`.
+of_file() {
+  path=$1
+  now=$2
+  if ! is=$(stat -L -c '%i %s' -- "$path" 2>/dev/null); then
+    now=${now:--,0}
+    return 0
+  fi
+  inode=${is% *}
+  size=${is#* }
+  filter=whole
+  if [ -z "$2" ]; then
+    filter=last
+    # Among more than so many bytes the last lines are not looked for, unless they are to match.
+    from=0
+    if [ -z "$pattern" ] && [ "$size" -gt $((16 * piece)) ]; then from=$((size - 16 * piece)); fi
+    to=$size
+  else
+    from=${2#*,}
+    old=${2%,*}
+    if [ "$old" != "$inode" ]; then
+      # It has been put aside: what came before that is still to be told.
+      aside=
+      if [ "$old" != - ]; then aside=$(find "${path%/*}" -maxdepth 1 -type f -inum "$old" | head -n 1); fi
+      if [ -n "$aside" ]; then
+        set -- "$1" "$path"
+        path=$aside
+        to=$(stat -c %s -- "$path")
+        if [ "$to" -gt "$from" ]; then lines "$1" "$inode,0" rest_of_file; fi
+        path=$2
+      fi
+      from=0
+    elif [ "$size" -lt "$from" ]; then
+      from=0
+    fi
+    to=$size
+    if [ $((to - from)) -gt $piece ]; then
+      to=$((from + piece))
+      more=yes
+    fi
+  fi
+  now=$inode,$from
+  if [ "$to" -le "$from" ]; then return 0; fi
+  count=$(slice | wc -l)
+  if [ -z "$follow" ] || { [ "$count" -eq 0 ] && [ $((to - from)) -ge $piece ]; }; then
+    count=$((count + 1))
+  fi
+  if [ "$count" -eq 0 ]; then
+    # The last lines would otherwise be told as if they had come.
+    return 0
+  fi
+  now=$inode,$((from + $(slice | head -n "$count" | wc -c)))
+  lines "$1" "$now" "$filter"
+}
+
+with_cursor() {
+  if [ -n "$pattern" ]; then grep -aE -e "$pattern" -e '^-- cursor: '; else cat; fi
+}
+
+entries() { printf '%s\n' "$read" | sed '/^-- cursor: /d' | sed '/./,$!d'; }
+
+# of_unit KEY POSITION: the same of a unit's journal.
+of_unit() {
+  now=${2:--}
+  set -- "$1" "$2" --unit="${1#unit:}" --quiet --no-pager --output=short-iso --show-cursor
+  case $2 in
+  '')
+    key=$1
+    shift 2
+    if [ -z "$pattern" ]; then set -- "$@" --lines="$lines"; fi
+    read=$(journalctl "$@" 2>/dev/null | with_cursor | tail -n $((lines + 1)))
+    set -- "$key" ''
+    ;;
+  *)
+    key=$1
+    if [ "$2" != - ]; then set -- "$@" --after-cursor="$2"; fi
+    shift 2
+    read=$(journalctl "$@" 2>/dev/null | with_cursor)
+    ;;
+  esac
+  cursor=$(printf '%s\n' "$read" | sed -n 's/^-- cursor: //p' | tail -n 1)
+  now=${cursor:-$now}
+  if [ -n "$(entries)" ]; then lines "$key" "$now" entries; fi
+}
+
+# position KEY: where an earlier connection was.
+position() {
+  while read -r at key; do
+    if [ "$key" = "$1" ]; then echo "$at"; fi
+  done <<END
+$known
+END
+}
+
+printf '' | grep -aE -e "$pattern" >/dev/null 2>&1
+if [ $? -gt 1 ]; then
+  say wrong '' "$(printf '' | grep -aE -e "$pattern" 2>&1)"
+  say end '' ''
+  exit
+fi
+for generation in $(newest); do frame bundle "$base/generations/$generation/bundle.json" "$generation"; done
+find_sources
+index=0
+while IFS=$tab read -r key label; do
+  [ -n "$key" ] || continue
+  index=$((index + 1))
+  eval "at_$index=\$(position \"\$key\")"
+  say source "$key" "$label"
+done <<END
+$sources
+END
+say begin '' ''
+while :; do
+  more=
+  index=0
+  while IFS=$tab read -r source _; do
+    [ -n "$source" ] || continue
+    index=$((index + 1))
+    eval "at=\$at_$index"
+    case $source in
+    unit:*) of_unit "$source" "$at" ;;
+    *) of_file "$source" "$at" ;;
+    esac
+    if [ -z "$at" ]; then say at "$now:$source" ''; fi
+    eval "at_$index=\$now"
+  done <<END
+$sources
+END
+  [ -n "$follow" ] || break
+  # It ends this script when nobody listens any more.
+  say beat '' '' || exit
+  [ -n "$more" ] || sleep 0.5
+done
+say end '' ''
