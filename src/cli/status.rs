@@ -6,7 +6,7 @@ use super::Exit;
 use super::common::{HostArgs, OutputArgs, boxed};
 use crate::operations::event::Event;
 use crate::operations::session::Session;
-use crate::operations::status::status;
+use crate::operations::status::ask::status;
 use crate::report::View;
 
 #[derive(Debug, clap::Args)]

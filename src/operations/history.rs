@@ -6,22 +6,16 @@ use super::apply::{ApplyError, check, plan_when_free, run_and_verify};
 use super::event::{Event, Observe};
 use super::generation::{About, Generation, History, Kept, Run};
 use super::playbook::Built;
+use super::remembered::library;
 use super::session::Session;
 use crate::change::{Content, Detail};
 use crate::host::ssh::SshError;
 use crate::language::PlaybookErrors;
-use crate::layout::{self, Frame, NoFrame, SAY};
+use crate::layout::{Frame, NoFrame};
 use crate::playbook::bundle::{Bundle, Kept as KeptContent, KeptNode};
 use crate::playbook::load::reload;
 use crate::shell;
 use crate::transaction::compile::OnFailure;
-
-const LIBRARY: &str = include_str!("history.sh");
-
-/// What the host's sh does with what is remembered.
-pub(super) fn library() -> String {
-    format!("{}{SAY}{LIBRARY}", layout::variables())
-}
 
 /// The frame with which the rest of an answer begins, and what follows it.
 fn read<'a>(rest: &'a [u8], session: &Session) -> Result<(Frame<'a>, &'a [u8]), HistoryError> {

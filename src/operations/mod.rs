@@ -11,6 +11,7 @@ pub mod logs;
 pub mod playbook;
 pub mod provision;
 pub mod rehearse;
+mod remembered;
 pub mod saved;
 pub mod session;
 pub mod status;

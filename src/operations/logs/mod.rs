@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::event::{Event, Observe};
-use super::history;
+use super::remembered::library;
 use super::session::Session;
 use crate::host::ssh::{Event as Said, Script, SshError};
 use crate::layout::{Frame, NoFrame};
@@ -149,7 +149,7 @@ impl Reading {
             ("known", known.join("\n")),
         ];
         let values = values.map(|(name, value)| format!("{name}={}\n", shell::quote(&value)));
-        let (programs, remembered) = (supervised::looking(), history::library());
+        let (programs, remembered) = (supervised::looking(), library());
         format!("{}{programs}\n{remembered}{SCRIPT}", values.concat())
     }
 

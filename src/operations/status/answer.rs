@@ -333,3 +333,118 @@ impl Seen {
         at.into_iter().cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(kind: &str, name: &str, body: &str) -> String {
+        format!("@{kind} {} {name}\n{body}\n", body.len())
+    }
+
+    #[test]
+    fn what_belongs_together_is_put_together() {
+        let day = 24 * 60 * 60;
+        let parts = [
+            frame(
+                "system",
+                "",
+                "hostname=web\nprocessors=2\npage=4096\nnow=1000000\nuptime=5000.25 1.0\nload=0.5 1 2 1/2 3\nreboot=",
+            ),
+            frame(
+                "memory",
+                "",
+                "MemTotal:  2000 kB\nMemAvailable:  500 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB",
+            ),
+            frame(
+                "disks",
+                "",
+                "1B-blocks Used Avail Inodes IUsed Type Mounted on\n100 30 60 10 4 ext4 /\n9 1 8 5 1 tmpfs /run\n50 1 49 - - btrfs /my disk",
+            ),
+            frame("processes", "", "7 1 10 python3\n8 7 20 a (b) c\n9 1 1 other"),
+            frame(
+                "listening",
+                "",
+                "LISTEN 0 5 127.0.0.1:8080 0.0.0.0:* users:((\"a\",pid=8,fd=3),(\"x\",pid=80,fd=3))",
+            ),
+            frame(
+                "supervised",
+                "",
+                "api:api\tRUNNING\t0\t7\t999000\t/o\t/e\npool:w1\tFATAL\t1\t0\t0\t-\t-",
+            ),
+            frame("exits", "", "      3 api"),
+            frame(
+                "unit",
+                "t.service",
+                "ActiveState=active\nSubState=running\nNRestarts=2\nMemoryCurrent=[not set]\nStateChangeTimestampMonotonic=4000000000\nPids=9 ",
+            ),
+            frame(
+                "site",
+                "shop",
+                &format!(
+                    "server_name a b\nssl_certificate /c\nends {}\nends {}",
+                    1_000_000 + 3 * day,
+                    1_000_000 - 1
+                ),
+            ),
+            frame("failed", "", ""),
+            frame(
+                "updates",
+                "",
+                "1.2 Debian:12/stable [amd64]\n3 Debian-Security:12/stable-security [amd64]",
+            ),
+            frame("end", "", ""),
+        ];
+        let answer = parts.concat();
+        let status = read(answer.as_bytes(), "root@web").expect("an answer");
+        let [api, broken, unit] = &status.programs[..] else {
+            panic!("{status:?}")
+        };
+        assert_eq!(
+            (api.memory, api.restarts, api.since),
+            (Some(30 * 4096), Some(3), Some(999_000))
+        );
+        assert_eq!(
+            (&*api.name, &*api.listens[0], api.failed),
+            ("api", "127.0.0.1:8080", false)
+        );
+        assert_eq!(
+            (&*broken.name, broken.failed, broken.memory),
+            ("pool:w1", true, None)
+        );
+        assert_eq!(
+            (&*unit.name, unit.since, unit.memory),
+            ("t", Some(999_000), Some(4096))
+        );
+        assert_eq!(
+            (status.sites[0].days, status.sites[0].server_names.len()),
+            (Some(-1), 2)
+        );
+        assert_eq!(
+            status.updates,
+            Some(Updates {
+                waiting: 2,
+                security: 1
+            })
+        );
+        assert_eq!(
+            status.system.memory,
+            Space {
+                total: 2_048_000,
+                used: 1_536_000
+            }
+        );
+        let disks: Vec<_> = status
+            .system
+            .disks
+            .iter()
+            .map(|disk| (&*disk.mount, disk.space.used))
+            .collect();
+        assert_eq!(disks, [("/", 40), ("/my disk", 1)]);
+        assert_eq!(status.system.largest[0].name, "a (b) c");
+        assert!(
+            read(&answer.as_bytes()[..answer.len() - 8], "web").is_none(),
+            "it is cut off"
+        );
+    }
+}

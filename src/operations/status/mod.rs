@@ -4,13 +4,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 mod answer;
+pub mod ask;
 
 use super::generation::Kept;
-use super::history::{self, HistoryError};
-use super::session::Session;
-use crate::resources::supervised;
-
-const SCRIPT: &str = include_str!("status.sh");
 
 /// How a host fares. Sizes are in bytes, times in seconds since 1970.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
@@ -144,15 +140,4 @@ pub struct Updates {
     pub waiting: usize,
     /// How many of them for security.
     pub security: usize,
-}
-
-/// Asks a host how it fares.
-///
-/// # Errors
-/// When the host does not answer as it should.
-pub async fn status(session: &Session) -> Result<Status, HistoryError> {
-    let script = format!("{}\n{}{SCRIPT}", supervised::looking(), history::library());
-    let answer = session.ask(script).await?;
-    let host = session.name();
-    answer::read(&answer, &host).ok_or(HistoryError::Answer { host })
 }
