@@ -4,6 +4,7 @@ mod accounts;
 mod apt;
 mod binary;
 mod certificate;
+mod chaos;
 mod checks;
 mod conflicts;
 mod converge;
