@@ -70,13 +70,13 @@ fn status(host: &Host, path: &str) -> String {
 }
 
 /// Asks for a WebSocket at `path`, and says a line when it has one; returns all that was answered.
-fn upgrade(host: &Host, path: &str) -> String {
+fn upgrade(host: &Host, name: &str, path: &str) -> String {
     let mut stream = TcpStream::connect((host.machine.address(), 80)).expect("connected");
     stream
         .set_read_timeout(Some(Duration::from_secs(30)))
         .expect("set");
     let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: example.com\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: {name}\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).expect("asked");
     let mut answer = Vec::new();
@@ -152,7 +152,7 @@ fn a_site_serves_what_it_says() {
         assert_eq!(status(&host, path), wanted, "{path}");
     }
 
-    let socket = upgrade(&host, "/ws");
+    let socket = upgrade(&host, "example.com", "/ws");
     assert!(
         socket.contains("101 Switching") && socket.contains("echo hello"),
         "{socket}"
@@ -160,7 +160,7 @@ fn a_site_serves_what_it_says() {
     let plain = get(&host, "example.com", "/ws");
     assert!(plain.ends_with("/ws none none"), "{plain}");
     // Where it is not said, nothing is upgraded.
-    let kept = upgrade(&host, "/api/");
+    let kept = upgrade(&host, "example.com", "/api/");
     assert!(
         kept.contains("200 OK") && kept.contains("/api/ none none"),
         "{kept}"
@@ -186,4 +186,29 @@ fn the_shipped_static_site_is_served() {
     );
     assert!(get(&host, "any.example", "/style.css").contains("text/css"));
     assert_eq!(status(&host, "/none"), "404");
+}
+
+#[test]
+fn sites_with_like_names_take_upgrades_beside_each_other() {
+    let Some(host) = Host::boot() else { return };
+    host.sh(BACKEND);
+    host.converge(
+        r#"
+name: web
+nginx:
+  a-b: { proxy: "127.0.0.1:9000", websocket: true, names: [a-b.example.com] }
+  a_b: { proxy: "127.0.0.1:9000", websocket: true, names: [d.example.com] }
+  home:
+    redirect: https://example.org$request_uri
+    names: [example.com]
+    locations: { /in/: { deny: all } }
+"#,
+    );
+    for name in ["a-b.example.com", "d.example.com"] {
+        let socket = upgrade(&host, name, "/");
+        assert!(socket.contains("echo hello"), "{name}: {socket}");
+    }
+    let home = get(&host, "example.com", "/a?b");
+    assert!(home.contains("Location: https://example.org/a?b"), "{home}");
+    assert_eq!(status(&host, "/in/"), "403");
 }
