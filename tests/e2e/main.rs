@@ -26,6 +26,7 @@ mod prune;
 mod root;
 mod safety;
 mod shells;
+mod sites;
 mod sshd;
 mod supervisor;
 mod supervisor_states;
