@@ -49,11 +49,11 @@ fn keys_and_types_are_named_with_their_place() {
         ("unknown key", "nginx:\n  site:\n    prxy: \"127.0.0.1:80\""),
         ("unknown section", "ngnix: {}"),
         ("duplicate name", "users:\n  a: {}\n  a: {}"),
-        ("missing key", "nginx:\n  site: { replaces_default: true }"),
+        ("missing key", "binaries:\n  a: { path: a }"),
         ("list for a mapping", "files:\n  /etc/x: [1]"),
         ("list for a value", "nginx:\n  site: { proxy: [a] }"),
         ("value for a list", "apt: { packages: nginx }"),
-        ("null for a value", "nginx:\n  site: { proxy: }"),
+        ("null for a value", "binaries:\n  a: { path: a, to: }"),
         ("tab", "users:\n\ta: {}"),
         ("open bracket", "users: {a: {}"),
     ]));
@@ -89,7 +89,7 @@ fn what_does_not_fit_together_is_said() {
         ),
         (
             "null variable",
-            "vars: { d: null }\nnginx:\n  a: { proxy: \"${d}\" }"
+            "vars: { d: null }\nbinaries:\n  a: { path: a, to: \"${d}\" }"
         ),
         ("unused variable", "vars: { port: 80 }"),
         ("template variable", "files:\n  /etc/x: { template: t.hbs }"),

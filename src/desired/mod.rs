@@ -150,6 +150,8 @@ pub struct Desired {
     pub secrets: Secrets,
     /// Remarks on the playbook, each with its place.
     pub warnings: Vec<String>,
+    /// How many generations of it the host keeps.
+    pub keep: u32,
     /// What is kept of it on the host; none where it would hold a secret.
     pub meaning: Option<Meaning>,
 }

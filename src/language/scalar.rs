@@ -112,6 +112,17 @@ fn one_line(text: &str) -> Result<String, String> {
     }
 }
 
+/// The text, if a configuration can hold it without quotes.
+fn bare(text: &str) -> Result<String, String> {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "\"';{}\\".contains(c);
+    match text.chars().find(|c| odd(*c)) {
+        Some(c) => Err(format!(
+            "`{text}` has a {c:?} in it, and nginx would not take that for a part of it"
+        )),
+        None => Ok(text.to_owned()),
+    }
+}
+
 fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
         && text
@@ -223,13 +234,14 @@ scalar! {
     }
 }
 scalar! {
-    /// A length of time in seconds, minutes or hours: `30s`, `5m`, `1h`. Kept in seconds.
-    Duration(u32), "^[0-9]+[smh]$", |text| {
-        let wrong = || format!("`{text}` is not a length of time: write `30s`, `5m` or `1h`");
+    /// A length of time in seconds, minutes, hours or days: `30s`, `5m`, `1h`, `7d`. Kept in seconds.
+    Duration(u32), "^[0-9]+[smhd]$", |text| {
+        let wrong = || format!("`{text}` is not a length of time: write `30s`, `5m`, `1h` or `7d`");
         let scale = match text.chars().last() {
             Some('s') => 1,
             Some('m') => 60,
             Some('h') => 3600,
+            Some('d') => 86_400,
             _ => return Err(wrong()),
         };
         text[..text.len() - 1].parse::<u32>().ok().and_then(|n| n.checked_mul(scale)).ok_or_else(wrong)
@@ -245,6 +257,39 @@ scalar! {
         };
         let valid = text.contains('.') && text.split('.').all(label);
         if valid { Ok(text.to_ascii_lowercase()) } else { Err(format!("`{text}` is not a domain name")) }
+    }
+}
+scalar! {
+    /// The path of a URL, in the characters that need no quotes: `/assets/`.
+    UrlPath(String), "^/[^\\s\"';{}\\\\$]*$", |text| match text.starts_with('/') && !text.contains('$') {
+        true => bare(text),
+        false => Err(format!("`{text}` is not the path of a URL: it starts with `/`, and has no `$`")),
+    }
+}
+scalar! {
+    /// A URL, or a path of the same site: `https://example.com/new`, `/new`.
+    Url(String), "^(https?:/)?/[^\\s\"';{}\\\\]*$", |text| {
+        let begins = ["https://", "http://", "/"].iter().find_map(|begin| text.strip_prefix(begin));
+        match begins {
+            Some(rest) if !rest.is_empty() || text == "/" => bare(text),
+            _ => Err(format!("`{text}` is not a URL: write `https://…`, or a path that starts with `/`")),
+        }
+    }
+}
+scalar! {
+    /// Who asks: an address, a network, or `all`: `203.0.113.7`, `10.0.0.0/8`, `2001:db8::/32`.
+    Network(String), "^(all|[0-9A-Fa-f.:]+(/[0-9]+)?)$", |text| {
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let most = match address.parse() {
+            Ok(std::net::IpAddr::V4(_)) => 32,
+            Ok(std::net::IpAddr::V6(_)) => 128,
+            Err(_) => 0,
+        };
+        let fits = |bits: &str| bits.parse::<u8>().is_ok_and(|bits| bits <= most);
+        match text == "all" || most > 0 && bits.is_none_or(fits) {
+            true => Ok(text.to_owned()),
+            false => Err(format!("`{text}` is no address or network: write `203.0.113.7`, `10.0.0.0/8` or `all`")),
+        }
     }
 }
 scalar! {
@@ -272,7 +317,38 @@ mod tests {
         assert_eq!("/opt//".parse::<AbsPath>().map(|path| path.0), Ok("/opt".into()));
         assert!("/opt/../etc".parse::<AbsPath>().is_err());
         assert_eq!("5m".parse::<Duration>().map(|time| time.0), Ok(300));
+        assert_eq!("30d".parse::<Duration>().map(|time| time.0), Ok(2_592_000));
         assert!("5".parse::<Duration>().is_err());
+        for (text, fits) in [
+            ("all", true),
+            ("203.0.113.7", true),
+            ("10.0.0.0/8", true),
+            ("2001:db8::/32", true),
+            ("10.0.0.0/33", false),
+            ("10.0.0/8", false),
+            ("10.0.0.0/", false),
+            ("host", false),
+        ] {
+            assert_eq!(text.parse::<Network>().is_ok(), fits, "{text}");
+        }
+        for (text, fits) in [
+            ("https://example.com$request_uri", true),
+            ("/new", true),
+            ("example.com", false),
+            ("https://", false),
+            ("https://a; b", false),
+        ] {
+            assert_eq!(text.parse::<Url>().is_ok(), fits, "{text}");
+        }
+        for (text, fits) in [
+            ("/a/", true),
+            ("a", false),
+            ("/a b", false),
+            ("/$a", false),
+            ("/a{", false),
+        ] {
+            assert_eq!(text.parse::<UrlPath>().is_ok(), fits, "{text}");
+        }
         assert!("é".parse::<Duration>().is_err());
         assert!("example.com".parse::<Domain>().is_ok());
         assert!("-x.com".parse::<Domain>().is_err());

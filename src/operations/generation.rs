@@ -14,9 +14,6 @@ use crate::plan::Plan;
 use crate::playbook::bundle::Bundle;
 use crate::transaction::record::Record;
 
-/// How many generations of a playbook stay unless it says otherwise.
-const KEEP: u32 = 20;
-
 /// A text longer than this stays on the host when its generation is rendered again, in bytes.
 const FETCHED: u64 = 64 * 1024;
 
@@ -78,6 +75,8 @@ pub struct History {
     pub generations: Vec<Kept>,
     /// The runs that it remembers, the oldest first.
     pub runs: Vec<Run>,
+    /// What hostwright keeps there in all, in KiB on the disk.
+    pub disk: u64,
 }
 
 /// A generation that a host keeps.
@@ -135,7 +134,7 @@ pub fn records(desired: &Desired, plan: &Plan) -> (String, Option<Record>) {
             let texts = texts.map(|kept| format!("{}\n", kept.sha256)).collect();
             Some(Record {
                 playbook: desired.name.clone(),
-                keep: KEEP,
+                keep: desired.keep,
                 files: vec![
                     ("digest", format!("{}\n", meaning.digest)),
                     ("declared", declared(desired)),

@@ -124,6 +124,7 @@ pub async fn history(session: &Session) -> Result<History, HistoryError> {
                     });
                 }
             }
+            "disk" => history.disk = String::from_utf8_lossy(frame.body).trim().parse().unwrap_or(0),
             "run" => {
                 if let Some(last) = history.generations.last_mut() {
                     last.run = String::from_utf8_lossy(frame.body).trim().to_owned();

@@ -13,6 +13,7 @@ history() {
     frame generation "$generation/generation.json" "$name"
     frame run "$generation/run" "$name"
   done
+  say disk '' "$(du -sk -- "$base" 2>/dev/null | cut -f 1)"
   current=$(cat "$base/current" 2>/dev/null)
   for run in "$base"/runs/*; do
     frame about "$run/about" "${run##*/}"

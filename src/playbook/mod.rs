@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use self::head::{RehearsalOptions, SecretSource, Var};
 use crate::checks::Checks;
-use crate::language::scalar::Name;
+use crate::language::scalar::{Count, Name, optional};
 use crate::language::{AtPath, Named, Ordered, Placed, Section};
 use crate::resources::{
     absent, apt, binary, certificate, command, cron, directory, file, link, logrotate, nginx, supervisor,
@@ -33,6 +33,9 @@ macro_rules! kinds {
             /// Values that are never shown, from this machine's environment or files.
             #[serde(default)]
             pub secrets: IndexMap<Name, SecretSource>,
+            /// How many generations of it a host keeps; 20 unless given.
+            #[serde(default, deserialize_with = "optional")]
+            pub keep: Option<Count>,
             /// What a rehearsal does otherwise.
             #[serde(default)]
             pub rehearsal: RehearsalOptions,

@@ -10,6 +10,9 @@ use crate::language::{PlaybookError, PlaybookErrors};
 use crate::plan::order;
 use crate::resources::pruned;
 
+/// How many generations of a playbook stay unless it says otherwise.
+const KEEP: u32 = 20;
+
 /// A playbook with nothing left to look up.
 #[derive(Debug)]
 pub struct Rendered {
@@ -57,6 +60,14 @@ pub fn render_without(
     cx.enter(sections.len(), "checks");
     let checks = checks::render(&playbook.checks, &mut cx);
     let (entries, origins) = cx.finish(&loaded.errors)?;
+    let keep = playbook.keep.as_ref().map_or(KEEP, |count| count.0);
+    if keep == 0 {
+        return Err(PlaybookError::plain(
+            "`keep: 0` would keep no generation, not even the one that is applied",
+            "keep 1 or more; with 2 there is a way back",
+        )
+        .into());
+    }
     let entries = order::order(entries).map_err(|cycle| {
         PlaybookError::plain(cycle, "take one `after` or one reference out of the circle")
     })?;
@@ -70,6 +81,7 @@ pub fn render_without(
         checks,
         secrets: document.secrets.clone(),
         warnings,
+        keep,
         meaning: None,
     };
     let mut rendered = Rendered { desired, origins };

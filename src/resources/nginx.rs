@@ -3,33 +3,53 @@
 //! A site with a certificate that is not there yet is put in place twice: first over HTTP, so that the
 //! authority's challenge finds its webroot, then with TLS and the redirect.
 
+mod location;
+mod served;
+
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use self::location::{Location, quoted};
+use self::served::{MEND_INSTALLATION, Served};
 use super::certbot::Issued;
 use super::certificate::{self, Wanted};
 use super::directory::Directory;
-use super::renewal;
-use crate::change::{Action, Change, Id, sha256};
-use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::{Questions, Remains};
-use crate::language::scalar::{Address, Domain, Duration, Flag, Line, LocalPath, Name, Port, optional};
+use crate::change::Id;
+use crate::language::scalar::{
+    AbsPath, Address, Domain, Duration, Flag, Line, LocalPath, Name, Port, Url, UrlPath, optional,
+};
 use crate::language::template::object;
-use crate::language::{Declaration, Problem, Render};
+use crate::language::{Declaration, Placed, Problem, Render};
 use crate::managed::announced;
 use crate::managed::file::ManagedFile;
 
-/// A site that hands its requests on to a program.
+/// A site: it hands its requests on to a program (`proxy`), serves files (`root`), redirects, or does so below the paths
+/// of its `locations` alone.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Site {
     /// Where requests go: `127.0.0.1:8080`.
-    pub proxy: Address,
+    #[serde(default, deserialize_with = "optional")]
+    pub proxy: Option<Address>,
+    /// The directory on the host whose files are served.
+    #[serde(default, deserialize_with = "optional")]
+    pub root: Option<AbsPath>,
+    /// Where everybody is sent instead: `https://example.com$request_uri`, with nginx's variables.
+    #[serde(default, deserialize_with = "optional")]
+    pub redirect: Option<Url>,
+    /// What is otherwise below a path, as nginx's `location`: `/assets/` is all that is in it, `/assets` all whose
+    /// path begins so.
+    #[serde(default)]
+    pub locations: IndexMap<UrlPath, Placed<Location>>,
     /// The names that it answers to; those of its certificate, or any, unless given. With a certificate,
     /// HTTP redirects to the first.
     #[serde(default)]
     pub names: Vec<Domain>,
+    /// Further names: who comes by one of them is sent to the first of `names`.
+    #[serde(default)]
+    pub redirect_from: Vec<Domain>,
     /// The port for HTTP; 80 unless given.
     #[serde(default, deserialize_with = "optional")]
     pub listen: Option<Port>,
@@ -39,9 +59,33 @@ pub struct Site {
     /// The certificate (an entry of `certificates`) for HTTPS. HTTP redirects then.
     #[serde(default, deserialize_with = "optional")]
     pub certificate: Option<Name>,
+    /// For how long browsers that were here may come by HTTPS alone (RFC 6797): `365d`. It needs a certificate.
+    #[serde(default, deserialize_with = "optional")]
+    pub hsts: Option<Duration>,
+    /// Whether a connection to the program may become a WebSocket.
+    #[serde(default, deserialize_with = "optional")]
+    pub websocket: Option<Flag>,
     /// How long to wait for the program: to connect, to send, to read; 60 s unless given.
     #[serde(default, deserialize_with = "optional")]
     pub timeout: Option<Duration>,
+    /// The files of `root` that stand for a directory, the first that is there; `index.html` unless given.
+    #[serde(default)]
+    pub index: Vec<Name>,
+    /// The file of `root` that is served for a path that is not there: `/index.html` for a single-page app.
+    #[serde(default, deserialize_with = "optional")]
+    pub fallback: Option<UrlPath>,
+    /// How long browsers and caches may keep an answer: `1h`, `30d`.
+    #[serde(default, deserialize_with = "optional")]
+    pub cache: Option<Duration>,
+    /// Headers of every answer, by name. nginx's variables may stand in a value.
+    #[serde(default)]
+    pub headers: IndexMap<Name, Line>,
+    /// Whether texts are compressed, those of a program too; as nginx's main file has it unless given.
+    #[serde(default, deserialize_with = "optional")]
+    pub gzip: Option<Flag>,
+    /// Whether requests are written to nginx's access log; true unless given.
+    #[serde(default, deserialize_with = "optional")]
+    pub access_log: Option<Flag>,
     /// The largest request body: `1m` unless given.
     #[serde(default, deserialize_with = "optional")]
     pub max_body: Option<Line>,
@@ -50,31 +94,156 @@ pub struct Site {
     pub template: Option<LocalPath>,
 }
 
+/// The path below which a site has what it says of itself.
+const OWN: &str = "/";
+
 impl Site {
+    /// What the site says of itself.
+    fn own(&self) -> Location {
+        Location {
+            proxy: self.proxy.clone(),
+            root: self.root.clone(),
+            redirect: self.redirect.clone(),
+            websocket: self.websocket.clone(),
+            timeout: self.timeout.clone(),
+            index: self.index.clone(),
+            fallback: self.fallback.clone(),
+            cache: self.cache.clone(),
+            ..Location::default()
+        }
+    }
+
+    /// What is served below each path. What is wrong with a location is told at its place.
+    fn locations(&self, name: &str, cx: &mut Render<'_>) -> Result<Vec<(String, Location)>, Problem> {
+        let own = self.own();
+        let mut all = Vec::new();
+        if own.is_something() {
+            own.check()?;
+            all.push((OWN.to_owned(), own.clone()));
+        } else if self.locations.is_empty() && self.template.is_none() {
+            return Err(Problem::new(
+                "a site that serves nothing",
+                "give it one of `proxy`, `root` and `redirect`, or `locations`",
+            ));
+        } else {
+            own.check_alone()?;
+        }
+        for (path, placed) in &self.locations {
+            let location = placed.value.within(&own);
+            let checked = match path.0 == OWN && own.is_something() {
+                true => Err(Problem::new(
+                    "what the site says of itself is the location `/` already",
+                    "take out one of the two",
+                )),
+                false => location.check(),
+            };
+            match checked {
+                Ok(()) => all.push((path.0.clone(), location)),
+                Err(problem) => cx.wrong_in(name, problem, placed),
+            }
+        }
+        Ok(all)
+    }
+
+    /// The names that it answers to itself.
+    fn names(&self, certificate: Option<&Issued>) -> Vec<String> {
+        let mut names: Vec<String> = self.names.iter().map(|name| name.0.clone()).collect();
+        if names.is_empty() {
+            names.extend(certificate.into_iter().flat_map(|issued| issued.domains.clone()));
+            names.retain(|name| !self.redirects_from(name));
+        }
+        names
+    }
+
+    fn redirects_from(&self, name: &str) -> bool {
+        self.redirect_from.iter().any(|from| from.0 == *name)
+    }
+
+    /// Refuses what does not go together.
+    fn check(&self, certificate: Option<&Issued>) -> Result<(), Problem> {
+        if self.hsts.is_some() && self.certificate.is_none() {
+            return Err(Problem::new(
+                "`hsts` without a certificate: browsers would come by HTTPS, and nothing answers there",
+                "give the site a `certificate`, or take `hsts` out",
+            ));
+        }
+        if self.redirect_from.is_empty() {
+            return Ok(());
+        }
+        if let Some(name) = self.names.iter().find(|name| self.redirects_from(&name.0)) {
+            return Err(Problem::new(
+                format!("`{name}` stands in `names` and in `redirect_from`"),
+                "leave it in one of them",
+            ));
+        }
+        if self.names(certificate).is_empty() {
+            return Err(Problem::new(
+                "`redirect_from` leads to the site's first name, and it has none",
+                "give the site `names`",
+            ));
+        }
+        let covered = |name: &Domain| certificate.is_none_or(|issued| issued.domains.contains(&name.0));
+        match self.redirect_from.iter().find(|name| !covered(name)) {
+            None => Ok(()),
+            Some(name) => Err(Problem::new(
+                format!(
+                    "the site's certificate is not for `{name}`, so browsers would not be sent on by HTTPS"
+                ),
+                "add it to the certificate's `aliases`",
+            )),
+        }
+    }
+
+    /// The headers of its answers, each with its value as nginx reads it.
+    fn headers(&self, tls: bool) -> Vec<Value> {
+        let header = |name: &str, value: &str| json!({ "name": name, "value": quoted(value) });
+        let hsts = self.hsts.as_ref().filter(|_| tls);
+        let hsts = hsts.map(|time| header("Strict-Transport-Security", &format!("max-age={}", time.0)));
+        let own = self.headers.iter().map(|(name, value)| header(&name.0, &value.0));
+        hsts.into_iter().chain(own).collect()
+    }
+
     /// The site for a host with IPv6, and for one without.
     fn files(
         &self,
         name: &str,
+        locations: &[(String, Location)],
         certificate: Option<&Issued>,
         tls: bool,
         cx: &Render<'_>,
     ) -> Result<[ManagedFile; 2], Problem> {
-        let mut names: Vec<&str> = self.names.iter().map(|name| name.0.as_str()).collect();
-        if names.is_empty() {
-            names = certificate.map_or(vec!["_"], |issued| {
-                issued.domains.iter().map(String::as_str).collect()
-            });
-        }
+        let names = self.names(certificate);
+        let listen = self.listen.as_ref().map_or(80, |port| port.0);
+        let from: Vec<&str> = self.redirect_from.iter().map(|name| name.0.as_str()).collect();
+        let origin = names.first().map(|first| match (tls, listen) {
+            (true, _) => format!("https://{first}"),
+            (false, 80) => format!("http://{first}"),
+            (false, port) => format!("http://{first}:{port}"),
+        });
+        // A variable of nginx's own names, for it is everybody's.
+        let letters = name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+        let upgrade = format!("$connection_upgrade_{letters}");
+        let upgrades = locations.iter().any(|(_, location)| location.upgrades());
+        let flag = |flag: &Option<Flag>, unless: bool| flag.as_ref().map_or(unless, |flag| flag.0);
+        let locations = locations.iter();
+        let locations = locations.map(|(path, location)| location.values(path, &upgrade));
         let mut values = object(json!({
             "name": name,
-            "names": names.join(" "),
-            "listen": self.listen.as_ref().map_or(80, |port| port.0),
-            "default_server": self.replaces_default.as_ref().is_some_and(|flag| flag.0),
-            "proxy": self.proxy.0,
+            "names": if names.is_empty() { "_".to_owned() } else { names.join(" ") },
+            "listen": listen,
+            "default_server": flag(&self.replaces_default, false),
+            "proxy": self.proxy.as_ref().map(|proxy| &proxy.0),
             "timeout": self.timeout.as_ref().map_or(60, |time| time.0),
             "max_body": self.max_body.as_ref().map_or("1m", |size| &size.0),
             "webroot": certificate.map(|issued| &issued.webroot),
             "certificate": certificate.filter(|_| tls).map(Issued::directory),
+            "upgrade": upgrades.then_some(&upgrade),
+            "access_log": flag(&self.access_log, true),
+            "gzip": self.gzip.as_ref().map(|gzip| if gzip.0 { "on" } else { "off" }),
+            "headers": self.headers(tls),
+            "locations": locations.collect::<Vec<Value>>(),
+            "redirect_from": (!from.is_empty()).then(|| from.join(" ")),
+            "origin": origin,
         }));
         let template = self.template.as_ref().map_or("nginx.conf.hbs", |path| &path.0);
         let mut file = |ipv6: bool| -> Result<ManagedFile, Problem> {
@@ -107,13 +276,16 @@ impl Declaration for Site {
             Some(wanted) => certificate::declared(&wanted.0, cx)?,
             None => None,
         };
+        let locations = self.locations(name, cx)?;
+        self.check(certificate.as_ref())?;
         let id = Id::new("nginx", name);
         cx.needs_unit("nginx.service", "nginx", id.as_str());
         cx.mends.insert("nginx".into(), MEND_INSTALLATION.concat());
+        let tls = certificate.is_some();
         let site = Served {
             id: id.clone(),
             name: name.to_owned(),
-            files: self.files(name, certificate.as_ref(), certificate.is_some(), cx)?,
+            files: self.files(name, &locations, certificate.as_ref(), tls, cx)?,
             replaces_default: self.replaces_default.as_ref().is_some_and(|flag| flag.0),
             certificate: certificate.as_ref().map(|issued| issued.id.clone()),
             unless: None,
@@ -127,7 +299,7 @@ impl Declaration for Site {
             cx.push(Served {
                 id: certificate::challenge_id(name),
                 name: name.to_owned(),
-                files: self.files(name, certificate.as_ref(), false, cx)?,
+                files: self.files(name, &locations, certificate.as_ref(), false, cx)?,
                 replaces_default: site.replaces_default,
                 certificate: None,
                 unless: Some(issued.clone()),
@@ -135,245 +307,5 @@ impl Declaration for Site {
         }
         cx.push(site);
         Ok(())
-    }
-}
-
-const MAIN: &str = "/etc/nginx/nginx.conf";
-
-const HOST: &str = include_str!("nginx_host.sh");
-
-/// What the sites depend on: whether there is IPv6, and what nginx's main file includes.
-const ASK: [&str; 2] = [
-    HOST,
-    "nginx_over_ipv6 || echo no-ipv6\nsed -n 's/^[[:space:]]*include[[:space:]].*/&/p' /etc/nginx/nginx.conf",
-];
-
-/// nginx starts with its default site when it is installed, and the installation fails where that cannot listen.
-const MEND_INSTALLATION: [&str; 2] = [HOST, include_str!("nginx_mend.sh")];
-
-/// A directory of sites that nginx's main file includes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Layout {
-    /// Debian's: `sites-enabled/*`.
-    Sites,
-    /// nginx.org's: `conf.d/*.conf`.
-    Conf,
-}
-
-impl Layout {
-    /// That of a main file with this text; none if it includes no sites at all.
-    fn of(main: &str) -> Option<Self> {
-        let included = main.lines().filter_map(|line| {
-            let pattern = line.trim().strip_prefix("include")?.split(';').next()?.trim();
-            let pattern = pattern.trim_matches(['"', '\'']);
-            Some(pattern.strip_prefix("/etc/nginx/").unwrap_or(pattern))
-        });
-        let included: Vec<&str> = included.collect();
-        let has = |patterns: &[&str]| patterns.iter().any(|pattern| included.contains(pattern));
-        // Others may include what they like: nginx itself tells then whether it reads the site.
-        let known = |pattern: &&str| {
-            *pattern == "mime.types"
-                || pattern.starts_with("modules-enabled/")
-                || pattern.starts_with("/usr/share/")
-        };
-        if has(&["sites-enabled/*", "sites-enabled/*.*"]) {
-            Some(Self::Sites)
-        } else if has(&["conf.d/*.conf", "conf.d/*"]) {
-            Some(Self::Conf)
-        } else {
-            (!included.iter().all(known)).then_some(Self::Sites)
-        }
-    }
-
-    /// Where a site of this name is found.
-    fn link(self, name: &str) -> String {
-        match self {
-            Self::Sites => format!("/etc/nginx/sites-enabled/{name}"),
-            Self::Conf => format!("/etc/nginx/conf.d/{name}.conf"),
-        }
-    }
-
-    /// The site that nginx brings along when it is installed.
-    fn default_site(self) -> String {
-        self.link("default")
-    }
-
-    /// The other one.
-    fn other(self) -> Self {
-        match self {
-            Self::Sites => Self::Conf,
-            Self::Conf => Self::Sites,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Served {
-    id: Id,
-    name: String,
-    /// For a host with IPv6, and for one without.
-    files: [ManagedFile; 2],
-    replaces_default: bool,
-    /// The certificate that must be there first.
-    certificate: Option<Id>,
-    /// A certificate that makes this site needless: the site for the challenge gives way to the one with TLS.
-    unless: Option<Issued>,
-}
-
-impl Served {
-    fn path(&self) -> &str {
-        &self.files[0].path
-    }
-
-    /// Where nginx reads its sites on this host, or will when this playbook has put its main file in place.
-    fn layout(&self, cx: &Context<'_>) -> Result<Layout, Refusal> {
-        let asked = cx.facts.output("nginx.host");
-        let main = cx.content(MAIN).and_then(|bytes| std::str::from_utf8(bytes).ok());
-        let main = main.unwrap_or(asked);
-        if !main.contains("include") && cx.facts.path(MAIN).is_none() && cx.content(MAIN).is_none() {
-            return Ok(Layout::Sites);
-        }
-        Layout::of(main).ok_or_else(|| Refusal {
-            id: self.id.clone(),
-            cause: format!("nginx would not read the site: {MAIN} includes no directory of sites"),
-            mend: format!("add `include /etc/nginx/sites-enabled/*;` to `http` in {MAIN}"),
-        })
-    }
-}
-
-impl Resource for Served {
-    fn id(&self) -> &Id {
-        &self.id
-    }
-
-    fn provides(&self) -> Vec<Ref> {
-        // The site for the challenge does not provide what the final one does.
-        if self.unless.is_some() {
-            Vec::new()
-        } else {
-            vec![Ref::Path(self.path().to_owned())]
-        }
-    }
-
-    fn needs(&self) -> Vec<Ref> {
-        let mut needs = vec![Ref::Package("nginx".into()), Ref::Id(Id::new("systemd", "nginx"))];
-        needs.extend(self.certificate.clone().map(Ref::Id));
-        needs
-    }
-
-    /// The site for the challenge is needless most of the time.
-    fn version(&self) -> Option<String> {
-        let [ipv6, ipv4] = &self.files;
-        let both = format!("{}{}", ipv6.content.sha256, ipv4.content.sha256);
-        self.unless.is_none().then(|| sha256(both.as_bytes()))
-    }
-
-    fn paths(&self) -> Vec<&str> {
-        vec![self.path()]
-    }
-
-    /// A host without IPv6 gets less, and nobody can be in the way of the rest there.
-    fn texts(&self) -> Vec<(String, &[u8])> {
-        let bytes = &*self.files[0].content.bytes;
-        vec![(Layout::Sites.link(&self.name), bytes)]
-    }
-
-    fn remains(&self) -> Remains {
-        let links = [Layout::Sites, Layout::Conf].map(|layout| layout.link(&self.name));
-        let mut remains = Remains {
-            paths: links.into_iter().chain([self.path().to_owned()]).collect(),
-            ..Remains::default()
-        };
-        if self.replaces_default {
-            let path = Layout::Sites.default_site();
-            remains
-                .displaced
-                .insert(path, "/etc/nginx/sites-available/default".into());
-        }
-        remains
-    }
-
-    fn ask(&self, questions: &mut Questions) {
-        self.files[0].ask(questions);
-        for layout in [Layout::Sites, Layout::Conf] {
-            questions.path(&layout.link(&self.name));
-            questions.path(&layout.default_site());
-        }
-        questions.path(MAIN);
-        questions.script("nginx.host", ASK.concat());
-    }
-
-    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        if self
-            .unless
-            .as_ref()
-            .is_some_and(|issued| renewal::is_there(issued, cx.facts))
-        {
-            return Ok(Vec::new());
-        }
-        let layout = self.layout(cx)?;
-        let without_ipv6 = cx.facts.output("nginx.host").starts_with("no-ipv6");
-        let file = &self.files[usize::from(without_ipv6)];
-        let mut change = file.change(cx, &self.id);
-        let mut written = file.diff_into(cx, &mut change)?;
-        let challenge = Ref::Id(certificate::challenge_id(&self.name));
-        if !written && self.certificate.is_some() && cx.changes(&challenge) {
-            change = change.note("in place of the site for the challenge");
-            change.actions.push(file.write());
-            written = true;
-        }
-        if written && without_ipv6 {
-            change = change.note("over IPv4 alone: nginx has no IPv6 on this host");
-        }
-        let link = layout.link(&self.name);
-        let target = format!("../sites-available/{}", self.name);
-        let linked = |path: &str| {
-            let fact = cx.facts.path(path);
-            fact.is_some_and(|fact| fact.target == target || fact.target == self.path())
-        };
-        if !linked(&link) {
-            change = change.note(format!("{link} → {target}"));
-            let target = target.clone();
-            change.actions.push(Action::Link { path: link, target });
-        }
-        let mut gone = Vec::new();
-        // nginx brings its default site along when it is installed.
-        let default = layout.default_site();
-        if self.replaces_default && (cx.facts.path(&default).is_some() || cx.installs("nginx")) {
-            gone.push(default);
-        }
-        // From when nginx read its sites elsewhere.
-        gone.extend(Some(layout.other().link(&self.name)).filter(|path| linked(path)));
-        for path in gone {
-            change = change.note(format!("removes {path}"));
-            change.actions.push(Action::Remove { path, secret: false });
-        }
-        if change.actions.is_empty() {
-            return Ok(Vec::new());
-        }
-        if !written {
-            change.summary = format!("enable the site {}", self.name);
-        }
-        Ok(vec![change])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Layout;
-
-    #[test]
-    fn where_nginx_reads_its_sites() {
-        let debian = "  include /etc/nginx/conf.d/*.conf;\n\tinclude /etc/nginx/sites-enabled/*;\n";
-        assert_eq!(Layout::of(debian), Some(Layout::Sites));
-        for nginx_org in [
-            "include /etc/nginx/conf.d/*.conf;",
-            " include mime.types;\n include \"conf.d/*.conf\"; # all",
-        ] {
-            assert_eq!(Layout::of(nginx_org), Some(Layout::Conf), "{nginx_org}");
-        }
-        let none = "include /etc/nginx/mime.types;\n# include /etc/nginx/conf.d/*.conf;\n";
-        assert_eq!(Layout::of(none), None);
-        assert_eq!(Layout::of("include /srv/sites/*.conf;"), Some(Layout::Sites));
     }
 }

@@ -1,7 +1,7 @@
 # What certbot has of a certificate: $live, $chain and $conf are its, $accounts those with its authority. A hook that
 # matches $stops stops what answers the challenge.
-cd /etc/letsencrypt 2>/dev/null || exit 0
 [ ! -x /snap/bin/certbot ] || echo snap
+cd /etc/letsencrypt 2>/dev/null || exit 0
 if [ -f "$chain" ]; then
   echo readable
   openssl x509 -in "$chain" -noout -checkend 0 >/dev/null || echo expired

@@ -344,8 +344,8 @@ step() {
 
 # made FILE PLAYBOOK: remembers what the playbook has made here, so that it can be taken away.
 made() {
-  mkdir -p -- "$base/made" && cp -- "$run/$1" "$base/made/.new" && sync -- "$base/made/.new" &&
-    mv -fT -- "$base/made/.new" "$base/made/$2" && return
+  if mkdir -p -- "$base/made" && cp -- "$run/$1" "$base/made/.new" && sync -- "$base/made/.new" &&
+    mv -fT -- "$base/made/.new" "$base/made/$2"; then return; fi
   echo "it could not be remembered what $2 makes here"
   return 1
 }
@@ -354,11 +354,13 @@ made() {
 record() {
   all=$base/generations/$1
   numbers() { find "$all" -mindepth 1 -maxdepth 1 -printf '%f\n' | grep -x '[0-9]*' | sort -n; }
-  mkdir -p -- "$all" && newest=$(numbers | tail -n 1) && echo "$id" >"$run/record/run" && sync -f -- "$run/record" &&
-    mv -T -- "$run/record" "$all/$((${newest:-0} + 1))" && made made "$1" || {
+  if ! {
+    mkdir -p -- "$all" && newest=$(numbers | tail -n 1) && echo "$id" >"$run/record/run" && sync -f -- "$run/record" &&
+      mv -T -- "$run/record" "$all/$((${newest:-0} + 1))" && made made "$1"
+  }; then
     echo "all steps were done, and could not be recorded as a generation of $1"
     return 1
-  }
+  fi
   numbers | head -n "-$2" | while read -r old; do rm -rf -- "${all:?}/$old"; done
 }
 

@@ -144,7 +144,7 @@ fn a_plan_says_what_apt_will_do_and_refuses_what_it_would_not() {
     host.sh("mv /etc/apt/sources.list /srv/; apt-get -qq update");
     host.converge(&format!(
         "{}files: {{ /etc/apt/sources.list.d/own.list: {{ content: \"deb [trusted=yes] file:/srv/archive ./\\n\" }} }}\n",
-        packages("slow-before")
+        packages("slow-before").replace("tools", "archive")
     ));
     assert_eq!(host.sh("ls /usr/share/slow-before"), "file");
     // A name that one other package provides is there once that is; but a package of that very name is another.

@@ -118,13 +118,18 @@ impl Authority {
 
     /// What `https://DOMAIN/` answers to a client that trusts this authority alone.
     fn get(&self, host: &Host, domain: &str) -> Run {
+        self.ask(host, domain, "-sS")
+    }
+
+    /// The same to a client that is given an `option`.
+    fn ask(&self, host: &Host, domain: &str, option: &str) -> Run {
         let root = self.path("root.pem");
         let url = format!("https://{}:{}/roots/0", self.address, self.port + 1);
         run(Command::new("curl").args(["-ksf", &url, "-o"]).arg(&root)).ok();
         let resolve = format!("{domain}:443:{}", host.machine.address());
         let mut curl = Command::new("curl");
         curl.args([
-            "-sS",
+            option,
             "--resolve",
             &resolve,
             &format!("https://{domain}/"),
@@ -238,6 +243,46 @@ fn a_domain_gets_its_certificate_in_one_apply_and_keeps_it_renewed() {
     wait_for("nginx serves the other authority's", || {
         other.get(&host, "one.test").stdout == "hello\n"
     });
+}
+
+#[test]
+fn other_names_are_sent_on_by_https_and_browsers_are_told_to_stay_there() {
+    let Some(host) = host() else { return };
+    let authority = Authority::start(&host, 14000, host.machine.address());
+    let server = authority.directory();
+    host.converge(&format!(
+        "name: web
+nginx:
+  web: {{ root: /srv/www, certificate: main, hsts: 365d, redirect_from: [www.one.test] }}
+certificates:
+  main: {{ domain: one.test, aliases: [www.one.test], server: {server} }}
+"
+    ));
+    let page = authority
+        .ask(&host, "one.test", "-sSi")
+        .ok()
+        .stdout
+        .to_lowercase();
+    assert!(
+        page.contains("strict-transport-security: max-age=31536000") && page.ends_with("hello\n"),
+        "{page}"
+    );
+    let www = authority
+        .ask(&host, "www.one.test", "-sSi")
+        .ok()
+        .stdout
+        .to_lowercase();
+    assert!(
+        www.contains(" 301") && www.contains("location: https://one.test/"),
+        "{www}"
+    );
+    let plain = host
+        .sh("curl -sI -H 'Host: www.one.test' http://127.0.0.1/a")
+        .to_lowercase();
+    assert!(
+        plain.contains("location: https://one.test/a") && !plain.contains("strict-transport"),
+        "{plain}"
+    );
 }
 
 #[test]

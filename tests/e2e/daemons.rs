@@ -114,6 +114,13 @@ fn files<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     format!("name: p\nfiles:\n{}", files.collect::<String>())
 }
 
+/// The same with all that is right elsewhere: what a playbook no longer declares would go.
+fn with<const N: usize>(changed: [(&str, &str); N]) -> String {
+    let others = CASES.iter().map(|case| (case.path, case.right));
+    let others = others.filter(|(path, _)| changed.iter().all(|(other, _)| other != path));
+    files(others.chain(changed))
+}
+
 /// What was said where a playbook was applied, or failed without these words.
 fn missed(host: &Host, playbook: &str, says: &[&str]) -> Option<String> {
     let failed = host.apply(playbook);
@@ -162,7 +169,7 @@ fn daemons(host: &Host) {
     let wrong = "[Login]\nInhibitDelayMaxSec=8\nNope=1\n";
     fails(
         host,
-        &files([("/etc/systemd/logind.conf.d/app.conf", wrong)]),
+        &with([("/etc/systemd/logind.conf.d/app.conf", wrong)]),
         &["knows no Nope in [Login]"],
     );
     let delay = CASES[11].proof;
@@ -170,10 +177,10 @@ fn daemons(host: &Host) {
 
     // A path of which another file has decided, and sources that are written right and are none.
     host.sh("echo 'd /srv/twice 0755 root root -' >/etc/tmpfiles.d/aa.conf");
-    let twice = files([("/etc/tmpfiles.d/app.conf", "d /srv/twice 0700 root root -\n")]);
+    let twice = with([("/etc/tmpfiles.d/app.conf", "d /srv/twice 0700 root root -\n")]);
     fails(host, &twice, &["/etc/tmpfiles.d/app.conf:1", "Duplicate line"]);
     // What it had made by then goes again.
-    let halfway = files([(
+    let halfway = with([(
         "/etc/tmpfiles.d/app.conf",
         "d /srv/new 0700 root root -\nf /proc/none/x 0600 root root -\n",
     )]);
@@ -185,7 +192,7 @@ fn daemons(host: &Host) {
     let nowhere = CASES[5].right.replace("archive", "nowhere");
     fails(
         host,
-        &files([(CASES[5].path, nowhere.as_str())]),
+        &with([(CASES[5].path, nowhere.as_str())]),
         &["file:/srv/nowhere", "cannot use the sources"],
     );
     assert_eq!(host.sh(&format!("grep -c archive {}", CASES[5].path)), "1");
@@ -199,7 +206,7 @@ fn daemons(host: &Host) {
     }
     // What others did wrong before does not stop us, and is said.
     host.sh("echo 'foo bar baz' >/etc/rsyslog.d/theirs.conf; echo X >/etc/tmpfiles.d/theirs.conf");
-    let run = host.converge(&files([
+    let run = host.converge(&with([
         ("/etc/rsyslog.d/app.conf", "local1.* /var/log/app.log\n"),
         ("/etc/tmpfiles.d/app.conf", "d /srv/more 0750 root root -\n"),
     ]));

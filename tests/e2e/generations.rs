@@ -171,16 +171,39 @@ fn what_a_kept_generation_needs_stays_and_the_rest_goes() {
     host.converge(&playbook("alpha"));
     let needed = host.sh("sort -u /var/lib/hostwright/generations/app/1/contents");
     host.sh("cd /var/lib/hostwright/store; : >stale; touch -d '40 days ago' *");
-    for number in 0..21 {
-        let text = format!("# {number}\n{}", playbook("beta"));
-        host.apply(&text).ok();
+    let apply = |number: u32, keep: &str| {
+        host.apply(&format!("# {number}\n{keep}{}", playbook("beta")))
+            .ok()
+    };
+    let kept = || host.sh("ls /var/lib/hostwright/generations/app | sort -n | tr '\\n' ' '");
+    let store = || host.sh("ls /var/lib/hostwright/store");
+    files(&host, "two");
+    apply(0, "");
+    let lost = |store: &str| needed.lines().filter(|hash| !store.contains(hash)).count();
+    assert_eq!(
+        (lost(&store()), store().contains("stale")),
+        (0, false),
+        "the first is kept, what is nobody's goes"
+    );
+    for number in 1..20 {
+        apply(number, "");
     }
-    let kept = host.sh("ls /var/lib/hostwright/generations/app | sort -n | tr '\\n' ' '");
-    assert!(kept.starts_with("3 4 ") && kept.ends_with("21 22"), "{kept}");
-    let store = host.sh("ls /var/lib/hostwright/store");
-    assert!(!store.contains("stale"), "{store}");
-    let lost: Vec<&str> = needed.lines().filter(|hash| !store.contains(hash)).collect();
-    assert!(lost.is_empty(), "{lost:?}");
+    assert!(
+        kept().starts_with("2 3 ") && kept().ends_with("20 21"),
+        "{}",
+        kept()
+    );
+    apply(20, "keep: 3\n");
+    assert_eq!(kept(), "20 21 22");
+    host.sh("touch -d '40 days ago' /var/lib/hostwright/store/*");
+    apply(21, "keep: 3\n");
+    assert!(lost(&store()) > 2, "what only the first had goes when it is old");
+    let history = verb(&host, "history", &[]).ok();
+    assert!(
+        history.stdout.contains("What is kept takes "),
+        "{}",
+        history.stdout
+    );
 }
 
 #[test]

@@ -46,6 +46,10 @@ fn an_apply_is_told_in_json_without_a_secret() {
     assert_eq!(events(&plan), ["begin", "playbook", "plan"]);
     assert_eq!(plan[0]["output"], 1);
     assert_eq!(plan[2]["playbook"], "told");
+    // Whatever the target's name leads to, it is said which address was reached.
+    let address = host.machine.address();
+    assert_eq!(plan[2]["host"], format!("root@{address}"));
+    assert_eq!(plan[2]["address"], format!("{address}:22"));
     let changes = plan[2]["changes"].as_array().expect("changes");
     let ids: Vec<&str> = changes
         .iter()

@@ -301,7 +301,7 @@ checks: { there: { command: test -s /srv/file } }
     host.sh("rm /etc/sudoers.d/deploy");
     let address = host.machine.address();
     let refused = as_deploy("apply", playbook);
-    let says = format!("deploy on {address} may not become root without a password");
+    let says = format!("sudo on {address} wants the password of deploy");
     assert_eq!(refused.status, 1, "{}", refused.stdout);
     assert!(
         refused.stderr.contains(&says) && refused.stderr.contains("NOPASSWD"),
@@ -311,7 +311,7 @@ checks: { there: { command: test -s /srv/file } }
 
     host.sh("mv /usr/bin/sudo /usr/bin/not-sudo");
     let refused = as_deploy("apply", playbook);
-    let says = format!("deploy on {address} is not root, and sudo is not installed there");
+    let says = format!("su on {address} wants the password of root");
     assert_eq!(refused.status, 1, "{}", refused.stdout);
     assert!(
         refused.stderr.contains(&says) && refused.stderr.contains("apt-get install sudo"),

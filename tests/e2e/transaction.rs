@@ -41,6 +41,11 @@ impl Apply {
             .concat()
     }
 
+    /// Ends it without a word.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+    }
+
     /// Its exit status and what it said; it must end within `limit`.
     #[track_caller]
     pub fn end(mut self, limit: Duration) -> (i32, String) {

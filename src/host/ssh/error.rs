@@ -305,7 +305,8 @@ pub enum SshError {
     /// What makes root of the remote user wants a password, and there is none.
     #[error("{tool} on {host} wants the password of {owner}")]
     #[diagnostic(help(
-        "give it on a terminal with --ask-sudo-pass, in HOSTWRIGHT_SUDO_PASSWORD or with --sudo-password-file FILE; or, on the host, put `{user} ALL=(ALL) NOPASSWD: ALL` into /etc/sudoers.d/{user}"
+        "give it on a terminal with --ask-sudo-pass, in HOSTWRIGHT_SUDO_PASSWORD or with --sudo-password-file FILE; or, on the host, {}put `{user} ALL=(ALL) NOPASSWD: ALL` into /etc/sudoers.d/{user}",
+        if tool == "sudo" { "" } else { "install sudo (`apt-get install sudo`) and " }
     ))]
     RootPassword {
         host: Named,

@@ -5,15 +5,13 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use ring::rand::{SecureRandom, SystemRandom};
-use russh::keys::ssh_key::LineEnding;
-use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
-use russh::keys::{HashAlg, PrivateKey, PublicKey};
+use russh::keys::{HashAlg, PublicKey};
 
 use super::config;
 use super::error::SshError;
 use super::key_file::{self, KeyFile};
 use super::options::{Options, home, local_user};
+use super::own::{NewKey, new_key};
 use crate::host::target::Target;
 
 /// A key of ours.
@@ -79,26 +77,21 @@ impl KeyPair {
 
 /// Makes an ed25519 key pair as ssh-keygen does, without a passphrase.
 fn make(path: &Path) -> io::Result<PublicKey> {
-    let mut seed = [0; 32];
-    let no_random = |_| io::Error::other("this machine gives no random numbers");
-    SystemRandom::new().fill(&mut seed).map_err(no_random)?;
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let comment = format!("{}@{}", local_user(), host.trim());
-    let pair = KeypairData::Ed25519(Ed25519Keypair::from_seed(&seed));
-    let key = PrivateKey::new(pair, comment).map_err(io::Error::other)?;
+    let NewKey { private, public } =
+        new_key(&comment).ok_or_else(|| io::Error::other("this machine gives no random numbers"))?;
     if let Some(directory) = path.parent() {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(directory)?;
     }
-    let text = key.to_openssh(LineEnding::LF).map_err(io::Error::other)?;
-    write(path, text.as_bytes(), 0o600)?;
+    write(path, private.as_bytes(), 0o600)?;
     let mut beside = path.as_os_str().to_owned();
     beside.push(".pub");
-    let line = key.public_key().to_openssh().map_err(io::Error::other)?;
-    write(Path::new(&beside), format!("{line}\n").as_bytes(), 0o644)?;
-    Ok(key.public_key().clone())
+    write(Path::new(&beside), format!("{public}\n").as_bytes(), 0o644)?;
+    PublicKey::from_openssh(&public).map_err(io::Error::other)
 }
 
 fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {

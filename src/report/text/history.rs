@@ -10,6 +10,7 @@ use crate::operations::generation::{About, Changes, Generation, History};
 use crate::plan::Plan;
 
 /// Generations and runs, a line for each.
+#[allow(clippy::cast_precision_loss)]
 pub(super) fn text(host: &str, history: &History) -> String {
     let mut text = String::new();
     let mut playbook = "";
@@ -55,6 +56,13 @@ pub(super) fn text(host: &str, history: &History) -> String {
             author(&about.by),
             counted(about.steps, "step"),
             about.playbook
+        );
+    }
+    if !history.generations.is_empty() {
+        let _ = writeln!(
+            text,
+            "What is kept takes {:.1} MB there.",
+            history.disk as f64 * 1024.0 / 1e6
         );
     }
     if text.is_empty() {
