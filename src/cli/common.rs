@@ -7,8 +7,10 @@ use std::time::Duration;
 use super::{Exit, Failure, person};
 use crate::host::provider::{self, Place};
 use crate::host::ssh::Options;
+use crate::operations::history::{Which, Whole, whole};
 use crate::operations::playbook::{Proved, prove};
 use crate::operations::provision;
+use crate::operations::session::Session;
 use crate::playbook::load::Overrides;
 use crate::report::View;
 use crate::transaction::run::Access;
@@ -126,6 +128,32 @@ fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write key=value".into()),
+    }
+}
+
+/// Which playbook of those that were applied to a host, for commands that take it from there.
+#[derive(Debug, clap::Args)]
+pub(super) struct AppliedArgs {
+    #[command(flatten)]
+    host: HostArgs,
+    /// The playbook's name, where the host has several
+    #[arg(long, value_name = "NAME")]
+    playbook: Option<String>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+impl AppliedArgs {
+    /// Connects to the host.
+    pub async fn open(&self) -> Result<Session, Failure> {
+        Session::open(self.host.access().await?).await.map_err(boxed)
+    }
+
+    /// The playbook as one of its generations has it.
+    pub async fn whole(&self, session: &Session, which: Which) -> Result<Whole, Failure> {
+        whole(session, self.playbook.as_deref(), which)
+            .await
+            .map_err(boxed)
     }
 }
 

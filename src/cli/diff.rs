@@ -3,42 +3,32 @@
 use std::process::ExitCode;
 
 use super::Exit;
-use super::common::{HostArgs, OutputArgs, boxed};
+use super::common::AppliedArgs;
 use crate::operations::event::Event;
-use crate::operations::history::{Which, difference, whole};
-use crate::operations::session::Session;
+use crate::operations::history::{Which, difference};
 use crate::report::View;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    host: HostArgs,
+    applied: AppliedArgs,
     /// The number of the one
     from: u32,
     /// The number of the other
     to: u32,
-    /// The playbook's name, where the host has several
-    #[arg(long, value_name = "NAME")]
-    playbook: Option<String>,
-    #[command(flatten)]
-    output: OutputArgs,
 }
 
 pub(super) async fn run(args: &Args) -> Exit {
-    args.output
+    args.applied
+        .output
         .shown("diff", async |view| show(args, view).await)
         .await
 }
 
 async fn show(args: &Args, view: &mut View) -> Exit {
-    let session = Session::open(args.host.access().await?).await.map_err(boxed)?;
-    let playbook = args.playbook.as_deref();
-    let from = whole(&session, playbook, Which::Number(args.from))
-        .await
-        .map_err(boxed)?;
-    let to = whole(&session, playbook, Which::Number(args.to))
-        .await
-        .map_err(boxed)?;
+    let session = args.applied.open().await?;
+    let from = args.applied.whole(&session, Which::Number(args.from)).await?;
+    let to = args.applied.whole(&session, Which::Number(args.to)).await?;
     view.event(&Event::Difference {
         playbook: &to.playbook,
         from: from.number,

@@ -3,37 +3,30 @@
 use std::process::ExitCode;
 
 use super::Exit;
-use super::common::{HostArgs, OutputArgs, boxed};
+use super::common::AppliedArgs;
 use crate::operations::event::Event;
-use crate::operations::history::{Which, whole};
-use crate::operations::session::Session;
+use crate::operations::history::Which;
 use crate::report::View;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    host: HostArgs,
+    applied: AppliedArgs,
     /// The generation's number; the newest one's unless given
     number: Option<u32>,
-    /// The playbook's name, where the host has several
-    #[arg(long, value_name = "NAME")]
-    playbook: Option<String>,
-    #[command(flatten)]
-    output: OutputArgs,
 }
 
 pub(super) async fn run(args: &Args) -> Exit {
-    args.output
+    args.applied
+        .output
         .shown("show", async |view| show(args, view).await)
         .await
 }
 
 async fn show(args: &Args, view: &mut View) -> Exit {
-    let session = Session::open(args.host.access().await?).await.map_err(boxed)?;
+    let session = args.applied.open().await?;
     let which = args.number.map_or(Which::Latest, Which::Number);
-    let whole = whole(&session, args.playbook.as_deref(), which)
-        .await
-        .map_err(boxed)?;
+    let whole = args.applied.whole(&session, which).await?;
     view.event(&Event::Generation {
         playbook: &whole.playbook,
         number: whole.number,

@@ -3,35 +3,28 @@
 use std::process::ExitCode;
 
 use super::Exit;
-use super::common::{HostArgs, OutputArgs, boxed};
+use super::common::{AppliedArgs, boxed};
 use crate::operations::apply::check;
 use crate::operations::event::Event;
-use crate::operations::history::{Which, whole};
-use crate::operations::session::Session;
+use crate::operations::history::Which;
 use crate::report::View;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    host: HostArgs,
-    /// The playbook's name, where the host has several
-    #[arg(long, value_name = "NAME")]
-    playbook: Option<String>,
-    #[command(flatten)]
-    output: OutputArgs,
+    applied: AppliedArgs,
 }
 
 pub(super) async fn run(args: &Args) -> Exit {
-    args.output
+    args.applied
+        .output
         .shown("verify", async |view| verify(args, view).await)
         .await
 }
 
 async fn verify(args: &Args, view: &mut View) -> Exit {
-    let session = Session::open(args.host.access().await?).await.map_err(boxed)?;
-    let whole = whole(&session, args.playbook.as_deref(), Which::Latest)
-        .await
-        .map_err(boxed)?;
+    let session = args.applied.open().await?;
+    let whole = args.applied.whole(&session, Which::Latest).await?;
     let desired = whole.built().map_err(boxed)?.desired;
     view.event(&Event::Verifying {
         playbook: &whole.playbook,
