@@ -105,6 +105,68 @@ commands:
   loud: { run: "cat /srv/content; [ -e /srv/quiet ] && touch /srv/loud", creates: /srv/loud, after: [supervisor.api] }
 "#;
 
+/// Every verb that reads what a host has or remembers, after two applies and a change of the value, in words and in
+/// JSON; every file that is kept of it, on the host and here.
+#[test]
+fn no_verb_shows_a_secret_and_nothing_that_is_kept_holds_one() {
+    let Some(host) = Host::boot() else { return };
+    host.file("secret.hbs", "token: {{token}}\n");
+    host.sh("printf '#!/bin/sh\\necho \"says $TOKEN\"\\nexec sleep 1000\\n' >/srv/api; chmod 0755 /srv/api; touch /srv/quiet");
+    let applied = |text: &str, secret: &str| {
+        let said = run(host.command("apply", text).arg("-v").env("HW_TOKEN", secret));
+        shows_no_secret(&said);
+        said.ok()
+    };
+    applied(SECRETS, SECRET);
+    // A file that held a secret goes, and its value changes.
+    let fewer = SECRETS.replace(
+        "  /srv/handed: { content: \"${token}\\n\", mode: 0640, group: adm }\n",
+        "",
+    );
+    assert_ne!(fewer, SECRETS);
+    applied(&fewer, NEXT);
+    let saved = host.folder.path().join("saved.plan");
+    shows_no_secret(&run(host
+        .command("plan", SECRETS)
+        .arg("--out")
+        .arg(&saved)
+        .env("HW_TOKEN", NEXT)));
+    host.sh("sed -i s/token/other/ /srv/template");
+    let verbs: [&[&str]; 9] = [
+        &["history"],
+        &["show"],
+        &["show", "1"],
+        &["diff", "1", "2"],
+        &["drift"],
+        &["verify"],
+        &["status"],
+        &["logs", "api"],
+        &["rollback", "--to", "1", "--yes"],
+    ];
+    for verb in verbs {
+        for json in [false, true] {
+            let mut command = host.bare(verb[0]);
+            command.args(&verb[1..]).env("HW_TOKEN", NEXT);
+            if json {
+                command.arg("--json");
+            }
+            let said = run(&mut command);
+            assert!(said.status == 0 || verb[0] == "drift", "{verb:?} {said:?}");
+            shows_no_secret(&said);
+        }
+    }
+    for value in [SECRET, NEXT] {
+        assert_eq!(holders(&host, "/var/lib/hostwright", value), Vec::<String>::new());
+        let mut grep = Command::new("grep");
+        grep.arg("-rlF");
+        for form in forms(value) {
+            grep.args(["-e", &form]);
+        }
+        let kept = run(grep.arg(&saved).arg(host.folder.path().join("cache")));
+        assert_eq!(kept.stdout, "", "kept here");
+    }
+}
+
 /// The forms in which the value may stand in a file, a diff or JSON.
 fn forms(secret: &str) -> [String; 3] {
     [
