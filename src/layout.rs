@@ -1,7 +1,9 @@
 //! What hostwright's place on a host looks like, and the frames in which the host's sh answers.
 
-/// What is remembered of a host (root's, 0700): `lock`, `store/SHA256`, `runs/ID/{program,journal,kept/}`,
-/// `loaded/NAME`, and `current`, the run that is going on.
+use crate::change::sha256;
+
+/// What is remembered of a host (root's, 0700): `lock`, `store/SHA256`, `runs/ID/{program,about,journal,kept/}`,
+/// `generations/PLAYBOOK/N/`, `made/PLAYBOOK`, `originals/HASH`, `loaded/NAME`, and `current`, the run that is going on.
 pub const BASE: &str = "/var/lib/hostwright";
 
 /// The unit that undoes, after a power cut, a step that waited for its proof. It is there as long as such a step is.
@@ -25,6 +27,11 @@ pub const IS_UNDOING: &str = include_str!("is_undoing.sh");
 
 /// `say KIND NAME TEXT`: prints a frame, `@KIND LENGTH NAME`, the text (any bytes, as many as LENGTH says), a newline.
 pub const SAY: &str = "say() { printf '@%s %s %s\\n%s\\n' \"$1\" \"${#3}\" \"$2\" \"$3\"; }\n";
+
+/// Where that is kept which stood at `path` before a playbook put something there.
+pub fn original(path: &str) -> String {
+    format!("{BASE}/originals/{}", sha256(path.as_bytes()))
+}
 
 /// What the host's sh must know of these places: `$base` and `$undo_unit`.
 pub fn variables() -> String {

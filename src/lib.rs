@@ -30,8 +30,9 @@ pub mod facts;
 
 pub mod host;
 
-pub mod change;
 pub mod layout;
+
+pub mod change;
 pub mod path;
 pub mod secret;
 pub mod shell;

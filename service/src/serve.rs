@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use serde_json::json;
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockFilter, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
@@ -36,6 +36,8 @@ const SEND_PATIENCE: Duration = Duration::from_secs(30);
 const LAST_QUESTIONS: Duration = Duration::from_millis(250);
 /// How long clients have to take the answers that say that there was no time for theirs.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
+/// How long a handshake that has begun may take until the socket is closed.
+const HANDSHAKE: Duration = Duration::from_millis(100);
 /// More connections wait in the kernel's queue.
 const CONNECTIONS: usize = 4096;
 /// A request's head; that it has a hundred headers at most is hyper's own limit, and any other would be set up anew for
@@ -186,6 +188,13 @@ impl Server {
             () = &mut finishing => true,
             () = tokio::time::sleep_until(closing) => false,
         };
+        // A successor's socket takes who comes from here on; handshakes that have begun get done with ours.
+        if turn_away(&listener).is_ok() {
+            tokio::select! {
+                never = self.accept(&listener, &late) => match never {},
+                () = tokio::time::sleep(HANDSHAKE) => {}
+            }
+        }
         // What the kernel has already taken for us is served: closing the socket would reset it. The socket is
         // asked itself, since the runtime may not have heard of it yet.
         if let Ok(listener) = listener.into_std() {
@@ -257,6 +266,21 @@ impl Server {
             connections.remove(&connection);
         }
     }
+}
+
+/// Lets a socket take no new connection. A client whose first packet is passed over sends it again after a second
+/// (RFC 6298, section 2), and by then a successor's socket is the only one at the port; what would be in the queue of a
+/// socket that is closed is reset.
+fn turn_away(listener: &TcpListener) -> std::io::Result<()> {
+    // Classic BPF over the TCP header: drop what has SYN among its flags (RFC 9293, section 3.1), pass the rest.
+    let instruction = SockFilter::new;
+    let filter = [
+        instruction(0x30, 0, 0, 13),
+        instruction(0x45, 0, 1, 0x02),
+        instruction(0x06, 0, 0, 0),
+        instruction(0x06, 0, 0, u32::MAX),
+    ];
+    socket2::SockRef::from(listener).attach_filter(&filter)
 }
 
 /// A socket that a successor can share: it listens before we stop, and no connection is refused between.

@@ -40,6 +40,9 @@ pub struct Remains {
     /// Those of them that hold a secret.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub secrets: BTreeSet<String>,
+    /// Files that stood where others were put, and come back.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub replaced: BTreeSet<String>,
     /// Directories, which go when they are empty.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub directories: BTreeSet<String>,
@@ -65,6 +68,7 @@ impl Remains {
     pub fn extend(&mut self, other: Self) {
         self.paths.extend(other.paths);
         self.secrets.extend(other.secrets);
+        self.replaced.extend(other.replaced);
         self.directories.extend(other.directories);
         self.folders.extend(other.folders);
         self.units.extend(other.units);
@@ -77,6 +81,7 @@ impl Remains {
     pub fn without(mut self, other: &Self) -> Self {
         self.paths.retain(|path| !other.paths.contains(path));
         self.secrets.retain(|path| !other.paths.contains(path));
+        self.replaced.retain(|path| !other.paths.contains(path));
         self.directories.retain(|path| !other.directories.contains(path));
         self.folders.retain(|path| !other.folders.contains(path));
         self.units.retain(|unit| !other.units.contains(unit));
@@ -91,6 +96,7 @@ impl Remains {
     pub fn within(mut self, other: &Self) -> Self {
         self.paths.retain(|path| other.paths.contains(path));
         self.secrets.retain(|path| other.paths.contains(path));
+        self.replaced.retain(|path| other.paths.contains(path));
         self.directories.retain(|path| other.directories.contains(path));
         self.folders.retain(|path| other.folders.contains(path));
         self.units.retain(|unit| other.units.contains(unit));

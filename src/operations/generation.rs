@@ -145,6 +145,7 @@ pub fn records(desired: &Desired, plan: &Plan) -> (String, Option<Record>) {
                 // A run that fails has made it all the same, and has not taken away what is gone.
                 begun: json(&plan.made),
                 made: json(&made),
+                originals: plan.originals.iter().map(|path| format!("{path}\n")).collect(),
                 contents: meaning.contents.clone(),
             })
         }

@@ -1,13 +1,13 @@
 //! The difference between what shall be and what is.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{access, accounts, conflicts, daemons, ports, shared};
 use crate::change::{Action, Change, Detail, sha256};
-use crate::desired::{Context, Desired, Meaning, Providers, Refusal};
+use crate::desired::{Context, Desired, Meaning, Providers, Refusal, Resource};
 use crate::facts::{Facts, Remains};
 use crate::transaction::compile::{OnFailure, compile};
 
@@ -34,6 +34,9 @@ pub struct Plan {
     /// What the playbook has made on the host when this is applied. What was there before is none of it.
     #[serde(skip)]
     pub made: Remains,
+    /// Files of others that it puts its own in place of.
+    #[serde(skip)]
+    pub originals: BTreeSet<String>,
     /// The changes; none when the host is as it should be.
     pub changes: Vec<Change>,
 }
@@ -79,7 +82,8 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
     let mut loads = HashSet::new();
     let mut more = false;
     let mut gone = HashSet::new();
-    let mut made = facts.made();
+    let known = facts.made();
+    let mut made = known.clone();
     for entry in &desired.entries {
         let context = Context {
             facts,
@@ -95,6 +99,8 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
         let own = entry.resource.diff(&context)?;
         gone.extend(own.iter().flat_map(|change| &change.actions).filter_map(removed));
         conflicts::refuse(&*entry.resource, &context, &gone)?;
+        made.replaced
+            .extend(takes_over(&*entry.resource, &own, facts, &known));
         let mut own = daemons::loading(entry.resource.as_ref(), &context, own, &mut loads)?;
         if let Some(first) = own.first_mut() {
             let notes = unseen.iter().map(|what| {
@@ -118,8 +124,10 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
             .as_ref()
             .is_none_or(|latest| latest.digest != meaning.digest)
     };
+    let originals = made.replaced.difference(&known.replaced).cloned().collect();
     Ok(Plan {
         made,
+        originals,
         generation: latest.as_ref().map(|latest| latest.number),
         records: desired.meaning.as_ref().is_some_and(is_new),
         playbook: desired.name.clone(),
@@ -130,6 +138,24 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
         digest: digest(desired, &changes),
         changes,
     })
+}
+
+/// The files of others that a resource puts its own in place of.
+fn takes_over(resource: &dyn Resource, own: &[Change], facts: &Facts, known: &Remains) -> Vec<String> {
+    let remains = resource.remains();
+    let written = own
+        .iter()
+        .flat_map(|change| &change.actions)
+        .filter_map(|action| match action {
+            Action::Write { path, .. } => Some(path),
+            _ => None,
+        });
+    let theirs = written.filter(|path| {
+        remains.paths.contains(*path)
+            && !known.paths.contains(*path)
+            && facts.path(path).is_some_and(|fact| fact.kind == 'f')
+    });
+    theirs.cloned().collect()
 }
 
 fn digest(desired: &Desired, changes: &[Change]) -> String {

@@ -11,7 +11,9 @@ use crate::daemons::text::unit;
 use crate::desired::{Context, Entry, Ref, Refusal, Resource};
 use crate::facts::{Questions, Remains};
 use crate::language::Render;
+use crate::layout;
 use crate::managed::announced::{What, stands};
+use crate::managed::standing;
 use crate::shell;
 
 const WHY: &str = "the playbook no longer declares it";
@@ -40,6 +42,13 @@ pub fn render(gone: &Remains, [first, absent, last]: [usize; 3], cx: &mut Render
             id: Id::new("pruned", path),
             path: path.clone(),
             target: target.clone(),
+        });
+    }
+    for path in &gone.replaced {
+        cx.push(Original {
+            id: Id::new("pruned", path),
+            path: path.clone(),
+            original: layout::original(path),
         });
     }
     // What is in a directory goes before it does.
@@ -202,6 +211,48 @@ impl Resource for Restored {
         Ok(vec![change.action(Action::Link {
             path: self.path.clone(),
             target: self.target.clone(),
+        })])
+    }
+}
+
+/// What stood at a path before a playbook took its place.
+#[derive(Debug)]
+struct Original {
+    id: Id,
+    path: String,
+    original: String,
+}
+
+impl Resource for Original {
+    fn id(&self) -> &Id {
+        &self.id
+    }
+
+    fn paths(&self) -> Vec<&str> {
+        vec![&self.path]
+    }
+
+    fn ask(&self, questions: &mut Questions) {
+        questions.place(&self.path);
+        questions.path(&self.original);
+    }
+
+    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
+        let Some(fact) = cx.facts.path(&self.original) else {
+            return Ok(Vec::new());
+        };
+        standing::replaceable(cx, &self.id, &self.path)?;
+        let (path, original) = (shell::quote(&self.path), shell::quote(&self.original));
+        let summary = format!("put back what stood at {} before", self.path);
+        let mut change = Change::new(&self.id, Verb::Update, summary).note(WHY);
+        change = change.shell(format!("original {path} {original}"));
+        change.recover = Some(format!(
+            "[ ! -e \"$keeping/original\" ] || mv -fT -- \"$keeping/original\" {original}"
+        ));
+        Ok(vec![change.action(Action::Attributes {
+            path: self.path.clone(),
+            mode: fact.mode.clone(),
+            owner: fact.owner.clone(),
         })])
     }
 }

@@ -44,7 +44,11 @@ pub fn compile(
     }
     text.push_str("\nif [ \"${1-}\" = undo ]; then undo \"$2\"; fi\nbegin\n");
     if let Some(Record { playbook, .. }) = record {
-        let _ = writeln!(text, "made begun {} || finish failed", shell::quote(playbook));
+        let _ = writeln!(
+            text,
+            "made begun {} && originals || finish failed",
+            shell::quote(playbook)
+        );
     }
     for (index, change) in changes.iter().enumerate() {
         let proof = change

@@ -350,6 +350,29 @@ made() {
   return 1
 }
 
+# originals: keeps the files of others whose place a playbook takes, each by the hash of its path.
+originals() {
+  mkdir -p -- "$base/originals" || return
+  while IFS= read -r path; do
+    original=$base/originals/$(printf '%s' "$path" | sha256sum | cut -d ' ' -f 1)
+    if [ -f "$path" ] && [ ! -e "$original" ]; then
+      if ! { cp -aT -- "$path" "$original.new" && mv -fT -- "$original.new" "$original"; }; then
+        echo "$path could not be kept, to be put back when the playbook no longer declares it"
+        return 1
+      fi
+    fi
+  done <"$run/originals"
+}
+
+# original PATH ORIGINAL: puts back what stood at a path before a playbook took it.
+original() {
+  keep "$1"
+  beside=${1%/*}/.${1##*/}.hostwright-new~
+  cp -aT -- "$2" "$beside"
+  mv -fT -- "$beside" "$1"
+  mv -fT -- "$2" "$keeping/original"
+}
+
 # record PLAYBOOK KEEP: what was done becomes the playbook's next generation, whole or not at all.
 record() {
   all=$base/generations/$1

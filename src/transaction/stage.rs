@@ -76,6 +76,7 @@ pub fn pack(
         append(&mut tar, "record/contents", record.reachable().as_bytes())?;
         append(&mut tar, "begun", record.begun.as_bytes())?;
         append(&mut tar, "made", record.made.as_bytes())?;
+        append(&mut tar, "originals", record.originals.as_bytes())?;
         let travels = |content: &&Content| {
             wanted
                 .iter()

@@ -78,7 +78,7 @@ fn what_a_playbook_no_longer_declares_goes_and_nothing_else() {
 #[test]
 fn what_was_there_before_stays_and_what_a_failed_run_made_goes() {
     let Some(host) = Host::boot() else { return };
-    host.sh("mkdir /srv/theirs; echo theirs >/srv/theirs/file; useradd -r old; ln -s theirs /srv/link");
+    host.sh("mkdir /srv/theirs; echo theirs >/srv/theirs/file; chmod 0640 /srv/theirs/file; echo before >/etc/issue; useradd -r old; ln -s theirs /srv/link");
     let all = "name: app
 users: { old: { system: true }, new: { system: true } }
 directories: { /srv/theirs: {}, /srv/ours: {} }
@@ -109,8 +109,8 @@ commands: { no: { run: 'test -e /srv/go', creates: /srv/go, after: [file./srv/th
     );
     host.converge("name: app\nufw: { allow: [22/tcp] }\n");
     assert_eq!(
-        host.sh("cat /srv/theirs/file /etc/issue; systemctl is-active ssh cron; id -un old"),
-        "oursoursactive\nactive\nold"
+        host.sh("cat /srv/theirs/file /etc/issue; stat -c %a /srv/theirs/file; systemctl is-active ssh cron; id -un old"),
+        "theirs\nbefore\n640\nactive\nactive\nold"
     );
 }
 
