@@ -17,7 +17,8 @@ alive=
 if [ "/proc/$pid/cwd" -ef . ]; then
   alive="-s 0.1 --pid=$pid -f"
 else
-  while is_undoing; do sleep 0.1; done
+  # The unit's file goes before the undoing has said how it ended: its job counts.
+  while case $(systemctl show -p Job --value "${undo_unit##*/}") in '' | 0) false ;; esac; do sleep 0.1; done
 fi
 echo "@$token begin"
 # shellcheck disable=SC2086 # words on purpose

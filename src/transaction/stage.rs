@@ -9,7 +9,7 @@ use super::delta;
 use super::offer::{Held, Wanted};
 use super::record::Record;
 use crate::change::Content;
-use crate::layout::{self, BASE, IS_UNDOING};
+use crate::layout::{self, BASE};
 use crate::secret::Secrets;
 use crate::shell;
 
@@ -129,7 +129,7 @@ pub fn command(id: &str, token: &str) -> String {
 /// proof is undone then, and the journal says so.
 pub fn follow(id: &str, token: &str, offset: u64) -> String {
     let start = offset + 1;
-    format!("{}start={start}\n{IS_UNDOING}{FOLLOW}", variables(id, token))
+    format!("{}start={start}\n{FOLLOW}", variables(id, token))
 }
 
 /// Tells a run that a new connection got in.
