@@ -1,5 +1,5 @@
 //! What goes because the playbook that put it on a host no longer declares it. What hostwright did not make is none of
-//! it: only what a generation remembers ([`Remains`]).
+//! it: only what the host remembers that it made ([`Remains`]).
 
 use std::collections::BTreeSet;
 
