@@ -9,6 +9,7 @@ use reqwest::redirect::Policy;
 
 use super::answer::Outcome;
 use crate::desired::check::{Check, Probe};
+use crate::host::http::explain;
 
 /// Asks a check once. `HOST` in its address stands for `host`.
 pub async fn ask(check: &Check, host: IpAddr) -> Outcome {
@@ -95,18 +96,6 @@ async fn http(
     let response = request.send().await.map_err(explain)?;
     let status = response.status().as_u16();
     Ok((status, response.text().await.map_err(explain)?))
-}
-
-/// An error with its causes, without the URL that its message stands behind.
-fn explain(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -51,6 +51,28 @@ pub enum HistoryError {
         /// The host.
         host: String,
     },
+    /// Nothing of that name was.
+    #[error("{host} has no playbook {playbook}; it has {}", playbooks.join(", "))]
+    #[diagnostic(help("name one of them with --playbook"))]
+    Unknown {
+        /// The host.
+        host: String,
+        /// The name that was asked for.
+        playbook: String,
+        /// Those that it has.
+        playbooks: Vec<String>,
+    },
+    /// There is nothing to go back to.
+    #[error("{host} has no generation of {playbook} before {number}, the only one that it keeps")]
+    #[diagnostic(help("a later apply that means something else makes the next; then there is a way back"))]
+    Only {
+        /// The host.
+        host: String,
+        /// The playbook.
+        playbook: String,
+        /// The generation's number.
+        number: u32,
+    },
     /// It has not been said of which playbook.
     #[error("{host} has several playbooks: {}", playbooks.join(", "))]
     #[diagnostic(help("name one with --playbook"))]
@@ -165,11 +187,16 @@ fn of<'h>(history: &'h History, playbook: Option<&str>, host: &str) -> Result<Ve
     let name = match (playbook, &names[..]) {
         (Some(name), _) if names.contains(&name) => name,
         (None, [name]) => name,
-        (None, []) | (Some(_), _) => return Err(HistoryError::Nothing { host }),
-        (None, _) => {
-            return Err(HistoryError::Several {
-                host,
-                playbooks: names.iter().map(|name| (*name).to_owned()).collect(),
+        (_, []) => return Err(HistoryError::Nothing { host }),
+        (playbook, _) => {
+            let playbooks = names.iter().map(|name| (*name).to_owned()).collect();
+            return Err(match playbook.map(str::to_owned) {
+                Some(playbook) => HistoryError::Unknown {
+                    host,
+                    playbook,
+                    playbooks,
+                },
+                None => HistoryError::Several { host, playbooks },
             });
         }
     };
@@ -200,16 +227,21 @@ pub async fn whole(session: &Session, playbook: Option<&str>, which: Which) -> R
     let all = history(session).await?;
     let kept = of(&all, playbook, &host)?;
     let last = kept.last().map_or(0, |kept| kept.number);
+    let playbook = kept.last().map_or(String::new(), |kept| kept.playbook.clone());
     let number = match which {
         Which::Latest => last,
         Which::Number(number) => number,
-        Which::Before => kept
-            .iter()
-            .rev()
-            .nth(1)
-            .map_or(last.saturating_sub(1), |kept| kept.number),
+        Which::Before => match kept.iter().rev().nth(1) {
+            Some(kept) => kept.number,
+            None => {
+                return Err(HistoryError::Only {
+                    host,
+                    playbook,
+                    number: last,
+                });
+            }
+        },
     };
-    let playbook = kept.last().map_or(String::new(), |kept| kept.playbook.clone());
     let call = shell::words(["one", &playbook, &number.to_string()]);
     let answer = session
         .ask(format!("{}{call}\nsay end '' ''\n", library()))

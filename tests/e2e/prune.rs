@@ -142,6 +142,18 @@ fn two_playbooks_share_a_host_and_no_file() {
         "{}",
         both.stderr
     );
+    let unknown = run(host.bare("drift").args(["--playbook", "ap"]));
+    assert!(
+        unknown.stderr.contains("has no playbook ap; it has app, base"),
+        "{}",
+        unknown.stderr
+    );
+    let only = run(host.bare("rollback").args(["--playbook", "app", "--yes"]));
+    assert!(
+        only.stderr.contains("has no generation of app before 1"),
+        "{}",
+        only.stderr
+    );
     let which = run(&mut host.bare("drift"));
     assert!(
         which.stderr.contains("several playbooks: app, base"),

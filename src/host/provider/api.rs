@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::error::ProviderError;
+use crate::host::http::explain;
 
 /// How often a question is asked before its error is told.
 const TRIES: u32 = 6;
@@ -252,18 +253,6 @@ fn said(status: StatusCode, body: &[u8]) -> String {
         true => status.canonical_reason().unwrap_or("no words").to_owned(),
         false => line,
     }
-}
-
-/// An error with its causes, without the URL, which messages name.
-fn explain(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]
