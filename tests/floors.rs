@@ -383,3 +383,47 @@ fn an_import_that_leads_up_or_around_is_told_with_its_line() {
         ]
     );
 }
+
+/// The names that a piece of sh assigns (`name=`, `for name`).
+fn assigned(text: &str) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
+        for word in line.split([' ', '\t', ';', '(']) {
+            if let Some((name, _)) = word.split_once('=')
+                && !name.is_empty()
+                && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase())
+            {
+                names.insert(name);
+            }
+        }
+        if let Some((_, rest)) = line.split_once("for ") {
+            names.extend(rest.split([' ', ';']).next().filter(|name| *name != "my"));
+        }
+    }
+    names
+}
+
+/// sh has one room for all names: what a step remembers over a call of `daemon` or `put` is not theirs to change. (A
+/// reload of nginx was once measured from a line of its log that `daemon` had forgotten.)
+#[test]
+fn a_step_shares_no_name_with_what_it_calls() {
+    let prelude = std::fs::read_to_string("src/transaction/prelude.sh").expect("the prelude");
+    let reserved = assigned(&prelude);
+    assert!(reserved.contains("keeping") && reserved.contains("outcome"));
+    let steps = ["src/daemons", "src/resources"].map(|folder| std::fs::read_dir(folder).expect(folder));
+    for path in steps
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.expect("an entry").path())
+    {
+        if path.extension().is_some_and(|extension| extension == "sh") {
+            let text = std::fs::read_to_string(&path).expect("sh");
+            let shared: Vec<_> = assigned(&text).intersection(&reserved).copied().collect();
+            assert!(
+                shared.is_empty(),
+                "{}: {shared:?} are also names of prelude.sh",
+                path.display()
+            );
+        }
+    }
+}

@@ -5,10 +5,10 @@ cron_load() {
   systemctl is-active --quiet cron || systemctl is-enabled --quiet cron || return 0
   systemctl reset-failed cron 2>/dev/null || true
   daemon restart cron
-  run=$(systemctl show -p InvocationID --value cron)
+  start=$(systemctl show -p InvocationID --value cron)
   tries=100
   while :; do
-    said=$(journalctl -q -o cat "_SYSTEMD_INVOCATION_ID=$run")
+    said=$(journalctl -q -o cat "_SYSTEMD_INVOCATION_ID=$start")
     # The last word of its start.
     case $said in *"@reboot jobs"*) break ;; esac
     tries=$((tries - 1))

@@ -17,15 +17,15 @@ nginx_load() {
   fi
   master=$(cat /run/nginx.pid)
   log=/var/log/nginx/error.log
-  said=$(wc -l <"$log" || echo 0)
+  lines_before=$(wc -l <"$log" || echo 0)
   before=$(nginx_workers)
   daemon reload nginx
   tries=0
   until nginx_taken; do
     tries=$((tries + 1))
-    if [ "$tries" -gt 200 ] || tail -n "+$((said + 1))" "$log" | grep -q 'still could not bind'; then
+    if [ "$tries" -gt 200 ] || tail -n "+$((lines_before + 1))" "$log" | grep -q 'still could not bind'; then
       echo "nginx did not take the new configuration and goes on with the old one; $log says:"
-      tail -n "+$((said + 1))" "$log" | tail -n 20
+      tail -n "+$((lines_before + 1))" "$log" | tail -n 20
       return 1
     fi
     sleep 0.05

@@ -14,9 +14,9 @@ sudo_check() {
 sudo_load() {
   command -v visudo >/dev/null || return 0
   [ -e "$keeping/sudo.before" ] || : >"$keeping/sudo.before"
-  new=$(sudo_wrong | grep -vxFf "$keeping/sudo.before" || true)
-  [ -z "$new" ] || {
-    printf '%s\n' "$new"
+  brought=$(sudo_wrong | grep -vxFf "$keeping/sudo.before" || true)
+  [ -z "$brought" ] || {
+    printf '%s\n' "$brought"
     return 1
   }
   if [ -s "$keeping/sudo.before" ]; then

@@ -7,8 +7,8 @@ undo_wanted=${undo_unit%/*}/multi-user.target.wants/${undo_unit##*/}
 
 # In milliseconds; coreutils in Rust (0.0.30) know nanoseconds only.
 mark() {
-  now=$(date +%s%N)
-  printf '@%s %s %s\n' "$token" "$*" "${now%??????}"
+  moment=$(date +%s%N)
+  printf '@%s %s %s\n' "$token" "$*" "${moment%??????}"
 }
 
 # forget RUN: no secret outlives its run here: not one that it wrote, replaced, or that a step printed. In the
@@ -50,42 +50,42 @@ put_back() {
   n=0
   while [ -e "$keeping/$((n + 1)).path" ]; do n=$((n + 1)); done
   while [ "$n" -gt 0 ]; do
-    path=$(cat "$keeping/$n.path")
-    said='put back'
+    kept_path=$(cat "$keeping/$n.path")
+    outcome='put back'
     if put_one_back; then
-      [ -z "$said" ] || echo "$said: $path"
-      if [ -n "$proven" ]; then sync -f -- "${path%/*}/"; fi
+      [ -z "$outcome" ] || echo "$outcome: $kept_path"
+      if [ -n "$proven" ]; then sync -f -- "${kept_path%/*}/"; fi
     else
-      echo "could not put back: $path (what stood there is kept in $keeping)"
+      echo "could not put back: $kept_path (what stood there is kept in $keeping)"
       stuck=yes
     fi
     n=$((n - 1))
   done
 }
 
-# Says `$said`, which is nothing where a step failed before anything stood there.
+# Says `$outcome`, which is nothing where a step failed before anything stood there.
 put_one_back() {
-  beside=${path%/*}/.${path##*/}.hostwright-new~
+  beside=${kept_path%/*}/.${kept_path##*/}.hostwright-new~
   rm -f -- "$beside"
   for old in "$keeping/$n.old" "$keeping/$n.secret"; do
     if [ -e "$old" ] || [ -L "$old" ]; then
-      cp -aT -- "$old" "$beside" && mv -fT -- "$beside" "$path" && return
+      cp -aT -- "$old" "$beside" && mv -fT -- "$beside" "$kept_path" && return
       rm -f -- "$beside"
       return 1
     fi
   done
   if [ -e "$keeping/$n.directory" ]; then
-    if [ -d "$keeping/$n.moved" ]; then mv -T -- "$keeping/$n.moved" "$path" || return; fi
+    if [ -d "$keeping/$n.moved" ]; then mv -T -- "$keeping/$n.moved" "$kept_path" || return; fi
     read -r mode owner <"$keeping/$n.directory"
-    chown "$owner" -- "$path" && chmod "=$mode" -- "$path"
-  elif [ -d "$path" ] && [ ! -L "$path" ]; then
-    said='taken away again'
-    rmdir -- "$path"
-  elif [ -e "$path" ] || [ -L "$path" ]; then
-    said='taken away again'
-    rm -f -- "$path"
+    chown "$owner" -- "$kept_path" && chmod "=$mode" -- "$kept_path"
+  elif [ -d "$kept_path" ] && [ ! -L "$kept_path" ]; then
+    outcome='taken away again'
+    rmdir -- "$kept_path"
+  elif [ -e "$kept_path" ] || [ -L "$kept_path" ]; then
+    outcome='taken away again'
+    rm -f -- "$kept_path"
   else
-    said=
+    outcome=
   fi
 }
 
@@ -178,10 +178,10 @@ loaded_again() {
     stuck=yes
     return
   fi
-  for name in "$base/loaded/$daemon@"*; do
-    name=${name##*/}
-    [ "$(cat "$base/loaded/$name" 2>/dev/null)" = - ] || continue
-    if [ -e "$keeping/$name.loaded" ]; then mv -f -- "$keeping/$name.loaded" "$base/loaded/$name"; else rm -f -- "$base/loaded/$name"; fi
+  for known_as in "$base/loaded/$daemon@"*; do
+    known_as=${known_as##*/}
+    [ "$(cat "$base/loaded/$known_as" 2>/dev/null)" = - ] || continue
+    if [ -e "$keeping/$known_as.loaded" ]; then mv -f -- "$keeping/$known_as.loaded" "$base/loaded/$known_as"; else rm -f -- "$base/loaded/$known_as"; fi
   done
 }
 
@@ -197,8 +197,8 @@ words() {
 # daemon VERB UNIT: as systemctl does it; where that fails, with the cause.
 daemon() {
   asked=$(date +%s)
-  if said=$(systemctl "$1" -- "$2" 2>&1); then return; fi
-  words "$2" "$said" "$asked"
+  if outcome=$(systemctl "$1" -- "$2" 2>&1); then return; fi
+  words "$2" "$outcome" "$asked"
   return 1
 }
 
@@ -207,15 +207,15 @@ daemon() {
 take_back() {
   for entry in "$run"/kept/*/*.path; do
     [ -e "$entry" ] || continue
-    path=$(cat "$entry")
-    case $1/ in "$path"/*) ;; *) continue ;; esac
+    kept_path=$(cat "$entry")
+    case $1/ in "$kept_path"/*) ;; *) continue ;; esac
     old=${entry%.path}
-    if [ "$path" = "$1" ] || [ -e "$old.old" ] || [ -L "$old.old" ] || [ -e "$old.secret" ]; then
+    if [ "$kept_path" = "$1" ] || [ -e "$old.old" ] || [ -L "$old.old" ] || [ -e "$old.secret" ]; then
       if ! (
-        keeping=${entry%/*} n=${old##*/} said='put back'
-        put_one_back && { [ -z "$said" ] || echo "$said: $path (of an earlier step)"; }
+        keeping=${entry%/*} n=${old##*/} outcome='put back'
+        put_one_back && { [ -z "$outcome" ] || echo "$outcome: $kept_path (of an earlier step)"; }
       ); then
-        echo "could not put back: $path (of an earlier step; what stood there is kept in ${entry%/*})"
+        echo "could not put back: $kept_path (of an earlier step; what stood there is kept in ${entry%/*})"
         stuck=yes
       fi
     fi
@@ -244,10 +244,10 @@ is_made() {
 confirm_access() {
   rm -f "$run/confirmed"
   mark confirm "$number"
-  tries=$(($1 * 10))
+  left=$(($1 * 10))
   while [ ! -e "$run/confirmed" ]; do
-    tries=$((tries - 1))
-    if [ "$tries" -le 0 ]; then
+    left=$((left - 1))
+    if [ "$left" -le 0 ]; then
       echo "no new SSH connection got in within $1 s"
       exit 1
     fi
@@ -287,12 +287,12 @@ undo_step() {
   (
     stuck=
     "recover_$number"
-    status=$?
-    if [ -n "$stuck" ]; then status=1; fi
-    exit "$status"
+    code=$?
+    if [ -n "$stuck" ]; then code=1; fi
+    exit "$code"
   ) </dev/null 9>&-
-  status=$?
-  if [ "$status" -ne 0 ]; then
+  code=$?
+  if [ "$code" -ne 0 ]; then
     echo "could not undo what the step's commands did"
     stuck=yes
   fi
@@ -330,8 +330,8 @@ step() {
     if [ -n "$proven" ]; then arm "$1"; fi
     "step_$1"
   ) </dev/null 9>&-
-  status=$?
-  if [ "$status" -ne 0 ]; then
+  code=$?
+  if [ "$code" -ne 0 ]; then
     undo_step
     mark failed "$number"
     if [ -n "$undo_all" ]; then undo_before "$1"; fi
@@ -353,11 +353,11 @@ made() {
 # originals: keeps the files of others whose place a playbook takes, each by the hash of its path.
 originals() {
   mkdir -p -- "$base/originals" || return
-  while IFS= read -r path; do
-    original=$base/originals/$(printf '%s' "$path" | sha256sum | cut -d ' ' -f 1)
-    if [ -f "$path" ] && [ ! -e "$original" ]; then
-      if ! { cp -aT -- "$path" "$original.new" && mv -fT -- "$original.new" "$original"; }; then
-        echo "$path could not be kept, to be put back when the playbook no longer declares it"
+  while IFS= read -r kept_path; do
+    original=$base/originals/$(printf '%s' "$kept_path" | sha256sum | cut -d ' ' -f 1)
+    if [ -f "$kept_path" ] && [ ! -e "$original" ]; then
+      if ! { cp -aT -- "$kept_path" "$original.new" && mv -fT -- "$original.new" "$original"; }; then
+        echo "$kept_path could not be kept, to be put back when the playbook no longer declares it"
         return 1
       fi
     fi
