@@ -186,3 +186,129 @@ fn a_backup_is_made_read_and_restored_into_place() {
     host.converge(&without);
     assert_eq!(host.sh("ls /etc/cron.d | grep -c kept || true; ls /opt/backups | grep -c 'gz$'; ls /usr/local/lib/kept/backups/data/run 2>/dev/null || true"), "0\n3");
 }
+
+const AWAY: &str = r#"
+name: away
+secrets: { key: { file: key }, rclone: { file: rclone.conf } }
+files:
+  /srv/app/data: { content: "hidden words\n" }
+backups:
+  sealed:
+    paths: [/srv/app]
+    schedule: "@daily"
+    keep: 1
+    compress: zstd
+    encrypt: [RECIPIENT]
+    to:
+      ssh: { host: 127.0.0.1, user: keeper, folder: /home/keeper/deep/app, key: "${key}", host_key: "HOST_KEY" }
+  cloud:
+    paths: [/srv/app]
+    schedule: "@daily"
+    keep: 1
+    to: { rclone: { remote: "box:app/", config: "${rclone}" } }
+"#;
+
+#[test]
+fn archives_are_encrypted_and_kept_elsewhere() {
+    let Some(host) = Host::with_archivers() else {
+        return;
+    };
+    // An account that may do SFTP and nothing else.
+    host.sh("useradd -m keeper && mkdir /srv/box && cd /root && ssh-keygen -q -t ed25519 -N '' -f key && age-keygen -o identity 2>/dev/null");
+    host.sh("mkdir ~keeper/.ssh && echo \"restrict,command=\\\"internal-sftp\\\" $(cat /root/key.pub)\" >~keeper/.ssh/authorized_keys");
+    let identity = host.sh("cat /root/identity");
+    let identity = host.file("identity", &identity);
+    host.file("key", &format!("{}\n", host.sh("cat /root/key && rm /root/key")));
+    host.file(
+        "rclone.conf",
+        "[box]\ntype = alias\nremote = /srv/box\ndescription = not-to-be-seen\n",
+    );
+    let playbook = AWAY
+        .replace(
+            "RECIPIENT",
+            &host.sh("age-keygen -y /root/identity && rm /root/identity"),
+        )
+        .replace(
+            "HOST_KEY",
+            &host.sh("cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub"),
+        );
+    host.converge(&playbook);
+    assert_eq!(
+        host.sh("cd /usr/local/lib/away/backups && stat -c '%n %a' */key */rclone.conf"),
+        "sealed/key 600\ncloud/rclone.conf 600"
+    );
+
+    let made = backed_up(&host, "run", "").ok().stdout;
+    assert!(
+        made.contains("✓ sealed of away") && made.contains("✓ cloud of away"),
+        "{made}"
+    );
+    let sealed = host.sh("cd /home/keeper/deep/app && ls -A *.zst.age");
+    assert_eq!(
+        host.sh(&format!("head -c 21 /home/keeper/deep/app/{sealed}")),
+        "age-encryption.org/v1"
+    );
+    assert_eq!(
+        host.sh("cd /srv/box/app && tar -tzf *.tar.gz"),
+        "srv/app/\nsrv/app/data"
+    );
+    // The older one goes when a newer one is there, with its manifest; nothing is left on the way.
+    host.sh("while [ -e /home/keeper/deep/app/away-sealed-$(date -u +%Y%m%dT%H%M%SZ).tar.zst.age ]; do sleep 0.1; done");
+    backed_up(&host, "run", "").ok();
+    assert_eq!(host.sh("ls -A /home/keeper/deep/app /srv/box/app | grep -c away; find /var/lib/hostwright/backups -name '*.part*'"), "4");
+
+    let unread = backed_up(&host, "verify", "").ok().stdout;
+    assert!(
+        unread.contains("it is encrypted, so that its contents were not read"),
+        "{unread}"
+    );
+    assert!(
+        unread.contains("✓ cloud of away") && unread.contains("read to its end: 2 entries"),
+        "{unread}"
+    );
+    let opened = run(backup(&host, "verify", "sealed")
+        .arg("--age-identity")
+        .arg(&identity))
+    .ok()
+    .stdout;
+    assert!(opened.contains("read to its end: 2 entries"), "{opened}");
+
+    host.sh("rm /srv/app/data");
+    let closed = run(backup(&host, "restore", "sealed").arg("--yes"));
+    assert!(
+        closed.text().contains("no age identity was given"),
+        "{}",
+        closed.stderr
+    );
+    run(backup(&host, "restore", "sealed")
+        .arg("--yes")
+        .arg("--age-identity")
+        .arg(&identity))
+    .ok();
+    assert_eq!(host.sh("cat /srv/app/data"), "hidden words");
+    host.sh("echo other >/srv/app/data");
+    let restored = run(backup(&host, "restore", "cloud").arg("--yes")).ok();
+    assert_eq!(
+        host.sh("cat /srv/app/data"),
+        "hidden words",
+        "{}",
+        restored.stdout
+    );
+    assert_eq!(host.sh("journalctl -o cat | grep -c -e AGE-SECRET -e not-to-be -e 'OPENSSH PRIVATE' || true; grep -rl AGE-SECRET /var/lib/hostwright || true"), "0");
+
+    // Another host than the one that was meant gets nothing; nor does anyone from a rehearsal.
+    host.sh("sed -i 's/AAAAC3NzaC1lZDI1NTE5AAAAI.../AAAAC3NzaC1lZDI1NTE5AAAAIAAA/' /usr/local/lib/away/backups/sealed/known_hosts");
+    let refused = backed_up(&host, "run", "sealed");
+    assert!(
+        refused.status == 1 && refused.stdout.contains("Host key verification failed"),
+        "{}",
+        refused.stdout
+    );
+    host.sh("touch /var/lib/hostwright/rehearsal");
+    let refused = backed_up(&host, "run", "cloud");
+    assert!(
+        refused.stdout.contains("this host is a rehearsal"),
+        "{}",
+        refused.stdout
+    );
+}

@@ -3,14 +3,14 @@
 
 # sftp_do: runs what it reads as a batch, which ends with the first command that fails.
 sftp_do() {
-  sftp -q -b - -F none -P "$port" -o IdentityFile="$own/key" -o IdentitiesOnly=yes -o UserKnownHostsFile="$own/known_hosts" \
+  sftp -b - -F none -o LogLevel=ERROR -P "$port" -o IdentityFile="$own/key" -o IdentitiesOnly=yes -o UserKnownHostsFile="$own/known_hosts" \
     -o GlobalKnownHostsFile=/dev/null -o HostKeyAlias=backup -o StrictHostKeyChecking=yes -o ConnectTimeout=20 \
     -o ServerAliveInterval=15 -- "$login"
 }
 
 listing() {
-  # It says its commands, too; without a match it fails.
-  printf -- '-ls -ln "%s/%s-*"\n' "$folder" "$prefix" | sftp_do 2>"$state/sftp" >"$state/listed" || {
+  # It says its commands, too. Within quotes `*` would be itself.
+  printf -- '-ls -ln %s/%s-*\n' "$folder" "$prefix" | sftp_do 2>"$state/sftp" >"$state/listed" || {
     cat "$state/sftp" >&2
     return 1
   }
@@ -20,7 +20,7 @@ listing() {
 manifests() {
   rm -rf -- "$state/manifests"
   mkdir -p -- "$state/manifests"
-  printf -- '-get "%s/%s-*.manifest" "%s/"\n' "$folder" "$prefix" "$state/manifests" | sftp_do >/dev/null 2>&1 || return
+  printf -- '-get %s/%s-*.manifest "%s/"\n' "$folder" "$prefix" "$state/manifests" | sftp_do >/dev/null 2>&1 || return
   find "$state/manifests" -type f -exec cat -- {} +
   rm -rf -- "$state/manifests"
 }
