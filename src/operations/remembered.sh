@@ -61,3 +61,12 @@ declared_units() {
     grep -o '"/etc/systemd/system/[^"/@]*\.\(service\|timer\|socket\)"' "$declared" | sed 's:.*/\(.*\)":\1:'
   done 2>/dev/null | sed '/\./!s/$/.service/' | sort -u
 }
+
+# declared_backups: the programs of the backups that these declare.
+declared_backups() {
+  for generation in $(newest); do
+    grep -o '"/usr/local/lib/[^"/]*/backups/[^"/]*/run"' "$base/generations/$generation/declared" | tr -d '"'
+  done 2>/dev/null | sort -u | while read -r program; do
+    if [ -x "$program" ]; then echo "$program"; fi
+  done
+}

@@ -143,40 +143,66 @@ impl Declaration for Job {
         // Each user's own: one user's cannot be opened for writing by another.
         let lock = format!("/run/lock/{playbook}-{name}.{user}");
         let command = said(&self.around(command, &lock));
-        let mut entry = Map::new();
-        for (key, value) in [
-            ("name", name),
-            ("schedule", &self.schedule.0),
-            ("user", &user),
-            ("command", &command),
-            ("path", PATH),
-        ] {
-            entry.insert(key.into(), json!(value));
-        }
-        entry.insert("variables".into(), json!(self.variables()?));
-        // cron skips names with a dot.
-        let path = format!("/etc/cron.d/{}", format!("{playbook}-{name}").replace('.', "_"));
-        let entry = ManagedFile::new(path, cx.template("cron.hbs", entry)?);
+        let variables = self.variables()?;
+        let entry = entry(name, &self.schedule.0, &user, &command, &variables, cx)?;
         let id = Id::new("cron", name);
         cx.needs_unit("cron.service", "cron", id.as_str());
         cx.push(Scheduled {
             id,
+            what: "cron job",
             schedule: self.schedule.0.clone(),
             user,
             entry,
-            script,
+            files: script.into_iter().collect(),
         });
         Ok(())
     }
 }
 
+/// An entry of cron's, and the files that it runs.
 #[derive(Debug)]
-struct Scheduled {
-    id: Id,
-    schedule: String,
-    user: String,
-    entry: ManagedFile,
-    script: Option<ManagedFile>,
+pub(super) struct Scheduled {
+    pub id: Id,
+    /// What it is called for people.
+    pub what: &'static str,
+    pub schedule: String,
+    pub user: String,
+    pub entry: ManagedFile,
+    /// In the order in which they are put in place.
+    pub files: Vec<ManagedFile>,
+}
+
+impl Scheduled {
+    /// The files before the entry that runs them.
+    fn all(&self) -> impl Iterator<Item = &ManagedFile> {
+        self.files.iter().chain([&self.entry])
+    }
+}
+
+/// The entry of cron's that runs `command` as `user`; `name` is unique in the playbook.
+pub(super) fn entry(
+    name: &str,
+    schedule: &str,
+    user: &str,
+    command: &str,
+    variables: &[String],
+    cx: &Render<'_>,
+) -> Result<ManagedFile, Problem> {
+    let mut values = Map::new();
+    for (key, value) in [
+        ("name", name),
+        ("schedule", schedule),
+        ("user", user),
+        ("command", command),
+        ("path", PATH),
+    ] {
+        values.insert(key.into(), json!(value));
+    }
+    values.insert("variables".into(), json!(variables));
+    // cron skips names with a dot.
+    let file = format!("{}-{name}", cx.document.name).replace('.', "_");
+    let content = cx.template("cron.hbs", values)?;
+    Ok(ManagedFile::new(format!("/etc/cron.d/{file}"), content))
 }
 
 impl Resource for Scheduled {
@@ -185,11 +211,7 @@ impl Resource for Scheduled {
     }
 
     fn needs(&self) -> Vec<Ref> {
-        let files = self
-            .script
-            .iter()
-            .chain([&self.entry])
-            .flat_map(ManagedFile::needs);
+        let files = self.all().flat_map(ManagedFile::needs);
         files
             .chain([Ref::Package("cron".into()), Ref::User(self.user.clone())])
             .collect()
@@ -204,10 +226,8 @@ impl Resource for Scheduled {
     }
 
     fn remains(&self) -> Remains {
-        let mut remains = self.entry.remains();
-        if let Some(script) = &self.script {
-            remains.extend(script.remains());
-        }
+        let mut remains = Remains::default();
+        self.all().for_each(|file| remains.extend(file.remains()));
         remains
     }
 
@@ -216,9 +236,7 @@ impl Resource for Scheduled {
     }
 
     fn ask(&self, questions: &mut Questions) {
-        for file in self.script.iter().chain([&self.entry]) {
-            file.ask(questions);
-        }
+        self.all().for_each(|file| file.ask(questions));
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
@@ -231,11 +249,10 @@ impl Resource for Scheduled {
         let mut change = Change::new(
             &self.id,
             verb,
-            format!("{word} cron job at {} as {}", self.schedule, self.user),
+            format!("{word} {} at {} as {}", self.what, self.schedule, self.user),
         );
         let mut differs = false;
-        // The script before the entry that runs it.
-        for file in self.script.iter().chain([&self.entry]) {
+        for file in self.all() {
             differs |= file.diff_into(cx, &mut change)?;
         }
         Ok(if differs { vec![change] } else { Vec::new() })

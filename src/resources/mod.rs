@@ -2,6 +2,7 @@
 
 pub mod absent;
 pub mod apt;
+pub mod backup;
 pub mod binary;
 mod certbot;
 pub mod certificate;

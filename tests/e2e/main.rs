@@ -2,6 +2,7 @@
 
 mod accounts;
 mod apt;
+mod backups;
 mod binary;
 mod certificate;
 mod chaos;

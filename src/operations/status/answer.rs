@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Disk, Process, Program, Runner, Site, Space, Status, System, Updates};
 use crate::layout::Frame;
+use crate::operations::backups;
 use crate::operations::generation::Kept;
 
 /// How many of the largest processes are told.
@@ -51,6 +52,7 @@ pub(super) fn read(answer: &[u8], host: &str) -> Option<Status> {
             "exits" => seen.exits = text.lines().filter_map(exits).collect(),
             "unit" => seen.units.push((frame.name.to_owned(), text.into_owned())),
             "site" => status.sites.push(site(frame.name, &text, status.system.now)),
+            "backup" => status.backups.push(backups::answer::about(&text)),
             "failed" => status.failed = text.lines().map(str::to_owned).collect(),
             "updates" => status.updates = Some(updates(&text)),
             "generation" => {

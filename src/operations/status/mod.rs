@@ -6,6 +6,7 @@ use serde::Serialize;
 mod answer;
 pub mod ask;
 
+use super::backups::Backup;
 use super::generation::Kept;
 
 /// How a host fares. Sizes are in bytes, times in seconds since 1970.
@@ -19,6 +20,8 @@ pub struct Status {
     pub programs: Vec<Program>,
     /// The sites that nginx reads.
     pub sites: Vec<Site>,
+    /// The backups that the newest generations declare.
+    pub backups: Vec<Backup>,
     /// The units that have failed.
     pub failed: Vec<String>,
     /// What apt would upgrade; none where apt does not say.
