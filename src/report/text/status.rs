@@ -5,10 +5,13 @@ use std::fmt::Write;
 use super::backups;
 use super::history::{author, time};
 use crate::change::counted;
-use crate::operations::status::{Disk, Program, Runner, Site, Space, Status, System, Updates};
+use crate::operations::status::{Disk, Firewall, Job, Program, Runner, Site, Space, Status, System, Updates};
 
 /// A certificate that ends in fewer days than this should have been renewed: certbot does it 30 days before.
 const SOON: i64 = 21;
+
+/// So much of a job's command is shown.
+const COMMAND: usize = 48;
 
 pub(super) fn text(status: &Status) -> String {
     let mut text = String::new();
@@ -23,6 +26,11 @@ pub(super) fn text(status: &Status) -> String {
         );
     }
     table(&mut text, "Sites", status.sites.iter().map(site).collect());
+    table(
+        &mut text,
+        "Cron",
+        status.jobs.iter().map(|each| job(each, now)).collect(),
+    );
     table(
         &mut text,
         "Failed units",
@@ -84,6 +92,7 @@ fn system(text: &mut String, status: &Status) {
         .iter()
         .map(|process| format!("{} {}", process.name, size(process.memory)));
     line("largest", largest.collect::<Vec<_>>().join(", "));
+    line("firewall", firewall(&status.firewall));
     line("updates", updates(status.updates));
     if *reboot_required {
         line("reboot", "required: an update takes effect only then".into());
@@ -102,6 +111,51 @@ fn updates(updates: Option<Updates>) -> String {
             )
         }
     }
+}
+
+fn firewall(firewall: &Firewall) -> String {
+    let Firewall {
+        tool,
+        active,
+        incoming,
+        rules,
+    } = firewall;
+    let Some(tool) = tool else {
+        return "none".into();
+    };
+    if !active {
+        return format!("{tool} is enabled, and the kernel has none of its rules");
+    }
+    let rules = match rules.is_empty() {
+        true => "no rules".to_owned(),
+        false => rules.join(", "),
+    };
+    format!("{tool}: {rules}; {incoming} the rest")
+}
+
+fn job(job: &Job, now: u64) -> Vec<String> {
+    let ran = job
+        .ran
+        .map(|at| format!("ran {} ago", span(now.saturating_sub(at))));
+    let (mark, result) = match (job.ran, job.status) {
+        (None, _) => ('-', String::new()),
+        (_, None) => ('-', "cron logs no results".to_owned()),
+        (_, Some(0)) => ('✓', "went well".to_owned()),
+        (_, Some(status)) => ('✗', format!("failed with {status}")),
+    };
+    let short: String = job.command.chars().take(COMMAND).collect();
+    let dots = if short.len() < job.command.len() {
+        "…"
+    } else {
+        ""
+    };
+    vec![
+        format!("{mark} {}", job.schedule),
+        job.user.clone(),
+        format!("{short}{dots}"),
+        ran.unwrap_or_else(|| "not in the log".into()),
+        result,
+    ]
 }
 
 fn program(program: &Program, now: u64) -> Vec<String> {
