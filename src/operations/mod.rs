@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod artifact;
 pub mod author;
+pub mod checking;
 pub mod event;
 pub mod generation;
 pub mod history;
