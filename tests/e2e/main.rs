@@ -12,6 +12,7 @@ mod converge;
 mod cron;
 mod daemons;
 mod days;
+mod distance;
 mod fail2ban;
 mod firewall;
 mod generations;
