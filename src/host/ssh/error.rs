@@ -171,9 +171,9 @@ pub enum SshError {
     ))]
     Onward { hop: String, to: String, cause: String },
 
-    /// A known_hosts file cannot be read or written.
-    #[error("cannot use the known hosts in {}: {cause}", file.display())]
-    #[diagnostic(help("check its permissions, or name another known-hosts file"))]
+    /// A known_hosts file, or one of revoked keys, cannot be read or written.
+    #[error("cannot use the host keys in {}: {cause}", file.display())]
+    #[diagnostic(help("check the file and its permissions, or name another"))]
     KnownHosts { file: PathBuf, cause: String },
 
     /// Nothing is known about the host's key.
