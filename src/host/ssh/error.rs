@@ -383,7 +383,7 @@ fn help_of(cause: &SshError) -> String {
 
 impl SshError {
     /// Whether a host that boots says so.
-    pub(super) fn is_of_booting(&self) -> bool {
+    pub fn is_of_booting(&self) -> bool {
         match self {
             SshError::Refused { .. }
             | SshError::Connect { .. }
@@ -391,6 +391,8 @@ impl SshError {
             | SshError::Resolve { .. }
             | SshError::TurnedAway { .. }
             | SshError::Closed { .. }
+            | SshError::Handshake { .. }
+            | SshError::Lost { .. }
             | SshError::Onward { .. }
             | SshError::Booting { .. }
             | SshError::Proxy { .. } => true,
