@@ -140,7 +140,10 @@ fn what_is_not_followed_is_refused_by_its_place() {
         ),
         ("ProxyCommand nc %C\n", "`proxycommand nc %C` for web (c:1)"),
         ("ProxyJump a,b:x\n", "`proxyjump a,b:x` for web (c:1)"),
-        ("RevokedHostKeys /x\n", "`RevokedHostKeys /x` for web (c:1)"),
+        (
+            "RevokedHostKeys ~bob/x\n",
+            "`revokedhostkeys ~bob/x` for web (c:1)",
+        ),
         ("Ciphers arcfour,none\n", "`Ciphers arcfour,none` for web (c:1)"),
         ("BindAddress eth0\n", "`BindAddress eth0` for web (c:1)"),
         ("\nInclude config.d/*\n", "c:2: `include`"),
