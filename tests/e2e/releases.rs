@@ -23,6 +23,33 @@ nginx:
   site: { proxy: app, replaces_default: true }
 "#;
 
+const UNDER_SYSTEMD: &str = r#"
+name: app
+users: { app: { system: true } }
+directories: { /opt/app: {} }
+binaries:
+  app: { path: server, to: /opt/app, keep: 3 }
+files:
+  /etc/systemd/system/app@.service:
+    content: |
+      [Service]
+      ExecStart=/opt/app/current/app
+      User=app
+      Environment=MOOD=good
+      Restart=always
+      [Install]
+      WantedBy=multi-user.target
+systemd:
+  app: { instances: { ports: [8080, 8081], ready: /health, within: 4s, drain: 20s } }
+nginx:
+  site: { proxy: app, replaces_default: true }
+"#;
+
+/// What runs, and from which release.
+const STATE: &str = "readlink /opt/app/current; ls /var/lib/hostwright-instances
+ls /etc/supervisor/conf.d /etc/systemd/system /etc/systemd/system/multi-user.target.wants | grep app
+tr '\\0' ' ' </proc/$(pgrep -x app)/cmdline";
+
 /// Puts a release beside the playbook.
 fn release(host: &Host, name: &str) {
     let text = include_str!("server.py").replace("RELEASE = \"one\"", &format!("RELEASE = \"{name}\""));
@@ -31,17 +58,16 @@ fn release(host: &Host, name: &str) {
 
 /// Applies a release that does not come up: it is told why, and all is as it was.
 #[track_caller]
-fn fails(host: &Host, name: &str, because: &[&str]) {
-    let state = "readlink /opt/app/current; ls /etc/supervisor/conf.d /var/lib/hostwright-instances; supervisorctl status | cut -c1-50 | awk '{ print $1, $2 }'";
-    let before = host.sh(state);
+fn fails(host: &Host, playbook: &str, name: &str, because: &[&str]) {
+    let before = host.sh(STATE);
     release(host, name);
-    let failed = host.apply(UNDER_SUPERVISOR);
+    let failed = host.apply(playbook);
     assert_eq!(failed.status, 1, "{}", failed.stdout);
     let said = failed.stdout + &failed.stderr;
     for words in because {
         assert!(said.contains(words), "{words} in\n{said}");
     }
-    assert_eq!(host.sh(state), before);
+    assert_eq!(host.sh(STATE), before);
 }
 
 /// Nobody got anything but whole answers; those of `releases` are among them.
@@ -65,57 +91,55 @@ fn all_well(seen: &Seen, releases: &[&str]) {
     eprintln!("{:?}, {} long ones", seen.answers, seen.long);
 }
 
-#[test]
-fn no_request_fails_whatever_is_released() {
+/// Releases, a broken one, a restart and a rollback, while visitors come.
+fn days_of(playbook: &str) {
     let Some(host) = Host::boot() else { return };
     let many: u32 = std::env::var("HOSTWRIGHT_RELEASES").map_or(1, |text| text.parse().expect("a number"));
     release(&host, "one");
-    host.converge(UNDER_SUPERVISOR);
+    host.converge(playbook);
     let load = Load::on(SocketAddr::new(host.machine.address().into(), 80));
     wait_for("visitors", || load.count("one good") > 0);
-    let workers = host.sh("pgrep -f 'nginx: worker'");
+    let workers = host.sh("pgrep -x nginx");
 
     for number in 2..2 + many {
         release(&host, &format!("release-{number}"));
-        host.converge(UNDER_SUPERVISOR);
+        host.converge(playbook);
         wait_for("the new release", || {
             load.count(&format!("release-{number} good")) > 0
         });
     }
-    fails(
-        &host,
-        "sick",
-        &[
-            "it is not ready after 4 s: it answers GET /health with `HTTP/1.1 503",
-            "not yet: /health",
-        ],
-    );
+    let sick = [
+        "it is not ready after 4 s: it answers GET /health with `HTTP/1.1 503",
+        "not yet: /health",
+        "put back: /opt/app/current",
+    ];
+    fails(&host, playbook, "sick", &sick);
     if many > 1 {
         for _ in 0..2 {
-            fails(
-                &host,
-                "broken",
-                &["no such table: visitors", "put back: /opt/app/current"],
-            );
+            fails(&host, playbook, "broken", &["no such table: visitors"]);
         }
     }
     // Another environment is a restart, and going back one more.
     release(&host, &format!("release-{}", 1 + many));
-    host.converge(&UNDER_SUPERVISOR.replace("MOOD: good", "MOOD: better"));
-    let mut back = host.bare("rollback");
-    run(back.arg("--yes")).ok();
-    wait_for("the old mood", || host.sh("supervisorctl status | wc -l") == "1");
-    assert_eq!(
-        host.sh("pgrep -f 'nginx: worker'"),
-        workers,
-        "nginx was not reloaded"
-    );
+    let better = playbook.replace("MOOD: good", "MOOD: better");
+    host.converge(&better.replace("MOOD=good", "MOOD=better"));
+    run(host.bare("rollback").arg("--yes")).ok();
+    assert_eq!(host.sh("pgrep -x nginx"), workers, "nginx was not reloaded");
+    let last = format!("release-{}", 1 + many);
+    let before = load.count(&format!("{last} good"));
+    wait_for("the old mood", || load.count(&format!("{last} good")) > before);
     all_well(
         &load.end(),
-        &[
-            "one good",
-            "release-2 good",
-            &format!("release-{} better", 1 + many),
-        ],
+        &["one good", "release-2 good", &format!("{last} better")],
     );
+}
+
+#[test]
+fn no_request_fails_whatever_is_released_under_supervisor() {
+    days_of(UNDER_SUPERVISOR);
+}
+
+#[test]
+fn no_request_fails_whatever_is_released_under_systemd() {
+    days_of(UNDER_SYSTEMD);
 }
