@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Disk, Process, Program, Runner, Site, Space, Status, System, Updates};
+use super::{Disk, Monitor, Process, Program, Runner, Site, Space, Status, System, Updates};
 use crate::layout::Frame;
 use crate::operations::backups;
 use crate::operations::generation::Kept;
@@ -53,6 +53,7 @@ pub(super) fn read(answer: &[u8], host: &str) -> Option<Status> {
             "unit" => seen.units.push((frame.name.to_owned(), text.into_owned())),
             "site" => status.sites.push(site(frame.name, &text, status.system.now)),
             "backup" => status.backups.push(backups::answer::about(&text)),
+            "monitor" => status.monitors.push(monitor(frame.name, &text)),
             "failed" => status.failed = text.lines().map(str::to_owned).collect(),
             "updates" => status.updates = Some(updates(&text)),
             "generation" => {
@@ -216,6 +217,19 @@ fn site(name: &str, text: &str, now: u64) -> Site {
         certificates: of("ssl_certificate"),
         ends,
         days: ends.and_then(days),
+    }
+}
+
+/// What a monitor keeps in mind; a crash may have left half of a number.
+fn monitor(name: &str, text: &str) -> Monitor {
+    let fields = fields(text);
+    let field = |name| fields.get(name).copied().unwrap_or_default();
+    Monitor {
+        name: name.to_owned(),
+        program: field("program").to_owned(),
+        asked: field("asked").parse().unwrap_or_default(),
+        failures: field("failures").parse().unwrap_or_default(),
+        restarts: field("restarts").parse().unwrap_or_default(),
     }
 }
 

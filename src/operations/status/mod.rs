@@ -20,6 +20,8 @@ pub struct Status {
     pub programs: Vec<Program>,
     /// The sites that nginx reads.
     pub sites: Vec<Site>,
+    /// The monitors that ship with hostwright, as far as the newest generations declare them.
+    pub monitors: Vec<Monitor>,
     /// The backups that the newest generations declare.
     pub backups: Vec<Backup>,
     /// The units that have failed.
@@ -134,6 +136,21 @@ pub struct Site {
     pub ends: Option<u64>,
     /// In how many days, rounded down; below 0 it has ended.
     pub days: Option<i64>,
+}
+
+/// A monitor of a program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Monitor {
+    /// Its playbook and its name: `PLAYBOOK-NAME`.
+    pub name: String,
+    /// What it watches; nothing where it watches backups alone.
+    pub program: String,
+    /// When it ran last.
+    pub asked: u64,
+    /// How often in a row the program was not well.
+    pub failures: u32,
+    /// How often it was restarted, and has not been well since.
+    pub restarts: u32,
 }
 
 /// What apt would upgrade.
