@@ -342,3 +342,55 @@ fn archives_are_encrypted_and_kept_elsewhere() {
         refused.stdout
     );
 }
+
+const DRILLED: &str = r#"
+name: drilled
+vars: { where: real }
+rehearsal: { vars: { where: rehearsal } }
+files:
+  /srv/where: { content: "${where}\n" }
+binaries:
+  tool: { path: tool, to: /opt/tool }
+backups:
+  words:
+    paths: [/srv/words]
+    schedule: "@daily"
+    to: { folder: /opt/backups }
+checks:
+  words: { command: "grep -q treasure /srv/words/kept", within: 1s }
+  tool: { command: "/opt/tool/current/tool", within: 1s }
+  rehearsal: { command: "test -e /srv/real || grep -q rehearsal /srv/where", within: 1s }
+"#;
+
+#[test]
+fn a_drill_restores_on_a_rehearsal_host_and_is_remembered() {
+    let Some(host) = Host::boot() else { return };
+    host.file("tool", "#!/bin/sh\nexit 0\n");
+    host.sh("mkdir /srv/words && echo treasure >/srv/words/kept && touch /srv/real");
+    host.converge(DRILLED);
+    let none = run(backup(&host, "verify", "words").arg("--drill"));
+    assert!(none.text().contains("has no archive"), "{}", none.stderr);
+    backed_up(&host, "run", "words").ok();
+    // What it was made of is not at hand any more.
+    std::fs::remove_file(host.folder.path().join("tool")).expect("removed");
+    let drilled = run(backup(&host, "verify", "words").arg("--drill")).ok().stdout;
+    for words in [
+        "Booted the host",
+        "✓ check words",
+        "✓ check tool",
+        "was restored on a rehearsal host; 3 checks passed in",
+    ] {
+        assert!(drilled.contains(words), "{words} in\n{drilled}");
+    }
+    let status = run(&mut host.bare("status")).ok().stdout;
+    let line = status
+        .lines()
+        .find(|line| line.contains("✓ words"))
+        .expect("a line");
+    assert!(line.contains("drilled ") && line.contains(" ago"), "{line}");
+    let listed = backed_up(&host, "list", "words").ok().stdout;
+    assert!(
+        listed.contains("✓ drilled ") && listed.contains("3 checks passed"),
+        "{listed}"
+    );
+}
