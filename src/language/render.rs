@@ -231,12 +231,12 @@ impl<'a> Render<'a> {
     /// the playbook's vars and `own` values, which come first.
     pub fn template(&self, path: &str, own: Map<String, Value>) -> Result<Content, Problem> {
         let local = self.document.source.path(path);
-        let (file, source) = match (
+        let (file, source, optional): (_, _, &[&str]) = match (
             self.document.source.text(path),
             self.document.source.shipped(path),
         ) {
-            (Ok(text), _) => (local.display().to_string(), text),
-            (Err(_), Some(text)) => (format!("templates/{path}"), text),
+            (Ok(text), _) => (local.display().to_string(), text, &[]),
+            (Err(_), Some(text)) => (format!("templates/{path}"), text, template::optional(path)),
             (Err(error), None) => {
                 let shipped: Vec<&str> = template::shipped_names().collect();
                 return Err(Problem::new(
@@ -250,6 +250,9 @@ impl<'a> Render<'a> {
         };
         let mut values = self.variables();
         values.extend(own);
+        for name in optional {
+            values.entry(*name).or_insert("".into());
+        }
         let rendered = template::render(&file, &source, &values)?;
         for name in &rendered.used {
             self.document.scope.mark(name);

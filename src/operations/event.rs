@@ -149,6 +149,8 @@ pub enum Event<'a> {
     BackedUp(&'a Done),
     /// An archive was read to its end, or cannot be.
     BackupVerified(&'a Done),
+    /// An archive was restored on a rehearsal host and the playbook's checks came right there, or did not.
+    BackupDrilled(&'a Done),
     /// What restoring an archive would do.
     RestorePlan {
         /// On which host.

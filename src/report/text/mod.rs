@@ -127,7 +127,10 @@ impl Text {
             Event::Backups { host, backups } => {
                 self.tell(&self.secrets.redact(&backups::listed(host, backups)))
             }
-            Event::BackedUp(done) | Event::BackupVerified(done) | Event::Restored(done) => {
+            Event::BackedUp(done)
+            | Event::BackupVerified(done)
+            | Event::BackupDrilled(done)
+            | Event::Restored(done) => {
                 let text = self.secrets.redact(&backups::done(done));
                 match done.failed {
                     true => self.tell(&text),
