@@ -381,29 +381,43 @@ made() {
   return 1
 }
 
-# originals: keeps the files of others whose place a playbook takes, each by the hash of its path.
+# originals: keeps what of others' a playbook replaces or alters, each by the hash of its path: files, links, and
+# of directories their owners and modes. Whatever was kept there before has been put back long ago.
 originals() {
   mkdir -p -- "$base/originals" || return
   while IFS= read -r kept_path; do
     original=$base/originals/$(printf '%s' "$kept_path" | sha256sum | cut -d ' ' -f 1)
-    if [ -f "$kept_path" ] && [ ! -e "$original" ]; then
-      if ! { cp -aT -- "$kept_path" "$original.new" && mv -fT -- "$original.new" "$original"; }; then
-        need_words
-        echo "$kept_path could not be kept, to be put back when the playbook no longer declares it"
-        return 1
-      fi
+    if [ ! -e "$kept_path" ] && [ ! -L "$kept_path" ]; then continue; fi
+    if ! { rm -rf -- "$original" "$original.new" && copy_alone "$kept_path" "$original.new" && mv -T -- "$original.new" "$original"; }; then
+      need_words
+      echo "$kept_path could not be kept, to be put back when the playbook no longer declares it"
+      return 1
     fi
   done <"$run/originals"
+  if [ -s "$run/originals" ]; then sync -f -- "$base/originals"; fi
 }
 
-# original PATH ORIGINAL: puts back what stood at a path before a playbook took it.
+# copy_alone PATH COPY: without what is in it, where it is a directory.
+copy_alone() {
+  if [ -d "$1" ] && [ ! -L "$1" ]; then
+    mkdir -- "$2" && chown --reference="$1" -- "$2" && chmod --reference="$1" -- "$2"
+  else
+    cp -aT -- "$1" "$2"
+  fi
+}
+
+# original PATH ORIGINAL: puts back the file or link that stood at a path before a playbook took it. What stands there
+# now may hold a secret.
 original() {
-  keep "$1"
+  keep "$1" secret
   beside=${1%/*}/.${1##*/}.hostwright-new~
   cp -aT -- "$2" "$beside"
   mv -fT -- "$beside" "$1"
-  mv -fT -- "$2" "$keeping/original"
+  is_back "$2"
 }
+
+# is_back ORIGINAL: what it was kept for has been put back.
+is_back() { mv -T -- "$1" "$keeping/original"; }
 
 # record PLAYBOOK KEEP: what was done becomes the playbook's next generation, whole or not at all.
 record() {
