@@ -110,9 +110,8 @@ impl Disturbance {
                 }
             }
             RunKilled => {
-                for pid in processes_of_the_run(host) {
-                    let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).output();
-                }
+                let pids = processes_of_the_run(host).into_iter().map(|pid| pid.to_string());
+                let _ = Command::new("kill").arg("-KILL").args(pids).output();
             }
         }
     }
