@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod artifact;
 pub mod author;
+mod before;
 pub mod event;
 pub mod generation;
 pub mod history;

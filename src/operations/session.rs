@@ -13,6 +13,7 @@ use crate::desired::Desired;
 use crate::desired::check::{Check, From};
 use crate::facts::{DecodeError, Facts, decode, script};
 use crate::host::ssh::{Connection, Exec, Reached, Script, SshError};
+use crate::host::target::Target;
 use crate::language::PlaybookErrors;
 use crate::plan::{Plan, PlanError, plan};
 use crate::transaction::event::Event;
@@ -163,7 +164,15 @@ impl Session {
     /// # Errors
     /// When the host does not answer.
     pub async fn ask(&self, script: String) -> Result<Vec<u8>, SshError> {
-        Ok(self.connection.output(Script::open(script)).await?.stdout)
+        self.printed(Script::open(script)).await
+    }
+
+    /// What a script prints on the host.
+    ///
+    /// # Errors
+    /// When the host does not answer.
+    pub async fn printed(&self, script: Script) -> Result<Vec<u8>, SshError> {
+        Ok(self.connection.output(script).await?.stdout)
     }
 
     /// Connects once more.
@@ -254,6 +263,11 @@ impl Session {
             });
         }
         asking.join_all().await
+    }
+
+    /// The host, as it was asked for.
+    pub fn target(&self) -> &Target {
+        &self.access.target
     }
 
     /// The host's address, if this machine knows it.
