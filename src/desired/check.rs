@@ -50,6 +50,8 @@ pub enum Probe {
     Tcp(String),
     /// A command.
     Command(String),
+    /// What a piece of sh measures: when it fails it has said what is wrong.
+    Measure(String),
 }
 
 /// What an answer must be.

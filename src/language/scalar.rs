@@ -299,6 +299,15 @@ scalar! {
     }
 }
 scalar! {
+    /// An amount of memory or disk, in units of 1024: `500K`, `256M`, `2G`. Kept in bytes.
+    Size(u64), "^[0-9]+[KMGT]$", |text| {
+        let wrong = || format!("`{text}` is not an amount: write `500K`, `256M` or `2G`");
+        let unit = ["K", "M", "G", "T"].iter().position(|unit| text.ends_with(unit)).ok_or_else(wrong)?;
+        let number = text[..text.len() - 1].parse::<u64>().ok();
+        number.and_then(|number| number.checked_mul(1024_u64.pow(unit as u32 + 1))).ok_or_else(wrong)
+    }
+}
+scalar! {
     /// A length of time in seconds, minutes, hours or days: `30s`, `5m`, `1h`, `7d`. Kept in seconds.
     Duration(u32), "^[0-9]+[smhd]$", |text| {
         let wrong = || format!("`{text}` is not a length of time: write `30s`, `5m`, `1h` or `7d`");

@@ -204,12 +204,16 @@ pub enum Event<'a> {
         #[serde(skip)]
         changes: &'a [Change],
     },
+    /// What must be so before anything is changed has been asked.
+    Before(&'a Outcome),
     /// The changes have been made, and a second plan found nothing left.
     Applied {
         /// How many.
         changes: usize,
         /// The playbook's newest generation on the host.
         generation: Option<u32>,
+        /// The command that goes back to the one before.
+        back: Option<&'a str>,
         /// How long it took.
         seconds: f64,
     },

@@ -361,6 +361,8 @@ pub async fn go_back(
 ) -> Result<(), HistoryError> {
     let whole = whole(session, Some(playbook), Which::Before).await?;
     let mut built = whole.built()?;
+    // What must be so before an apply does not stand in the way back.
+    built.desired.before.clear();
     observe(&Event::Back {
         playbook: &whole.playbook,
         number: whole.number,

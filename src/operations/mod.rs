@@ -4,7 +4,9 @@ pub mod apply;
 pub mod artifact;
 pub mod author;
 pub mod backups;
+mod before;
 pub mod checking;
+
 pub mod event;
 pub mod generation;
 pub mod history;
