@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::doctor::{Diagnosis, Finding};
 use super::generation::{About, Generation, History};
 use super::provision::{Event as MachineEvent, Known, Priced, Remains, Up};
 use super::status::Status;
@@ -129,6 +130,24 @@ pub enum Event<'a> {
     },
     /// How a host fares.
     Status(&'a Status),
+    /// What is wrong with a host.
+    Diagnosis {
+        /// The findings.
+        #[serde(flatten)]
+        diagnosis: &'a Diagnosis,
+        /// What must not be shown.
+        #[serde(skip)]
+        secrets: &'a Secrets,
+    },
+    /// A finding's command was run on the host.
+    Mended {
+        /// The finding.
+        finding: &'a Finding,
+        /// The command's exit status.
+        status: i32,
+        /// What it said.
+        said: &'a str,
+    },
     /// Logs are read.
     Logs {
         /// What each of them is called.

@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod artifact;
 pub mod author;
+pub mod doctor;
 pub mod event;
 pub mod generation;
 pub mod history;
