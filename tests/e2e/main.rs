@@ -11,6 +11,7 @@ mod converge;
 mod cron;
 mod daemons;
 mod days;
+mod doctor;
 mod fail2ban;
 mod firewall;
 mod generations;

@@ -9,6 +9,9 @@ use crate::shell::quote;
 /// certbot renews 30 days before the end; what has not been renewed so many days before it fails.
 const DUE: i64 = 21;
 
+/// So many lines of certbot's log are shown.
+const LINES: usize = 3;
+
 pub(super) fn find(seen: &Seen) -> Vec<Finding> {
     seen.all("certificate")
         .filter_map(|(site, text)| certificate(seen, site, text))
@@ -96,7 +99,7 @@ fn unrenewed(seen: &Seen, site: &str, text: &str, what: String, gravity: Gravity
                 .take(2)
                 .map(|own| format!("the host has {own}")),
         )
-        .all_seen(said(seen))
+        .all_seen(said(seen, lineage))
         .mend("point its A and AAAA records at the host; the next renewal goes through then");
     }
     let timers: Vec<&str> = seen
@@ -113,7 +116,7 @@ fn unrenewed(seen: &Seen, site: &str, text: &str, what: String, gravity: Gravity
         .mend("switch it on")
         .safe("systemctl enable --now certbot.timer && certbot renew --quiet --no-random-sleep-on-renew");
     }
-    let words: Vec<&str> = said(seen).collect();
+    let words: Vec<&str> = said(seen, lineage);
     let has = |all: &[&str]| {
         words
             .iter()
@@ -168,10 +171,21 @@ fn unrenewed(seen: &Seen, site: &str, text: &str, what: String, gravity: Gravity
         .mend(format!("{mend}; then `{renew}`"))
 }
 
-/// What certbot has logged of failures, the last lines.
-fn said(seen: &Seen) -> impl Iterator<Item = &str> {
-    let lines = seen.first("renewed").lines().rev().take(3);
-    lines.map(|line| line.trim()).filter(|line| !line.is_empty())
+/// What certbot has logged of the last try to renew a certificate: what stands before the line that names it.
+fn said<'s>(seen: &'s Seen, lineage: &str) -> Vec<&'s str> {
+    let lines: Vec<&str> = seen.first("renewed").lines().map(str::trim).collect();
+    let fails = |line: &&str| line.contains("Failed to renew certificate ");
+    let ours = |line: &&str| line.contains(&format!("Failed to renew certificate {lineage} "));
+    let Some(end) = lines.iter().rposition(ours) else {
+        // Older versions name none.
+        return match lines.iter().any(fails) {
+            true => Vec::new(),
+            false => lines.into_iter().rev().take(LINES).rev().collect(),
+        };
+    };
+    let begin = lines[..end].iter().rposition(fails).map_or(0, |at| at + 1);
+    let begin = begin.max((end + 1).saturating_sub(LINES));
+    lines[begin..=end].to_vec()
 }
 
 /// The host's addresses.

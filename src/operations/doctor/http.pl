@@ -1,12 +1,12 @@
-# http.pl ADDRESS METHOD PATH [HEADER]...: asks once by HTTP in the clear, in at most 10 s, and prints the whole answer.
+# http.pl ADDRESS METHOD PATH [HEADER]...: asks once by HTTP in the clear, in at most 5 s, and prints the whole answer.
 # ADDRESS is host:port, or the path of a socket. The body to send stands in $body. perl-base is enough for it.
 use strict;
 use IO::Socket::IP;
 use IO::Socket::UNIX;
 my ($address, $method, $path, @headers) = @ARGV;
 my $body = $ENV{body} // "";
-alarm 10;
-$SIG{ALRM} = sub { print "! no answer within 10 s\n"; exit 1 };
+alarm 5;
+$SIG{ALRM} = sub { print "! no answer within 5 s\n"; exit 1 };
 $| = 1;
 my ($host, $port) = $address =~ m{^\[?([^/]*?)\]?:(\d+)$};
 my $server = $address =~ m{^/}

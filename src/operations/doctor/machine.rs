@@ -122,8 +122,8 @@ fn full(seen: &Seen, disk: &Disk<'_>) -> Vec<Finding> {
             .text("many", mount)
             .lines()
             .filter_map(|line| line.split_once('\t'));
-        let many = many.filter(|(_, path)| *path != mount).take(4);
         let many: Vec<String> = many
+            .take(4)
             .map(|(count, path)| format!("{path} has {count} files and directories"))
             .collect();
         let cause = many

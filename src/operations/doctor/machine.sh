@@ -53,7 +53,7 @@ machine() {
   full=$(df -P 2>/dev/null | awk 'NR > 1 && $5 + 0 >= 90 { print $6 }')
   for mount in $full; do
     case $mount in /dev | /proc* | /sys* | /snap/* | /run/host*) continue ;; esac
-    say large "$mount" "$(timeout 10 du -xd 3 -B1 "$mount" 2>/dev/null | sort -rn | head -n 8)"
+    say large "$mount" "$(timeout 10 du -axd 3 -B1 "$mount" 2>/dev/null | sort -rn | head -n 8)"
     say deleted "$mount" "$(find /proc/[0-9]*/fd -lname "$mount*(deleted)" -printf '%p\n' 2>/dev/null | while read -r open; do
       pid=${open#/proc/}
       pid=${pid%%/*}

@@ -50,3 +50,6 @@ fn findings(seen: &seen::Seen) -> Vec<Finding> {
     findings.sort_by_key(|finding| finding.gravity);
     findings
 }
+
+#[cfg(test)]
+mod doctor_tests;

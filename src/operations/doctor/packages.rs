@@ -10,10 +10,7 @@ pub(super) fn find(seen: &Seen) -> Vec<Finding> {
     let (holder, command) = seen.all("dpkg_held").next().unwrap_or(("-", ""));
     // Whoever works on packages now leaves them half done until it is ready.
     if holder != "-" {
-        return match command.contains("unattended-upgr")
-            || command.contains("apt")
-            || command.contains("dpkg")
-        {
+        return match installs(command) {
             true => Vec::new(),
             false => vec![
                 Finding::new(
@@ -57,4 +54,12 @@ pub(super) fn find(seen: &Seen) -> Vec<Finding> {
         .mend("have dpkg finish; what it says then, if it fails, is the cause")
         .safe("DEBIAN_FRONTEND=noninteractive dpkg --configure -a"),
     ]
+}
+
+/// Whether a command line is that of something that installs packages: it, or the script that it runs.
+fn installs(command: &str) -> bool {
+    let programs = command.split_whitespace().take(2);
+    let mut names = programs.filter_map(|path| path.rsplit('/').next());
+    let known = ["apt", "dpkg", "unattended-upgr", "packagekit", "needrestart"];
+    names.any(|name| known.iter().any(|known| name.starts_with(known)))
 }

@@ -82,8 +82,10 @@ unit_facts() {
   shown=$(systemctl show -p Id,ActiveState,SubState,Result,ExecMainStatus,ExecMainCode,NRestarts,User,WorkingDirectory,ExecStart,UnitFileState,FragmentPath -- "$1")
   run=$(printf '%s\n' "$shown" | sed -n 's/^ExecStart={ path=\([^ ]*\) .*/\1/p' | head -n 1)
   user=$(printf '%s\n' "$shown" | sed -n 's/^User=//p')
+  directory=$(printf '%s\n' "$shown" | sed -n 's/^WorkingDirectory=[!-]*//p')
   say sick "$1" "$shown
-$(if [ -n "$run" ]; then echo "run=$run"; file_facts "$run" "$user"; fi)"
+$(if [ -n "$run" ]; then echo "run=$run"; file_facts "$run" "$user"; fi)
+$(if [ "${directory#/}" != "$directory" ] && [ ! -d "$directory" ]; then echo "directory_missing=$directory"; fi)"
   say words "$1" "log=journalctl -u $1
 $(journalctl -q --no-pager -o cat -n 40 -u "$1" 2>/dev/null | cut -c 1-400)"
 }

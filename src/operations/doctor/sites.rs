@@ -10,6 +10,9 @@ use crate::shell::quote;
 /// A program that was started so few seconds ago may still be starting.
 const YOUNG: u64 = 120;
 
+/// What is said of a request that takes too long (http.pl).
+const HANGS: &str = "no answer";
+
 /// What a site passes requests on to, as far as that is an address: `host:port`, or the path of a socket.
 pub(super) fn upstreams(conf: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -56,13 +59,16 @@ pub(super) fn find(seen: &Seen) -> Vec<Finding> {
 fn broken(seen: &Seen, site: &str, conf: &str) -> Option<Finding> {
     let answer = seen.answer("answer", site)?;
     // Whether nginx runs is its unit's.
-    let status = answer.status.ok().filter(|status| *status >= 500)?;
-    let what = format!("{site} answers {status}");
+    let what = match answer.status {
+        Ok(status) if status >= 500 => format!("{site} answers {status}"),
+        Err(why) if why.starts_with(HANGS) => format!("{site} does not answer"),
+        _ => return None,
+    };
     for address in upstreams(conf) {
         let direct = seen.answer("direct", &address);
         let silent = direct.and_then(|direct| direct.status.err());
         if let Some(why) = silent {
-            let finding = match why.starts_with("no answer") {
+            let finding = match why.starts_with(HANGS) {
                 true => hangs(&what, &address, why),
                 false => refused(seen, &what, site, &address, why),
             };

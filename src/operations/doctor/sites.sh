@@ -1,14 +1,16 @@
 # What sites answer, asked on the host, and what they pass requests on to: `sites_asked`.
 
-# asked KIND NAME ADDRESS METHOD PATH [HEADER]...: says the answer, behind how many milliseconds it took.
+# asked KIND NAME ADDRESS METHOD PATH [HEADER]...: says the answer, behind how many milliseconds it took. Fails where
+# there is none.
 asked() {
-  kind=$1
-  name=$2
+  asked_kind=$1
+  asked_name=$2
   shift 2
   begun=$(date +%s%3N)
   answer=$(perl -e "$http" "$@" 2>/dev/null | head -c 6000 | tr -d '\000')
-  say "$kind" "$name" "$(($(date +%s%3N) - begun))
+  say "$asked_kind" "$asked_name" "$(($(date +%s%3N) - begun))
 $answer"
+  case $answer in '!'*) return 1 ;; esac
 }
 
 # proxied FILE: what it passes requests on to by HTTP, as far as that is an address.
@@ -65,13 +67,17 @@ site_asked() {
   *.*) address=$socket:80 ;;
   *) address=127.0.0.1:$socket ;;
   esac
-  if [ -n "$address" ]; then asked answer "$name" "$address" GET / "Host: $first"; fi
   to=$(proxied "$site")
+  lives=
   for one in $to; do
-    asked direct "$one" "$one" GET / "Host: $first"
-    asked ready "$one" "$one" GET /ready "Host: $first"
+    # Whoever does not answer is asked no more.
+    if asked direct "$one" "$one" GET / "Host: $first"; then
+      lives=yes
+      asked ready "$one" "$one" GET /ready "Host: $first"
+    fi
   done
-  if [ -n "$to" ] && [ -n "$address" ]; then mcp "$name" "$address" "$first" "$(printf '%s\n' "$to" | head -n 1)"; fi
+  if [ -n "$address" ]; then asked answer "$name" "$address" GET / "Host: $first"; fi
+  if [ -n "$lives" ] && [ -n "$address" ]; then mcp "$name" "$address" "$first" "$(printf '%s\n' "$to" | head -n 1)"; fi
   log=$(log_of "$site" error)
   say errors "$name" "log=$log
 $(tail -n 400 "$log" 2>/dev/null | grep -E 'upstream|\[(emerg|alert|crit)\]' | tail -n 5 | cut -c 1-500)"
@@ -102,10 +108,31 @@ renewal=$renewal"
   fi
 }
 
+# side_by_side FILE...: one that does not answer keeps no other waiting.
+side_by_side() {
+  [ $# -gt 0 ] || return 0
+  one=$1
+  shift
+  site_asked "$one" | {
+    side_by_side "$@"
+    cat
+  }
+}
+
+# So many sites at a time.
+many=16
+
 sites_asked() {
+  set --
   for site in /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*.conf; do
-    if [ -f "$site" ] && grep -qE '^[[:space:]]*(server[[:space:]]*\{|server_name|listen)' "$site"; then site_asked "$site"; fi
+    if ! grep -qsE '^[[:space:]]*(server[[:space:]]*\{|server_name|listen)' "$site"; then continue; fi
+    set -- "$@" "$site"
+    if [ $# -eq "$many" ]; then
+      side_by_side "$@"
+      set --
+    fi
   done
+  side_by_side "$@"
   if [ -d /etc/letsencrypt/live ]; then
     say renewing '' "$(for timer in certbot.timer snap.certbot.renew.timer; do
       systemctl show -p Id,ActiveState,LoadState "$timer" 2>/dev/null | tr '\n' ' '

@@ -33,7 +33,11 @@ pub(super) fn why<'s>(lines: impl DoubleEndedIterator<Item = &'s str>) -> Option
         .iter()
         .find_map(|line| exact(line).map(|said| (said, *line)));
     exact.or_else(|| {
-        let found = lines.iter().find(|line| is_of_settings(line));
+        let of = |signs: &[&str]| {
+            let has = |line: &&&str| signs.iter().any(|sign| line.to_lowercase().contains(sign));
+            lines.iter().find(has)
+        };
+        let found = of(&SETTINGS).or_else(|| of(&GENERAL));
         found.map(|line| (Said::Setting, *line))
     })
 }
@@ -86,26 +90,23 @@ fn exact(line: &str) -> Option<Said<'_>> {
     None
 }
 
-fn is_of_settings(line: &str) -> bool {
-    let line = line.to_lowercase();
-    [
-        "[emerg]",
-        "configuration",
-        "config error",
-        "invalid config",
-        "environment variable",
-        "missing required",
-        "keyerror:",
-        "must be set",
-        "is not set",
-        "unknown directive",
-        "unrecognized option",
-        "unexpected argument",
-        "invalid value",
-    ]
-    .iter()
-    .any(|word| line.contains(word))
-}
+/// What is said of one setting, in small letters.
+const SETTINGS: [&str; 11] = [
+    "[emerg]",
+    "environment variable",
+    "missing required",
+    "keyerror:",
+    "must be set",
+    "is not set",
+    "unknown directive",
+    "unrecognized option",
+    "unexpected argument",
+    "invalid value",
+    "invalid config",
+];
+
+/// What is said of all of them.
+const GENERAL: [&str; 2] = ["configuration", "config error"];
 
 /// The port of an address in the line: the last `:NUMBER` that is one.
 fn port(line: &str) -> Option<u16> {
@@ -208,5 +209,10 @@ mod tests {
             why(lines.into_iter()).map(|(said, _)| said),
             Some(Said::Module("x"))
         );
+        let nginx = [
+            "nginx: [emerg] unknown directive \"prox_pass\" in /etc/nginx/conf.d/a.conf:3",
+            "nginx: configuration file /etc/nginx/nginx.conf test failed",
+        ];
+        assert_eq!(why(nginx.into_iter()), Some((Said::Setting, nginx[0])));
     }
 }
