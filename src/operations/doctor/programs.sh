@@ -30,23 +30,27 @@ sections() {
     [ -f "$file" ] || continue
     sed -n 's/^\[program:\(.*\)\][[:space:]]*$/\1/p' "$file" | while read -r name; do
       options=$(section "$file" "$name")
-      of() { printf '%s\n' "$options" | sed -n "s/^$1=//p" | tail -n 1 | sed 's/[[:space:]]*;.*//'; }
-      user=$(of user)
+      run=
+      user=
+      facts=
+      while IFS='=' read -r option value; do
+        value=${value%%[[:space:]];*}
+        case $option in
+        command) run=${value%% *} ;;
+        user) user=$value ;;
+        directory) if [ ! -d "$value" ]; then facts="$facts
+directory_missing=$value"; fi ;;
+        stdout_logfile | stderr_logfile) case $value in /dev/*) ;; /*) if [ ! -d "${value%/*}" ]; then facts="$facts
+log_missing=${value%/*}"; fi ;; esac ;;
+        esac
+      done <<END
+$options
+END
       if [ -n "$user" ] && ! id "$user" >/dev/null 2>&1; then
-        facts="account=missing"
+        facts="$facts
+account=missing"
         user=
-      else
-        facts=
       fi
-      directory=$(of directory)
-      if [ -n "$directory" ] && [ ! -d "$directory" ]; then facts="$facts
-directory_missing=$directory"; fi
-      for log in "$(of stdout_logfile)" "$(of stderr_logfile)"; do
-        case $log in /*) if [ ! -d "${log%/*}" ] && [ "${log#/dev/}" = "$log" ]; then facts="$facts
-log_missing=${log%/*}"; fi ;; esac
-      done
-      run=$(of command)
-      run=${run%% *}
       case $run in
       /*) facts="$facts
 $(file_facts "$run" "$user")" ;;
