@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::backups::{Archive, Difference, Done, Listed};
+use super::doctor::{Diagnosis, Finding};
 use super::generation::{About, Generation, History};
 use super::provision::{Event as MachineEvent, Known, Priced, Remains, Up};
 use super::status::Status;
@@ -138,6 +139,15 @@ pub enum Event<'a> {
         #[serde(skip)]
         secrets: &'a Secrets,
     },
+    /// What is wrong with a host.
+    Diagnosis {
+        /// The findings.
+        #[serde(flatten)]
+        diagnosis: &'a Diagnosis,
+        /// What must not be shown.
+        #[serde(skip)]
+        secrets: &'a Secrets,
+    },
     /// What backups a host has, and their archives.
     Backups {
         /// The host.
@@ -162,6 +172,15 @@ pub enum Event<'a> {
     },
     /// An archive was restored, or could not be.
     Restored(&'a Done),
+    /// A finding's command was run on the host.
+    Mended {
+        /// The finding.
+        finding: &'a Finding,
+        /// The command's exit status.
+        status: i32,
+        /// What it said.
+        said: &'a str,
+    },
     /// Logs are read.
     Logs {
         /// What each of them is called.

@@ -6,7 +6,7 @@ pub mod author;
 pub mod backups;
 mod before;
 pub mod checking;
-
+pub mod doctor;
 pub mod event;
 pub mod generation;
 pub mod history;

@@ -13,6 +13,7 @@ mod cron;
 mod daemons;
 mod days;
 mod distance;
+mod doctor;
 mod fail2ban;
 mod firewall;
 mod generations;

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use miette::Diagnostic;
 
 mod backups;
+mod doctor;
 pub mod error;
 mod history;
 mod machines;
@@ -157,6 +158,19 @@ impl Text {
             Event::Reconnecting { host } => self.warn(&format!(
                 "the connection to {host} was lost; it is made again, and goes on from the last line"
             )),
+            Event::Diagnosis { diagnosis, secrets } => {
+                self.secrets = (*secrets).clone();
+                let text = self.secrets.redact(&doctor::text(diagnosis));
+                match diagnosis.findings.is_empty() {
+                    true => self.say(&text),
+                    false => self.tell(&format!("{text}\n")),
+                }
+            }
+            Event::Mended {
+                finding,
+                status,
+                said,
+            } => self.tell(&self.secrets.redact(&doctor::mended(finding, *status, said))),
             Event::Status(status) => self.tell(&format!("{}\n", status::text(status))),
             Event::SecondPlan(plan) => {
                 let text = plan::text(plan, &self.secrets, self.verbose);
