@@ -16,6 +16,7 @@ mod firewall;
 mod generations;
 mod host;
 mod images;
+mod include;
 mod logins;
 mod logrotate;
 mod main_job;
