@@ -17,7 +17,8 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args) -> Exit {
     let check = async |view: &mut View| {
-        let proved = args.playbook.prove(false, view)?;
+        let choice = args.playbook.choice(None)?;
+        let proved = args.playbook.prove(&choice, false, view)?;
         match args.print {
             true => proved.print(&mut |event| view.event(event)),
             false => proved.tell(&mut |event| view.event(event)),

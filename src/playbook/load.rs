@@ -22,6 +22,8 @@ use crate::secret::Secrets;
 /// What the command line says about vars.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
+    /// What the host's own declaration gives; all others come after it.
+    pub host: Vec<(String, Option<String>)>,
     /// `key=value` pairs; the last one wins.
     pub set: Vec<(String, String)>,
     /// A YAML file of values.
@@ -162,7 +164,10 @@ fn given(
     file: &str,
     overrides: &Overrides,
 ) -> Result<(Given, Vec<PlaybookError>), PlaybookError> {
-    let mut given = Given::new();
+    let host = overrides.host.iter();
+    let mut given: Given = host
+        .map(|(name, value)| (name.clone(), Var(value.clone())))
+        .collect();
     let mut errors = Vec::new();
     if overrides.rehearsal {
         let vars = head.rehearsal.vars.iter();
@@ -181,7 +186,7 @@ fn given(
             let known = nearest(name, head.vars.keys().map(|name| name.0.as_str()));
             errors.push(PlaybookError::plain(
                 format!("`{name}` is not a var of {file}{known}"),
-                "--set, --vars and `rehearsal` give values to what the playbook declares under `vars`",
+                "--set, --vars, `rehearsal` and hostwright.yml give values to what the playbook declares under `vars`",
             ));
         }
     }
