@@ -12,7 +12,8 @@ pub mod answer;
 pub mod here;
 pub mod on_host;
 
-/// A check. Exactly one of `http`, `tcp` and `command` says what is asked.
+/// A check. Exactly one of `http`, `tcp` and `command` says what is asked. It is asked after an apply until it is right,
+/// and where nothing has changed since the last one at the same time as the host: it should change nothing itself.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckDeclaration {
