@@ -8,10 +8,12 @@ use miette::Diagnostic;
 use crate::report::View;
 
 mod apply;
+mod backup;
 mod check;
 mod common;
 mod completions;
 mod diff;
+mod doctor;
 mod drift;
 mod exec;
 mod history;
@@ -64,8 +66,12 @@ enum Command {
     Rollback(rollback::Args),
     /// Show how a host fares: its programs, sites, disks, updates
     Status(status::Args),
+    /// Find what is wrong with a host, and why; offer to mend it where that takes nothing away
+    Doctor(doctor::Args),
     /// Show what programs, units and sites of a host have logged
     Logs(logs::Args),
+    /// Run, list, verify and restore the backups of a host
+    Backup(backup::Args),
     /// Run the checks of what was applied last
     Verify(verify::Args),
     /// Run a command on a host as root; its exit status is passed on
@@ -130,7 +136,9 @@ pub fn main() -> ExitCode {
             Command::Drift(args) => drift::run(args).await,
             Command::Rollback(args) => rollback::run(args).await,
             Command::Status(args) => status::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Logs(args) => logs::run(args).await,
+            Command::Backup(args) => backup::run(args).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Exec(args) => exec::run(args).await,
             Command::Ssh(args) => ssh::run(args).await,

@@ -82,3 +82,23 @@ declared_units() {
     grep -o '"/etc/systemd/system/[^"/@]*\.\(service\|timer\|socket\)"' "$declared" | sed 's:.*/\(.*\)":\1:'
   done 2>/dev/null | sed '/\./!s/$/.service/' | sort -u
 }
+
+# declared_backups: the programs of the backups that these declare.
+declared_backups() {
+  for generation in $(newest); do
+    grep -o '"/usr/local/lib/[^"/]*/backups/[^"/]*/run"' "$base/generations/$generation/declared" | tr -d '"'
+  done 2>/dev/null | sort -u | while read -r program; do
+    if [ -x "$program" ]; then echo "$program"; fi
+  done
+}
+
+# monitors: what the shipped monitors that these declare keep in mind, each by its directory.
+monitors() {
+  for generation in $(newest); do
+    playbook=${generation%/*}
+    grep -o "\"/usr/local/lib/$playbook/[^\"/]*\"" "$base/generations/$generation/declared" | tr -d '"' | sort -u |
+      sed "s:.*/:/var/lib/$playbook-:"
+  done 2>/dev/null | while read -r kept; do
+    if [ -f "$kept/asked" ]; then echo "$kept"; fi
+  done
+}
