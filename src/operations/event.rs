@@ -40,6 +40,11 @@ pub enum Event<'a> {
         /// How many checks it has.
         checks: usize,
     },
+    /// A playbook as it is read in the end: others included, entries repeated and left out, variables put in.
+    Expanded {
+        /// Its text, YAML.
+        text: &'a str,
+    },
     /// A part of the work begins that may take its time.
     Doing {
         /// What, in one line.

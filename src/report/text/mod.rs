@@ -66,6 +66,7 @@ impl Text {
                 let (resources, checks) = (counted(resources.len(), "resource"), counted(*checks, "check"));
                 self.say(&format!("{file} is valid: {resources}, {checks}."));
             }
+            Event::Expanded { text } => self.say(text.trim_end()),
             Event::Doing { what } => self.say(what),
             Event::Booted { host, address } => self.say(&format!("Booted the host {host} at {address}\n")),
             Event::Waiting { host, run, doing } => {
