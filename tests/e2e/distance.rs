@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use hostwright::host::ssh::Options;
-use hostwright::operations::apply::{check, plan_and_check_when_free};
+use hostwright::operations::apply::{go_on_checking, plan_and_check_when_free};
 use hostwright::operations::playbook::prove;
 use hostwright::operations::session::connect;
 use hostwright::playbook::load::Overrides;
@@ -216,7 +216,7 @@ fn nothing_to_change_takes_as_few_turns_as_a_command() {
             let planned = plan_and_check_when_free(&session, &mut built, &mut |_| {}).await;
             let (plan, seen) = planned.expect("a plan");
             assert!(plan.does_nothing(), "{plan:?}");
-            let right = check(&session, &built.desired, seen, &mut |_| {}).await;
+            let right = go_on_checking(&session, &built.desired, seen, &mut |_| {}).await;
             right.expect("right");
             session
         })
