@@ -9,7 +9,9 @@ use super::prompt::{confirmed, is_interactive};
 use super::{Exit, Failure};
 use crate::desired::Desired;
 use crate::language::PlaybookError;
-use crate::operations::apply::{ApplyError, check, plan_and_check_when_free, plan_when_free, run_and_verify};
+use crate::operations::apply::{
+    ApplyError, go_on_checking, plan_and_check_when_free, plan_when_free, run_and_verify,
+};
 use crate::operations::checking::Seen;
 use crate::operations::event::Event;
 use crate::operations::history::go_back;
@@ -159,7 +161,7 @@ async fn finish(
                 .await
                 .map_err(boxed)?;
         }
-        match check(session, desired, seen, observe).await {
+        match go_on_checking(session, desired, seen, observe).await {
             Err(failed @ ApplyError::Checks { .. }) if on_failure == OnFailure::Rollback && plan.records => {
                 go_back(session, &desired.name, observe).await.map_err(boxed)?;
                 Err(boxed(failed))

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::apply::{ApplyError, check, plan_when_free, run_and_verify};
-use super::checking::Seen;
 use super::event::{Event, Observe};
 use super::generation::{About, Generation, History, Kept, Run};
 use super::playbook::Built;
@@ -372,7 +371,7 @@ pub async fn go_back(
     let plan = plan_when_free(session, &mut built, observe).await?;
     observe(&Event::Plan(&plan));
     run_and_verify(session, &built.desired, &plan, OnFailure::Stop, observe).await?;
-    Ok(check(session, &built.desired, Seen::new(), observe).await?)
+    Ok(check(session, &built.desired, observe).await?)
 }
 
 /// What differs between two generations of a playbook: its text, the values given, what rendering read.
