@@ -11,7 +11,7 @@ use std::fmt::Debug;
 use super::instances::{Instances, TakesTurns};
 use crate::change::{Action, Change, Content, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::{Questions, Remains};
+use crate::facts::{Facts, Questions, Remains};
 use crate::managed::file::ManagedFile;
 use crate::shell;
 
@@ -42,6 +42,8 @@ pub(super) trait Instance: Debug + Send + Sync {
     fn needs(&self) -> Vec<Ref>;
     /// Files that it reads at its start.
     fn reads(&self) -> &[String];
+    /// The programs that a file of its sort runs.
+    fn programs(&self, text: &str) -> Vec<String>;
     /// The file of the playbook that its own one is made from.
     fn made_from(&self) -> Option<&String> {
         None
@@ -279,6 +281,15 @@ impl Resource for Rolling {
         let sites = self.sites.iter().map(|site| Ref::Id(Id::new("nginx", site)));
         let own = self.instances.iter().flat_map(|instance| instance.needs());
         sites.chain(own).collect()
+    }
+
+    /// A release that an instance names stays, whichever it is.
+    fn runs_from(&self, facts: &Facts) -> Vec<String> {
+        let programs = |instance: &Box<dyn Instance>| {
+            let text = facts.content(&instance.file().path)?;
+            Some(instance.programs(&String::from_utf8_lossy(text)))
+        };
+        self.instances.iter().filter_map(programs).flatten().collect()
     }
 
     fn remains(&self) -> Remains {

@@ -95,6 +95,24 @@ fn all_well(seen: &Seen, releases: &[&str]) {
     eprintln!("{:?}, {} long ones", seen.answers, seen.long);
 }
 
+/// A release that is up, and undone because of what comes after it.
+fn undone(host: &Host, playbook: &str) {
+    let before = host.sh(STATE);
+    release(host, "undone");
+    let kind = if playbook.contains("supervisor:") {
+        "supervisor"
+    } else {
+        "systemd"
+    };
+    let playbook =
+        format!("{playbook}commands: {{ wrong: {{ run: 'false', creates: /no, after: [{kind}.app] }} }}\n");
+    let failed = run(host
+        .command("apply", &playbook)
+        .args(["--on-failure", "rollback"]));
+    assert_eq!(failed.status, 1, "{}", failed.stdout);
+    assert_eq!(host.sh(STATE), before);
+}
+
 /// Releases, a broken one, a restart and a rollback, while visitors come.
 fn days_of(playbook: &str) {
     let Some(host) = Host::boot() else { return };
@@ -122,6 +140,7 @@ fn days_of(playbook: &str) {
         for _ in 0..2 {
             fails(&host, playbook, "broken", &["no such table: visitors"]);
         }
+        undone(&host, playbook);
     }
     // Another environment is a restart, and going back one more.
     release(&host, &format!("release-{}", 1 + many));
