@@ -24,6 +24,15 @@ nginx:
   site: { proxy: app, replaces_default: true }
 "#;
 
+/// The same program when it has no instances.
+fn alone() -> String {
+    let start = UNDER_SUPERVISOR.find("    instances:").expect("instances");
+    let end = start + UNDER_SUPERVISOR[start..].find('\n').expect("a line") + 1;
+    let text = UNDER_SUPERVISOR.replace(&UNDER_SUPERVISOR[start..end], "");
+    text.replace("MOOD: good", "MOOD: good, PORT: \"8080\"")
+        .replace("proxy: app", "proxy: \"127.0.0.1:8080\"")
+}
+
 const UNDER_SYSTEMD: &str = r#"
 name: app
 users: { app: { system: true } }
@@ -118,7 +127,18 @@ fn days_of(playbook: &str) {
     let Some(host) = Host::boot() else { return };
     let many: u32 = std::env::var("HOSTWRIGHT_RELEASES").map_or(1, |text| text.parse().expect("a number"));
     release(&host, "one");
+    if playbook == UNDER_SUPERVISOR {
+        // Who comes anew each time does not notice that the program gets instances.
+        host.converge(&alone());
+        host.sh("systemd-run --quiet --unit=watch sh -c 'while curl -sf http://127.0.0.1/ >/dev/null; do :; done'");
+    }
     host.converge(playbook);
+    if playbook == UNDER_SUPERVISOR {
+        assert_eq!(
+            host.sh("systemctl is-active watch; systemctl stop watch"),
+            "active"
+        );
+    }
     let load = Load::on(SocketAddr::new(host.machine.address().into(), 80));
     wait_for("visitors", || load.count("one good") > 0);
     let workers = host.sh("pgrep -x nginx");
@@ -148,6 +168,11 @@ fn days_of(playbook: &str) {
     host.converge(&better.replace("MOOD=good", "MOOD=better"));
     run(host.bare("rollback").arg("--yes")).ok();
     assert_eq!(host.sh("pgrep -x nginx"), workers, "nginx was not reloaded");
+    let logs = run(host.bare("logs").arg("app")).ok();
+    assert!(logs.stdout.contains("begins: release-"), "{}", logs.stdout);
+    let status = run(&mut host.bare("status")).stdout;
+    assert!(status.contains("✓ app"), "{status}");
+    assert!(!status.contains("✗ app"), "{status}");
     let last = format!("release-{}", 1 + many);
     let before = load.count(&format!("{last} good"));
     wait_for("the old mood", || load.count(&format!("{last} good")) > before);
@@ -215,6 +240,11 @@ fn power_goes(playbook: &str) {
     host.converge(playbook);
     assert_eq!(running(&host), "1");
     serves(&host, "three good");
+    if playbook == UNDER_SUPERVISOR {
+        host.converge(&alone());
+        assert_eq!(running(&host), "1");
+        serves(&host, "three good");
+    }
 }
 
 #[test]

@@ -55,4 +55,5 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 if RELEASE == "broken":
     print("no such table: visitors", file=sys.stderr)
     sys.exit(3)
+print("begins:", RELEASE, flush=True)
 Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
