@@ -7,7 +7,8 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error, Visitor};
 
-use super::scope;
+use super::expanded::UNKNOWN;
+use super::scope::TOLD;
 
 /// Reads the text of a scalar, whatever YAML would take it for.
 struct RawText;
@@ -32,17 +33,17 @@ pub fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
     deserializer.deserialize_str(RawText)
 }
 
-fn read<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<Option<T>, D::Error>
+fn read<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<T, D::Error>
 where
     T: FromStr<Err = String>,
 {
-    match scope::expand(&raw(deserializer)?).map_err(Error::custom)? {
-        None => Ok(None),
-        Some(text) => text.parse().map(Some).map_err(Error::custom),
+    match raw(deserializer)?.as_str() {
+        UNKNOWN => Err(Error::custom(TOLD)),
+        text => text.parse().map_err(Error::custom),
     }
 }
 
-/// For `Option` fields: null, or a variable that is null, means that the field is not set.
+/// For `Option` fields: null means that the field is not set.
 pub fn optional<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: FromStr<Err = String>,
@@ -60,7 +61,7 @@ where
             Ok(None)
         }
         fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-            read(deserializer)
+            read(deserializer).map(Some)
         }
     }
     deserializer.deserialize_option(Maybe(std::marker::PhantomData))
@@ -83,7 +84,7 @@ macro_rules! scalar {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                read(deserializer)?.ok_or_else(|| Error::custom("this variable is null, and a value is needed here"))
+                read(deserializer)
             }
         }
 
@@ -296,6 +297,15 @@ scalar! {
         "true" => Ok(true),
         "false" => Ok(false),
         other => Err(format!("`{other}` is not true or false: write `true` or `false`")),
+    }
+}
+scalar! {
+    /// An amount of memory or disk, in units of 1024: `500K`, `256M`, `2G`. Kept in bytes.
+    Size(u64), "^[0-9]+[KMGT]$", |text| {
+        let wrong = || format!("`{text}` is not an amount: write `500K`, `256M` or `2G`");
+        let unit = ["K", "M", "G", "T"].iter().position(|unit| text.ends_with(unit)).ok_or_else(wrong)?;
+        let number = text[..text.len() - 1].parse::<u64>().ok();
+        number.and_then(|number| number.checked_mul(1024_u64.pow(unit as u32 + 1))).ok_or_else(wrong)
     }
 }
 scalar! {

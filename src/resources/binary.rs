@@ -78,8 +78,9 @@ impl Declaration for Binary {
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         let origin = match (&self.cargo, &self.path) {
             (Some(directory), None) => {
-                if !cx.document.source.has_package(&directory.0) {
-                    let manifest = cx.document.source.path(&directory.0).join("Cargo.toml");
+                let local = cx.local(&directory.0);
+                if !cx.document.source.has_package(&local) {
+                    let manifest = cx.document.source.path(&local).join("Cargo.toml");
                     return Err(Problem::new(
                         format!("{} is not there", manifest.display()),
                         "`cargo` names a package's directory, relative to the playbook",
