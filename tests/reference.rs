@@ -37,7 +37,8 @@ fn name_of(value: &Value) -> Option<&str> {
 
 /// A type in a word or two.
 fn kind(value: &Value, schema: &Value) -> String {
-    let value = present(value);
+    // What is optional may be of several sorts.
+    let value = present(present(value));
     if let Some(words) = value["enum"].as_array() {
         let words: Vec<String> = words
             .iter()
