@@ -218,6 +218,11 @@ impl<'a> Render<'a> {
     /// A program that is built or read here: its bytes, or none while that has not been done.
     pub fn artifact(&mut self, name: &str, origin: Origin) -> Content {
         self.origins.push((name.to_owned(), origin));
+        self.built(name)
+    }
+
+    /// What has been built or read for the binary `name`; nothing while that has not been done.
+    pub fn built(&self, name: &str) -> Content {
         let built = self.artifacts.and_then(|artifacts| artifacts.get(name).cloned());
         built.unwrap_or_else(|| Content::new(Vec::new(), false))
     }

@@ -152,6 +152,7 @@ impl Declaration for Backup {
             &self.schedule.0,
             "root",
             &format!("{} run >/dev/null", run.path),
+            &[],
             cx,
         )?;
         let mut files = place.files;

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::firewall::firewall;
+use super::jobs::jobs;
 use super::{Disk, Monitor, Process, Program, Runner, Site, Space, Status, System, Updates};
 use crate::layout::Frame;
 use crate::operations::backups;
@@ -20,6 +22,8 @@ struct Seen {
     supervised: String,
     exits: BTreeMap<String, u64>,
     units: Vec<(String, String)>,
+    /// cron's tables.
+    tables: String,
 }
 
 struct Running {
@@ -30,7 +34,7 @@ struct Running {
 }
 
 /// The whole answer; none where it is cut off or foreign.
-pub(super) fn read(answer: &[u8], host: &str) -> Option<Status> {
+pub(in crate::operations) fn read(answer: &[u8], host: &str) -> Option<Status> {
     let mut status = Status {
         host: host.to_owned(),
         ..Status::default()
@@ -54,6 +58,9 @@ pub(super) fn read(answer: &[u8], host: &str) -> Option<Status> {
             "site" => status.sites.push(site(frame.name, &text, status.system.now)),
             "backup" => status.backups.push(backups::answer::about(&text)),
             "monitor" => status.monitors.push(monitor(frame.name, &text)),
+            "firewall" => status.firewall = firewall(&text),
+            "jobs" => seen.tables = text.into_owned(),
+            "ran" => status.jobs = jobs(&seen.tables, &text, frame.name == "yes"),
             "failed" => status.failed = text.lines().map(str::to_owned).collect(),
             "updates" => status.updates = Some(updates(&text)),
             "generation" => {

@@ -5,6 +5,8 @@ use serde::Serialize;
 
 mod answer;
 pub mod ask;
+mod firewall;
+mod jobs;
 
 use super::backups::Backup;
 use super::generation::Kept;
@@ -24,6 +26,10 @@ pub struct Status {
     pub monitors: Vec<Monitor>,
     /// The backups that the newest generations declare.
     pub backups: Vec<Backup>,
+    /// What the firewall lets in.
+    pub firewall: Firewall,
+    /// What cron runs.
+    pub jobs: Vec<Job>,
     /// The units that have failed.
     pub failed: Vec<String>,
     /// What apt would upgrade; none where apt does not say.
@@ -151,6 +157,36 @@ pub struct Monitor {
     pub failures: u32,
     /// How often it was restarted, and has not been well since.
     pub restarts: u32,
+}
+
+/// A host's firewall.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Firewall {
+    /// What keeps its rules: `ufw`, or `iptables`; none where there are no rules.
+    pub tool: Option<String>,
+    /// Whether the kernel has them.
+    pub active: bool,
+    /// What becomes of incoming traffic that no rule is about, in the kernel's word: `drop`, `accept`.
+    pub incoming: String,
+    /// The rules for incoming traffic, in the tool's words.
+    pub rules: Vec<String>,
+}
+
+/// A job of cron's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Job {
+    /// The file that has it.
+    pub table: String,
+    /// When it runs, as it is written there.
+    pub schedule: String,
+    /// Who runs it.
+    pub user: String,
+    /// What is run.
+    pub command: String,
+    /// When it was started last, as far as the log goes back.
+    pub ran: Option<u64>,
+    /// The exit status of that run; none where cron does not log failures (cron(8), `-L`).
+    pub status: Option<i32>,
 }
 
 /// What apt would upgrade.
