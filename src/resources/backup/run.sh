@@ -355,7 +355,7 @@ list)
   ;;
 run)
   trap '' HUP PIPE
-  take 1
+  take 5
   (set -e; back_up) >"$state/said" 2>&1
   code=$?
   outcome=ok
