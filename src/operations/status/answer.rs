@@ -57,10 +57,10 @@ pub(in crate::operations) fn read(answer: &[u8], host: &str) -> Option<Status> {
             "unit" => seen.units.push((frame.name.to_owned(), text.into_owned())),
             "site" => status.sites.push(site(frame.name, &text, status.system.now)),
             "backup" => status.backups.push(backups::answer::about(&text)),
-            "monitor" => status.monitors.push(monitor(frame.name, &text)),
             "firewall" => status.firewall = firewall(&text),
             "jobs" => seen.tables = text.into_owned(),
             "ran" => status.jobs = jobs(&seen.tables, &text, frame.name == "yes"),
+            "monitor" => status.monitors.push(monitor(frame.name, &text)),
             "failed" => status.failed = text.lines().map(str::to_owned).collect(),
             "updates" => status.updates = Some(updates(&text)),
             "generation" => {

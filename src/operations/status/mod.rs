@@ -144,21 +144,6 @@ pub struct Site {
     pub days: Option<i64>,
 }
 
-/// A monitor of a program.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Monitor {
-    /// Its playbook and its name: `PLAYBOOK-NAME`.
-    pub name: String,
-    /// What it watches; nothing where it watches backups alone.
-    pub program: String,
-    /// When it ran last.
-    pub asked: u64,
-    /// How often in a row the program was not well.
-    pub failures: u32,
-    /// How often it was restarted, and has not been well since.
-    pub restarts: u32,
-}
-
 /// A host's firewall.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Firewall {
@@ -187,6 +172,21 @@ pub struct Job {
     pub ran: Option<u64>,
     /// The exit status of that run; none where cron does not log failures (cron(8), `-L`).
     pub status: Option<i32>,
+}
+
+/// A monitor of a program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Monitor {
+    /// Its playbook and its name: `PLAYBOOK-NAME`.
+    pub name: String,
+    /// What it watches; nothing where it watches backups alone.
+    pub program: String,
+    /// When it ran last.
+    pub asked: u64,
+    /// How often in a row the program was not well.
+    pub failures: u32,
+    /// How often it was restarted, and has not been well since.
+    pub restarts: u32,
 }
 
 /// What apt would upgrade.
