@@ -34,8 +34,10 @@ async fn show(args: &Args, view: &mut View) -> Exit {
             "give them: `hostwright diff TARGET 1 2`; `hostwright history` lists them",
         )));
     };
-    let from = args.applied.whole(&session, Which::Number(from)).await?;
-    let to = args.applied.whole(&session, Which::Number(to)).await?;
+    let (from, to) = tokio::try_join!(
+        args.applied.whole(&session, Which::Number(from)),
+        args.applied.whole(&session, Which::Number(to))
+    )?;
     view.event(&Event::Difference {
         playbook: &to.playbook,
         from: from.number,

@@ -8,6 +8,7 @@ use miette::Diagnostic;
 use crate::report::View;
 
 mod apply;
+mod backup;
 mod check;
 mod common;
 mod completions;
@@ -19,6 +20,8 @@ mod hosts;
 mod logs;
 mod machine;
 mod man;
+mod menu;
+mod new;
 mod person;
 mod plan;
 mod prompt;
@@ -27,6 +30,7 @@ mod rollback;
 mod schema;
 mod show;
 mod ssh;
+mod starter;
 mod status;
 mod switches;
 mod trust;
@@ -46,6 +50,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a first playbook, by a few questions
+    New(new::Args),
     /// Parse, validate and render a playbook; no host is contacted
     Check(check::Args),
     /// Show what would change on a host; changes nothing
@@ -70,12 +76,16 @@ enum Command {
     Status(status::Args),
     /// Show what programs, units and sites of a host have logged
     Logs(logs::Args),
+    /// Run, list, verify and restore the backups of a host
+    Backup(backup::Args),
     /// Run the checks of what was applied last
     Verify(verify::Args),
     /// Run a command on a host as root; its exit status is passed on
     Exec(exec::Args),
     /// Log in with the system's ssh, told what is known of a host
     Ssh(ssh::Args),
+    /// What there is to do with a host, each with the command that does it
+    Menu(menu::Args),
     /// From nothing to a running server: order a machine, or find it, apply a playbook and run its checks
     Up(up::Args),
     /// Order, show and destroy machines
@@ -134,6 +144,8 @@ pub fn main() -> ExitCode {
     };
     let result = runtime.block_on(async {
         match &cli.command {
+            Command::New(args) => new::run(args),
+            Command::Menu(args) => menu::run(args).await,
             Command::Check(args) => check::run(args).await,
             Command::Plan(args) => plan::run(args).await,
             Command::Apply(args) => apply::run(args).await,
@@ -146,6 +158,7 @@ pub fn main() -> ExitCode {
             Command::Rollback(args) => rollback::run(args).await,
             Command::Status(args) => status::run(args).await,
             Command::Logs(args) => logs::run(args).await,
+            Command::Backup(args) => backup::run(args).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Exec(args) => exec::run(args).await,
             Command::Ssh(args) => ssh::run(args).await,

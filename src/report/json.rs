@@ -77,6 +77,7 @@ impl Json {
         | Event::Back { secrets, .. }
         | Event::Drift { secrets, .. }
         | Event::Logs { secrets, .. }
+        | Event::BackingUp { secrets, .. }
         | Event::Verifying { secrets, .. } = event
         {
             self.secrets = (*secrets).clone();

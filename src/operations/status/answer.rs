@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::firewall::firewall;
+use super::jobs::jobs;
 use super::{Disk, Process, Program, Runner, Site, Space, Status, System, Updates};
 use crate::layout::Frame;
+use crate::operations::backups;
 use crate::operations::generation::Kept;
 
 /// How many of the largest processes are told.
@@ -19,6 +22,8 @@ struct Seen {
     supervised: String,
     exits: BTreeMap<String, u64>,
     units: Vec<(String, String)>,
+    /// cron's tables.
+    tables: String,
 }
 
 struct Running {
@@ -29,7 +34,7 @@ struct Running {
 }
 
 /// The whole answer; none where it is cut off or foreign.
-pub(super) fn read(answer: &[u8], host: &str) -> Option<Status> {
+pub(in crate::operations) fn read(answer: &[u8], host: &str) -> Option<Status> {
     let mut status = Status {
         host: host.to_owned(),
         ..Status::default()
@@ -51,6 +56,10 @@ pub(super) fn read(answer: &[u8], host: &str) -> Option<Status> {
             "exits" => seen.exits = text.lines().filter_map(exits).collect(),
             "unit" => seen.units.push((frame.name.to_owned(), text.into_owned())),
             "site" => status.sites.push(site(frame.name, &text, status.system.now)),
+            "backup" => status.backups.push(backups::answer::about(&text)),
+            "firewall" => status.firewall = firewall(&text),
+            "jobs" => seen.tables = text.into_owned(),
+            "ran" => status.jobs = jobs(&seen.tables, &text, frame.name == "yes"),
             "failed" => status.failed = text.lines().map(str::to_owned).collect(),
             "updates" => status.updates = Some(updates(&text)),
             "generation" => {
