@@ -121,6 +121,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(answer) => {
             let _ = answer.print();
+            if let Some(hint) = switches::hint(&answer) {
+                anstream::eprintln!("{hint}");
+            }
             // A wrong command line ends with 1: for `plan --detailed-exitcode` 2 means changes.
             return if answer.use_stderr() {
                 ExitCode::FAILURE

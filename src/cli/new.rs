@@ -24,7 +24,7 @@ pub(super) struct Args {
     #[arg(long, value_enum)]
     what: Option<What>,
     /// What the playbook is called; as the folder is unless given
-    #[arg(long, value_name = "NAME", value_parser = Name::from_str)]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     name: Option<Name>,
     /// The name by which it is served over HTTPS
     #[arg(long, value_name = "NAME", value_parser = Domain::from_str)]
@@ -79,9 +79,9 @@ fn wanted(args: &Args, directory: &Path) -> Result<Wanted, Failure> {
         }
     };
     let usual = usual_name(directory);
-    let name = match &args.name {
+    let called = match &args.name {
         Some(name) => name.clone(),
-        None if is_asked => until("What is the playbook called?", &usual, Name::from_str),
+        None if is_asked => until("What is the playbook called?", &usual, name),
         None => Name(usual),
     };
     let is_served = what != What::Base;
@@ -104,12 +104,29 @@ fn wanted(args: &Args, directory: &Path) -> Result<Wanted, Failure> {
         None => None,
     };
     Ok(Wanted {
-        name,
+        name: called,
         what,
         domain,
         port,
         host,
     })
+}
+
+/// A name that a user, a unit and a file can have, too.
+fn name(text: &str) -> Result<Name, String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    // A file of that name means something else.
+    let is_free = text != "hostwright";
+    match text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(fits)
+        && text.len() <= 32
+        && is_free
+    {
+        true => Ok(Name(text.to_owned())),
+        false => Err(format!(
+            "`{text}` cannot be the name: up to 32 lower-case letters, digits and `-`, a letter first, and not `hostwright`"
+        )),
+    }
 }
 
 /// Asks until the answer can be read; the usual one counts where nothing is typed.
@@ -144,13 +161,9 @@ fn usual_name(directory: &Path) -> String {
     let folder = whole
         .file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().to_lowercase());
-    let fits = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
-    let name: String = folder.chars().map(|c| if fits(c) { c } else { '-' }).collect();
-    match name.parse::<Name>() {
-        // A file of that name means something else.
-        Ok(name) if name.0 != "hostwright" => name.0,
-        _ => "server".to_owned(),
-    }
+    let fits = |c: char| c.is_ascii_alphanumeric();
+    let called: String = folder.chars().map(|c| if fits(c) { c } else { '-' }).collect();
+    name(&called).map_or_else(|_| "server".to_owned(), |name| name.0)
 }
 
 fn shown(directory: &Path, file: &str) -> String {

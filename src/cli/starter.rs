@@ -49,20 +49,31 @@ impl Wanted {
             What::App => "a program under systemd, behind nginx",
             What::Base => "a host with a firewall, keys alone and updates that install themselves",
         };
-        let target = if self.host.is_some() { "" } else { " TARGET" };
         let file = self.file();
-        let named = if self.host.is_some() {
+        // With a host in hostwright.yml nothing needs to be named.
+        let on_host = if self.host.is_some() {
             String::new()
         } else {
-            format!(" {file}")
+            format!(" {file} TARGET")
         };
+        let commands = [
+            (format!("check {file}"), "is it right?"),
+            (
+                format!("rehearse {file}"),
+                "does it do what it says, on a throwaway host of this machine?",
+            ),
+            (format!("plan{on_host}"), "what would change on the server?"),
+            (format!("apply{on_host}"), "change it"),
+        ];
+        let width = commands
+            .iter()
+            .map(|(command, _)| command.len())
+            .max()
+            .unwrap_or_default();
+        let commands = commands.map(|(command, does)| format!("#   hostwright {command:width$}  {does}\n"));
         let head = format!(
-            "# {what}. `hostwright new` wrote this; it is yours.\n#\n\
-             #   hostwright check {file}     is it right?\n\
-             #   hostwright rehearse {file}  does it do what it says, on a throwaway host of this machine?\n\
-             #   hostwright plan{named}{target}      what would change on the server?\n\
-             #   hostwright apply{named}{target}     change it\n\
-             name: {name}\n",
+            "# {name}: {what}.\n# `hostwright new` wrote this; it is yours.\n#\n{}name: {name}\n",
+            commands.concat(),
             name = self.name,
         );
         let domain = self.domain.as_ref().map_or("null", |domain| &domain.0);
@@ -264,7 +275,7 @@ mod tests {
     fn whatever_is_answered_is_a_playbook_that_is_right() {
         for what in [What::Site, What::App, What::Base] {
             for domain in [None, Some(Domain("www.example.com".into()))] {
-                for name in ["shop", "1st.shop-2_x"] {
+                for name in ["shop", "a-2nd-shop"] {
                     let wanted = Wanted {
                         name: Name(name.into()),
                         what,
