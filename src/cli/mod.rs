@@ -13,6 +13,7 @@ mod check;
 mod common;
 mod completions;
 mod diff;
+mod doctor;
 mod drift;
 mod exec;
 mod history;
@@ -74,6 +75,8 @@ enum Command {
     Rollback(rollback::Args),
     /// Show how a host fares: its programs, sites, disks, updates
     Status(status::Args),
+    /// Find what is wrong with a host, and why; offer to mend it where that takes nothing away
+    Doctor(doctor::Args),
     /// Show what programs, units and sites of a host have logged
     Logs(logs::Args),
     /// Run, list, verify and restore the backups of a host
@@ -160,6 +163,7 @@ pub fn main() -> ExitCode {
             Command::Drift(args) => drift::run(args).await,
             Command::Rollback(args) => rollback::run(args).await,
             Command::Status(args) => status::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Logs(args) => logs::run(args).await,
             Command::Backup(args) => backup::run(args).await,
             Command::Verify(args) => verify::run(args).await,

@@ -272,12 +272,12 @@ impl<'a> Render<'a> {
     pub fn template(&self, path: &str, own: Map<String, Value>) -> Result<Content, Problem> {
         let own_path = self.local(path);
         let local = self.document.source.path(&own_path);
-        let (file, source) = match (
+        let (file, source, optional): (_, _, &[&str]) = match (
             self.document.source.text(&own_path),
             self.document.source.shipped(path),
         ) {
-            (Ok(text), _) => (local.display().to_string(), text),
-            (Err(_), Some(text)) => (format!("templates/{path}"), text),
+            (Ok(text), _) => (local.display().to_string(), text, &[]),
+            (Err(_), Some(text)) => (format!("templates/{path}"), text, template::optional(path)),
             (Err(error), None) => {
                 let shipped: Vec<&str> = template::shipped_names().collect();
                 return Err(Problem::new(
@@ -291,6 +291,9 @@ impl<'a> Render<'a> {
         };
         let mut values = self.variables();
         values.extend(own);
+        for name in optional {
+            values.entry(*name).or_insert("".into());
+        }
         let rendered = template::render(&file, &source, &values)?;
         if let Some(scope) = self.scope() {
             rendered.used.iter().for_each(|name| scope.mark(name));

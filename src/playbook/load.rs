@@ -63,16 +63,20 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, PlaybookErrors
 }
 
 /// Reads the playbook of a bundle, of whose contents `read` are there. Secrets come from where they come from today.
+/// On a rehearsal the playbook's `rehearsal` values come before those that were given.
 ///
 /// # Errors
 /// What is wrong and where.
-pub fn reload(bundle: &Bundle, read: Read) -> Result<Loaded, PlaybookErrors> {
+pub fn reload(bundle: &Bundle, read: Read, rehearsal: bool) -> Result<Loaded, PlaybookErrors> {
     let source = Source::noted(Path::new(&bundle.directory), read);
     let vars = bundle.vars.iter();
-    let given: Given = vars
+    let mut given: Given = vars
         .map(|(name, value)| (name.clone(), Var(value.clone())))
         .collect();
-    from_text(bundle.file.clone(), bundle.text.clone(), source, |_, _| {
+    from_text(bundle.file.clone(), bundle.text.clone(), source, |head, _| {
+        if rehearsal {
+            given.extend(rehearsed(head));
+        }
         Ok((given, Vec::new()))
     })
 }
@@ -157,6 +161,12 @@ impl Loaded {
     }
 }
 
+/// The playbook's values for rehearsals.
+fn rehearsed(head: &Head) -> impl Iterator<Item = (String, Var)> {
+    let vars = head.rehearsal.vars.iter();
+    vars.map(|(name, value)| (name.0.clone(), value.clone()))
+}
+
 /// Values that vars are given in place of their own, and what is wrong with them.
 fn given(
     head: &Head,
@@ -170,8 +180,7 @@ fn given(
         .collect();
     let mut errors = Vec::new();
     if overrides.rehearsal {
-        let vars = head.rehearsal.vars.iter();
-        given.extend(vars.map(|(name, value)| (name.0.clone(), value.clone())));
+        given.extend(rehearsed(head));
     }
     if let Some(vars) = &overrides.vars {
         let parsed = from_str::<IndexMap<Name, Var>>(&vars.display().to_string(), &read(vars)?);

@@ -58,7 +58,7 @@ pub fn render_without(
     let absent = sections.iter().position(|(name, _)| *name == "absent");
     pruned::render(gone, [0, absent.unwrap_or_default(), sections.len()], &mut cx);
     cx.enter(sections.len(), "checks");
-    let checks = checks::render(&playbook.checks, &mut cx);
+    let (before, checks) = checks::render(&playbook.checks, &mut cx);
     let (entries, origins) = cx.finish(&loaded.errors)?;
     let keep = playbook.keep.as_ref().map_or(KEEP, |count| count.0);
     if keep == 0 {
@@ -80,6 +80,7 @@ pub fn render_without(
     let desired = Desired {
         name: document.name.clone(),
         entries,
+        before,
         checks,
         secrets: document.secrets.clone(),
         warnings,

@@ -42,12 +42,26 @@ pub(super) struct Releases {
 }
 
 impl Releases {
-    /// `words` with this release in place of the current one.
-    pub fn pin(&self, words: &str) -> Option<String> {
+    /// `words` with this release in place of the current one, if they name that.
+    ///
+    /// # Errors
+    /// When no other release would be kept beside it.
+    pub fn pin(&self, words: &str) -> Result<Option<String>, Problem> {
         let current = format!("{}/current/", self.to);
-        words
-            .contains(&current)
-            .then(|| words.replace(&current, &format!("{}/releases/{}/", self.to, self.release)))
+        if !words.contains(&current) {
+            return Ok(None);
+        }
+        if self.keep < 2 {
+            return Err(Problem::new(
+                format!(
+                    "the binary in {} keeps one release, and two run for a while",
+                    self.to
+                ),
+                "let it keep 2 or more: `keep: 2`",
+            ));
+        }
+        let own = format!("{}/releases/{}/", self.to, self.release);
+        Ok(Some(words.replace(&current, &own)))
     }
 }
 

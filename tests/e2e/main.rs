@@ -14,6 +14,7 @@ mod daemons;
 mod days;
 mod defaults;
 mod distance;
+mod doctor;
 mod fail2ban;
 mod firewall;
 mod generations;

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use miette::Diagnostic;
 
 mod backups;
+mod doctor;
 pub mod error;
 mod history;
 mod machines;
@@ -14,7 +15,7 @@ mod status;
 
 use self::progress::Progress;
 use crate::change::counted;
-use crate::checks::answer::shortened;
+use crate::checks::answer::{Outcome, shortened};
 use crate::operations::event::{Event, Part};
 use crate::operations::provision::Event as MachineEvent;
 use crate::plan::Plan;
@@ -128,7 +129,10 @@ impl Text {
             Event::Backups { host, backups } => {
                 self.tell(&self.secrets.redact(&backups::listed(host, backups)))
             }
-            Event::BackedUp(done) | Event::BackupVerified(done) | Event::Restored(done) => {
+            Event::BackedUp(done)
+            | Event::BackupVerified(done)
+            | Event::BackupDrilled(done)
+            | Event::Restored(done) => {
                 let text = self.secrets.redact(&backups::done(done));
                 match done.failed {
                     true => self.tell(&text),
@@ -155,6 +159,19 @@ impl Text {
             Event::Reconnecting { host } => self.warn(&format!(
                 "the connection to {host} was lost; it is made again, and goes on from the last line"
             )),
+            Event::Diagnosis { diagnosis, secrets } => {
+                self.secrets = (*secrets).clone();
+                let text = self.secrets.redact(&doctor::text(diagnosis));
+                match diagnosis.findings.is_empty() {
+                    true => self.say(&text),
+                    false => self.tell(&format!("{text}\n")),
+                }
+            }
+            Event::Mended {
+                finding,
+                status,
+                said,
+            } => self.tell(&self.secrets.redact(&doctor::mended(finding, *status, said))),
             Event::Status(status) => self.tell(&format!("{}\n", status::text(status))),
             Event::SecondPlan(plan) => {
                 let text = plan::text(plan, &self.secrets, self.verbose);
@@ -173,35 +190,19 @@ impl Text {
                 }
             }
             Event::Applied {
-                changes: 0,
-                generation,
-                ..
-            } => {
-                if let Some(number) = generation {
-                    self.say(&format!(
-                        "The playbook means something else than before: generation {number}."
-                    ));
-                }
-            }
-            Event::Applied {
                 changes,
                 generation,
+                back,
                 seconds,
             } => {
                 self.progress = None;
-                let changes = counted(*changes, "change");
-                self.say(&format!(
-                    "\nApplied {changes} in {seconds:.1} s; nothing is left to change.{}",
-                    generation.map_or(String::new(), |number| format!(" Generation {number}."))
-                ));
-            }
-            Event::Check(outcome) => match &outcome.wrong {
-                None => self.say(&progress::passed(&outcome.name)),
-                Some(wrong) => {
-                    let why = shortened(&self.secrets.redact(wrong));
-                    self.tell(&format!("{}\n", progress::wrong(&outcome.name, &why)));
+                self.say(&history::applied(*changes, *generation, *seconds));
+                if let Some(back) = back {
+                    self.say(&format!("The way back: {back}"));
                 }
-            },
+            }
+            Event::Before(outcome) => self.check("before: ", outcome),
+            Event::Check(outcome) => self.check("", outcome),
             Event::Checked { checks, seconds } => {
                 let checks = counted(*checks, "check");
                 self.say(&format!("{checks} passed in {seconds:.1} s."));
@@ -244,6 +245,17 @@ impl Text {
         }
         let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
         anstream::eprint!("{}", self.secrets.redact(&error::text(error, colours)));
+    }
+
+    fn check(&self, when: &str, Outcome { name, wrong }: &Outcome) {
+        let name = format!("{when}{name}");
+        match wrong {
+            None => self.say(&progress::passed(&name)),
+            Some(wrong) => {
+                let why = shortened(&self.secrets.redact(wrong));
+                self.tell(&format!("{}\n", progress::wrong(&name, &why)));
+            }
+        }
     }
 
     fn plan(&self, plan: &Plan) {
