@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use tokio::signal::ctrl_c;
 
 use super::common::{Choice, HostArgs, PlaybookArgs, boxed};
+use super::person::person;
 use super::prompt::{confirmed, is_interactive};
 use super::{Exit, Failure};
 use crate::desired::Desired;
@@ -88,7 +89,8 @@ async fn apply(args: &Args, view: &mut View) -> Exit {
 
 /// Nobody is asked: the plan has been read.
 async fn saved_plan(saved: &Saved, choice: &Choice, args: &Args, view: &mut View) -> Exit {
-    let (playbook, overrides) = saved.playbook();
+    let (playbook, mut overrides) = saved.playbook();
+    overrides.person = person(false);
     let proved = prove(&playbook, &overrides, &mut |event| view.event(event)).map_err(boxed)?;
     let (mut built, mut session) = connect(proved, args.host.access_to(choice).await?)
         .await

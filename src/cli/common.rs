@@ -316,6 +316,7 @@ impl PlaybookArgs {
             set: self.set.clone(),
             vars: self.vars.clone(),
             rehearsal,
+            person: person::person(false),
         };
         Ok((playbook, overrides))
     }

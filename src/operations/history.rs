@@ -9,7 +9,7 @@ use super::playbook::Built;
 use super::remembered::library;
 use super::session::Session;
 use crate::change::{Content, Detail};
-use crate::host::ssh::SshError;
+use crate::host::ssh::{Person, SshError};
 use crate::language::PlaybookErrors;
 use crate::layout::{Frame, NoFrame};
 use crate::playbook::bundle::{Bundle, Kept as KeptContent, KeptNode};
@@ -111,6 +111,7 @@ pub struct Whole {
     /// What the playbook meant.
     pub bundle: Bundle,
     contents: BTreeMap<String, Content>,
+    person: Option<Person>,
 }
 
 /// All that the host remembers.
@@ -300,6 +301,7 @@ pub async fn whole(session: &Session, playbook: Option<&str>, which: Which) -> R
             generation,
             bundle,
             contents,
+            person: session.person(),
         }),
         _ => Err(HistoryError::Missing {
             host,
@@ -327,7 +329,8 @@ impl Whole {
     }
 
     fn rendered(&self, rehearsal: bool) -> Result<Built, PlaybookErrors> {
-        let loaded = reload(&self.bundle, self.bundle.read(&self.contents), rehearsal)?;
+        let contents = self.bundle.read(&self.contents);
+        let loaded = reload(&self.bundle, contents, rehearsal, self.person.as_ref())?;
         Built::new(loaded, self.bundle.artifacts())
     }
 }
