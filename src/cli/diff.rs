@@ -27,8 +27,10 @@ pub(super) async fn run(args: &Args) -> Exit {
 
 async fn show(args: &Args, view: &mut View) -> Exit {
     let session = args.applied.open().await?;
-    let from = args.applied.whole(&session, Which::Number(args.from)).await?;
-    let to = args.applied.whole(&session, Which::Number(args.to)).await?;
+    let (from, to) = tokio::try_join!(
+        args.applied.whole(&session, Which::Number(args.from)),
+        args.applied.whole(&session, Which::Number(args.to))
+    )?;
     view.event(&Event::Difference {
         playbook: &to.playbook,
         from: from.number,

@@ -8,6 +8,7 @@ use miette::Diagnostic;
 use crate::report::View;
 
 mod apply;
+mod backup;
 mod check;
 mod common;
 mod completions;
@@ -69,6 +70,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Show what programs, units and sites of a host have logged
     Logs(logs::Args),
+    /// Run, list, verify and restore the backups of a host
+    Backup(backup::Args),
     /// Run the checks of what was applied last
     Verify(verify::Args),
     /// Run a command on a host as root; its exit status is passed on
@@ -135,6 +138,7 @@ pub fn main() -> ExitCode {
             Command::Status(args) => status::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
             Command::Logs(args) => logs::run(args).await,
+            Command::Backup(args) => backup::run(args).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Exec(args) => exec::run(args).await,
             Command::Ssh(args) => ssh::run(args).await,

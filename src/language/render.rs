@@ -77,6 +77,16 @@ impl<K: std::fmt::Display, T: Declaration> Section for indexmap::IndexMap<K, Pla
     }
 }
 
+/// A resource that a declaration names, and must be there.
+#[derive(Debug)]
+struct Awaited {
+    /// In which field.
+    key: &'static str,
+    id: Id,
+    line: usize,
+    column: usize,
+}
+
 /// The state of a rendering. Sections are rendered from the last kind to the first, so that a kind
 /// can ask for packages and units, which come first in the list.
 #[derive(Debug)]
@@ -95,7 +105,8 @@ pub struct Render<'a> {
     kind: usize,
     section: &'static str,
     after: Vec<Id>,
-    awaited: Vec<(Id, usize, usize)>,
+    named: Vec<(&'static str, Id)>,
+    awaited: Vec<Awaited>,
     entries: Vec<Entry>,
     errors: Vec<PlaybookError>,
     missing: Vec<PlaybookError>,
@@ -115,6 +126,7 @@ impl<'a> Render<'a> {
             kind: 0,
             section: "",
             after: Vec::new(),
+            named: Vec::new(),
             awaited: Vec::new(),
             entries: Vec::new(),
             errors: Vec::new(),
@@ -206,6 +218,11 @@ impl<'a> Render<'a> {
     /// A program that is built or read here: its bytes, or none while that has not been done.
     pub fn artifact(&mut self, name: &str, origin: Origin) -> Content {
         self.origins.push((name.to_owned(), origin));
+        self.built(name)
+    }
+
+    /// What has been built or read for the binary `name`; nothing while that has not been done.
+    pub fn built(&self, name: &str) -> Content {
         let built = self.artifacts.and_then(|artifacts| artifacts.get(name).cloned());
         built.unwrap_or_else(|| Content::new(Vec::new(), false))
     }
@@ -313,10 +330,22 @@ impl<'a> Render<'a> {
         let Ordered { value, after } = &placed.value;
         self.after = after.iter().map(|id| Id::parse(&id.0)).collect();
         let rendered = render(value, self);
-        for id in std::mem::take(&mut self.after) {
-            self.awaited.push((id, placed.line, placed.column));
-        }
+        let after = std::mem::take(&mut self.after)
+            .into_iter()
+            .map(|id| ("after", id));
+        let named = std::mem::take(&mut self.named);
+        self.awaited.extend(after.chain(named).map(|(key, id)| Awaited {
+            key,
+            id,
+            line: placed.line,
+            column: placed.column,
+        }));
         rendered
+    }
+
+    /// Says that the field `key` of the declaration that is being rendered names the resource `id`, which must be there.
+    pub fn names(&mut self, key: &'static str, id: Id) {
+        self.named.push((key, id));
     }
 
     /// The resources, and what must be built for them.
@@ -329,13 +358,23 @@ impl<'a> Render<'a> {
             .iter()
             .map(|entry| entry.resource.id().as_str())
             .collect();
-        let unknown = self.awaited.iter().filter(|(id, ..)| !ids.contains(&id.as_str()));
+        let unknown = self
+            .awaited
+            .iter()
+            .filter(|awaited| !ids.contains(&awaited.id.as_str()));
         let unknown: Vec<PlaybookError> = unknown
-            .map(|(id, line, column)| {
-                let near = scope::nearest(id.as_str(), ids.iter().copied());
-                let message = format!("`after` names `{id}`, and nothing here has that id{near}");
-                self.at(*line, *column, message)
-            })
+            .map(
+                |Awaited {
+                     key,
+                     id,
+                     line,
+                     column,
+                 }| {
+                    let near = scope::nearest(id.as_str(), ids.iter().copied());
+                    let message = format!("`{key}` names `{id}`, and nothing here has that id{near}");
+                    self.at(*line, *column, message)
+                },
+            )
             .collect();
         self.missing.extend(unknown);
         let mut all = self.errors;

@@ -222,6 +222,32 @@ scalar! {
     }
 }
 scalar! {
+    /// Where requests go: a host and a port, or the name of a program with `instances`: `127.0.0.1:8080`, `web`.
+    Upstream(String), "^(.+:[0-9]+|[A-Za-z0-9_][A-Za-z0-9_.-]*)$", |text| {
+        let is_host = text == "localhost" || text.parse::<std::net::IpAddr>().is_ok();
+        match is_name(text) && !is_host {
+            true => Ok(text.to_owned()),
+            false => text.parse::<Address>().map(|address| address.0),
+        }
+    }
+}
+
+impl Upstream {
+    /// The program, where it is one.
+    pub fn program(&self) -> Option<&str> {
+        is_name(&self.0).then_some(&self.0)
+    }
+}
+
+scalar! {
+    /// How a program says that it is ready: the path of a URL to which it answers with 2xx or 3xx, or `tcp`, where it
+    /// is enough that it listens.
+    Ready(String), "^(tcp|/[^\\s\"';{}\\\\$]*)$", |text| match text {
+        "tcp" => Ok(text.to_owned()),
+        text => text.parse::<UrlPath>().map(|path| path.0).map_err(|_| format!("`{text}` is neither a path that starts with `/` nor `tcp`")),
+    }
+}
+scalar! {
     /// A whole number.
     Count(u32), "^[0-9]+$", |text| number(text, "a whole number")
 }
@@ -353,6 +379,24 @@ mod tests {
         assert!("example.com".parse::<Domain>().is_ok());
         assert!("-x.com".parse::<Domain>().is_err());
         assert!("127.0.0.1".parse::<Address>().is_err());
+        for (text, fits) in [
+            ("127.0.0.1:8080", true),
+            ("web", true),
+            ("app.internal:80", true),
+            ("127.0.0.1", false),
+            ("localhost", false),
+            ("a b", false),
+        ] {
+            assert_eq!(text.parse::<Upstream>().is_ok(), fits, "{text}");
+        }
+        for (text, fits) in [
+            ("tcp", true),
+            ("/health?deep=1", true),
+            ("health", false),
+            ("/a b", false),
+        ] {
+            assert_eq!(text.parse::<Ready>().is_ok(), fits, "{text}");
+        }
     }
 
     proptest! {

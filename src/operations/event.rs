@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::backups::{Archive, Difference, Done, Listed};
 use super::doctor::{Diagnosis, Finding};
 use super::generation::{About, Generation, History};
 use super::provision::{Event as MachineEvent, Known, Priced, Remains, Up};
@@ -148,6 +149,36 @@ pub enum Event<'a> {
         /// What it said.
         said: &'a str,
     },
+    /// Backups are told to do something.
+    BackingUp {
+        /// Which, each as `NAME of PLAYBOOK`.
+        backups: &'a [String],
+        /// What must not be shown.
+        #[serde(skip)]
+        secrets: &'a Secrets,
+    },
+    /// What backups a host has, and their archives.
+    Backups {
+        /// The host.
+        host: &'a str,
+        /// They.
+        backups: &'a [Listed],
+    },
+    /// A backup has made an archive, or has not.
+    BackedUp(&'a Done),
+    /// An archive was read to its end, or cannot be.
+    BackupVerified(&'a Done),
+    /// What restoring an archive would do.
+    RestorePlan {
+        /// On which host.
+        host: &'a str,
+        /// The archive.
+        archive: &'a Archive,
+        /// What would change.
+        differences: &'a [Difference],
+    },
+    /// An archive was restored, or could not be.
+    Restored(&'a Done),
     /// Logs are read.
     Logs {
         /// What each of them is called.

@@ -3,6 +3,8 @@
 pub mod apply;
 pub mod artifact;
 pub mod author;
+pub mod backups;
+pub mod checking;
 pub mod doctor;
 pub mod event;
 pub mod generation;

@@ -6,6 +6,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::apply::{self, ApplyError};
+use super::checking::Seen;
 use super::event::{Event, Observe, Part};
 use super::interrupts::{CannotListen, Interrupts};
 use super::playbook::{BuildError, Proved};
@@ -169,7 +170,7 @@ async fn on(
         return Err(RehearseError::NotEmpty);
     }
     let part = Instant::now();
-    apply::check(&session, desired, observe).await?;
+    apply::check(&session, desired, Seen::new(), observe).await?;
     timings.add("checks", part);
     session.close().await;
     Ok(())

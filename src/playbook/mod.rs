@@ -14,8 +14,8 @@ use crate::checks::Checks;
 use crate::language::scalar::{Count, Name, optional};
 use crate::language::{AtPath, Named, Ordered, Placed, Section};
 use crate::resources::{
-    absent, apt, binary, certificate, command, cron, directory, file, link, logrotate, nginx, supervisor,
-    systemd, ufw, user,
+    absent, apt, backup, binary, certificate, command, cron, directory, file, link, logrotate, nginx,
+    supervisor, systemd, ufw, user,
 };
 
 /// Declares the kinds, in the order in which they are applied where nothing else orders them.
@@ -80,6 +80,8 @@ kinds! {
     nginx: Named<nginx::Site>,
     /// TLS certificates from an ACME authority, by name.
     certificates: Named<certificate::Certificate>,
+    /// Backups, by name.
+    backups: Named<backup::Backup>,
     /// What cron runs, by name.
     cron: Named<cron::Job>,
     /// Log rotation, by name.

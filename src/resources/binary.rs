@@ -31,7 +31,36 @@ pub struct Binary {
     pub keep: Option<Count>,
 }
 
+/// Where the releases of a binary stand, for whoever must run one of them whatever is current.
+#[derive(Clone, Debug)]
+pub(super) struct Releases {
+    pub to: String,
+    /// The one that shall be live.
+    pub release: String,
+    /// How many are kept.
+    pub keep: u32,
+}
+
+impl Releases {
+    /// `words` with this release in place of the current one.
+    pub fn pin(&self, words: &str) -> Option<String> {
+        let current = format!("{}/current/", self.to);
+        words
+            .contains(&current)
+            .then(|| words.replace(&current, &format!("{}/releases/{}/", self.to, self.release)))
+    }
+}
+
 impl Declaration for Binary {
+    fn announce(&self, name: &str, cx: &mut Render<'_>) {
+        let release = cx.built(name).sha256[..12].to_owned();
+        cx.announce(Releases {
+            to: self.to.0.clone(),
+            release,
+            keep: self.keep.as_ref().map_or(5, |count| count.0),
+        });
+    }
+
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         let origin = match (&self.cargo, &self.path) {
             (Some(directory), None) => {

@@ -4,6 +4,7 @@
 //! authority's challenge finds its webroot, then with TLS and the redirect.
 
 mod location;
+mod program;
 mod served;
 
 use indexmap::IndexMap;
@@ -16,9 +17,10 @@ use self::served::{MEND_INSTALLATION, Served};
 use super::certbot::Issued;
 use super::certificate::{self, Wanted};
 use super::directory::Directory;
+use super::instances::HandsTo;
 use crate::change::Id;
 use crate::language::scalar::{
-    AbsPath, Address, Domain, Duration, Flag, Line, LocalPath, Name, Port, Url, UrlPath, optional,
+    AbsPath, Domain, Duration, Flag, Line, LocalPath, Name, Port, Upstream, Url, UrlPath, optional,
 };
 use crate::language::template::object;
 use crate::language::{Declaration, Placed, Problem, Render};
@@ -30,9 +32,9 @@ use crate::managed::file::ManagedFile;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Site {
-    /// Where requests go: `127.0.0.1:8080`.
+    /// Where requests go: `127.0.0.1:8080`, or the name of a program with `instances`.
     #[serde(default, deserialize_with = "optional")]
-    pub proxy: Option<Address>,
+    pub proxy: Option<Upstream>,
     /// The directory on the host whose files are served.
     #[serde(default, deserialize_with = "optional")]
     pub root: Option<AbsPath>,
@@ -220,19 +222,22 @@ impl Site {
             (false, 80) => format!("http://{first}"),
             (false, port) => format!("http://{first}:{port}"),
         });
-        // A variable of nginx's own names, for it is everybody's.
-        let letters = name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-        let upgrade = format!("$connection_upgrade_{letters}");
+        let upgrade = format!("$connection_upgrade_{}", program::letters(name));
+        let programs = program::named(locations.iter().map(|(_, location)| location));
+        let instances = program::values(name, &programs, cx)?;
+        let instance = |program: &str| program::variable(name, program);
+        let proxy = self.own().values(OWN, &upgrade, instance)["proxy"].clone();
         let upgrades = locations.iter().any(|(_, location)| location.upgrades());
         let flag = |flag: &Option<Flag>, unless: bool| flag.as_ref().map_or(unless, |flag| flag.0);
         let locations = locations.iter();
-        let locations = locations.map(|(path, location)| location.values(path, &upgrade));
+        let locations = locations.map(|(path, location)| location.values(path, &upgrade, instance));
         let mut values = object(json!({
             "name": name,
             "names": if names.is_empty() { "_".to_owned() } else { names.join(" ") },
             "listen": listen,
             "default_server": flag(&self.replaces_default, false),
-            "proxy": self.proxy.as_ref().map(|proxy| &proxy.0),
+            "proxy": proxy,
+            "instances": instances,
             "timeout": self.timeout.as_ref().map_or(60, |time| time.0),
             "max_body": self.max_body.as_ref().map_or("1m", |size| &size.0),
             "webroot": certificate.map(|issued| &issued.webroot),
@@ -268,6 +273,12 @@ impl Declaration for Site {
                 certificate: certificate.0.clone(),
                 site: name.to_owned(),
             });
+        }
+        let own = self.own();
+        let all = self.locations.values().map(|placed| &placed.value);
+        for program in program::named(all.chain([&own])) {
+            let site = name.to_owned();
+            cx.announce(HandsTo { program, site });
         }
     }
 

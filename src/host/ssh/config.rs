@@ -208,8 +208,9 @@ impl Settings<'_> {
             Some(path) => Ok(PathBuf::from(path)),
             None => Err(unfollowed(&setting.key, setting)),
         };
+        // What nobody configured is where HOME leads, as with keys: `ssh -G` takes it from the list of users.
         let paths = |key: &str| -> Result<Option<Vec<PathBuf>>, SshError> {
-            let setting = self.first(key);
+            let setting = self.first(key).filter(|setting| setting.made);
             let words = setting.into_iter().flat_map(|setting| {
                 let named = setting.words.iter().filter(|word| *word != "none");
                 named.map(move |word| path(setting, word))
@@ -267,9 +268,12 @@ impl Settings<'_> {
             Some(file) => (vec![file.clone()], Some(file.clone())),
             None => {
                 let own = paths("userknownhostsfile")?;
-                let own = own.unwrap_or_else(|| vec![local.home.join(".ssh/known_hosts")]);
+                let usual = ["known_hosts", "known_hosts2"].map(|name| local.home.join(".ssh").join(name));
+                let own = own.unwrap_or_else(|| usual.to_vec());
                 let global = paths("globalknownhostsfile")?;
-                let global = global.unwrap_or_else(|| vec!["/etc/ssh/ssh_known_hosts".into()]);
+                let usual =
+                    ["ssh_known_hosts", "ssh_known_hosts2"].map(|name| PathBuf::from("/etc/ssh").join(name));
+                let global = global.unwrap_or_else(|| usual.to_vec());
                 let learns_in = own.first().cloned();
                 ([own, global].concat(), learns_in)
             }

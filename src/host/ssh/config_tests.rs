@@ -77,6 +77,7 @@ fn the_configuration_fills_what_the_target_leaves_open() {
             "/home/ann/one".into(),
             "/two".into(),
             "/etc/ssh/ssh_known_hosts".into(),
+            "/etc/ssh/ssh_known_hosts2".into(),
         ],
         learns_in: Some("/home/ann/one".into()),
         certificates: vec!["/home/ann/.ssh/ca.pub".into()],
@@ -194,6 +195,9 @@ fn what_ssh_prints_is_read() {
     assert_eq!(web.known_hosts, ["/a", "/b"].map(PathBuf::from));
     assert_eq!((web.connect_timeout, web.keepalive), (CONNECT_TIMEOUT, KEEPALIVE));
     assert!(web.trusts_anyone && !web.accept_new);
+    let listed = "userknownhostsfile /root/.ssh/known_hosts /root/.ssh/known_hosts2\n";
+    let web = means("web", &openssh::read(listed, listed), &without).expect("resolved");
+    assert_eq!(web.known_hosts[0], Path::new("/home/ann/.ssh/known_hosts"));
     let refused = |text: &str, usual: &str| {
         let settings = openssh::read(text, usual);
         means("web", &settings, &without).map(|_| ())

@@ -6,6 +6,7 @@ use super::firewall::firewall;
 use super::jobs::jobs;
 use super::{Disk, Process, Program, Runner, Site, Space, Status, System, Updates};
 use crate::layout::Frame;
+use crate::operations::backups;
 use crate::operations::generation::Kept;
 
 /// How many of the largest processes are told.
@@ -55,6 +56,7 @@ pub(in crate::operations) fn read(answer: &[u8], host: &str) -> Option<Status> {
             "exits" => seen.exits = text.lines().filter_map(exits).collect(),
             "unit" => seen.units.push((frame.name.to_owned(), text.into_owned())),
             "site" => status.sites.push(site(frame.name, &text, status.system.now)),
+            "backup" => status.backups.push(backups::answer::about(&text)),
             "firewall" => status.firewall = firewall(&text),
             "jobs" => seen.tables = text.into_owned(),
             "ran" => status.jobs = jobs(&seen.tables, &text, frame.name == "yes"),

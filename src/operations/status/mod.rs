@@ -8,6 +8,7 @@ pub mod ask;
 mod firewall;
 mod jobs;
 
+use super::backups::Backup;
 use super::generation::Kept;
 
 /// How a host fares. Sizes are in bytes, times in seconds since 1970.
@@ -21,6 +22,8 @@ pub struct Status {
     pub programs: Vec<Program>,
     /// The sites that nginx reads.
     pub sites: Vec<Site>,
+    /// The backups that the newest generations declare.
+    pub backups: Vec<Backup>,
     /// What the firewall lets in.
     pub firewall: Firewall,
     /// What cron runs.

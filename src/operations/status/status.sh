@@ -99,6 +99,7 @@ reboot=$(if [ -e /run/reboot-required ]; then echo yes; fi)"
   say exits '' "$(sed -n 's/^.* exited: \([^ ]*\) (.*/\1/p' /var/log/supervisor/supervisord.log 2>/dev/null | sort | uniq -c)"
   units
   sites
+  for program in $(declared_backups); do say backup '' "$("$program" about </dev/null 2>/dev/null)"; done
   say firewall '' "$(firewall)"
   say jobs '' "$(cron_lines)"
   say ran "$(cron_tells)" "$(cron_log)"

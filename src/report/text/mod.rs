@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 
 use miette::Diagnostic;
 
+mod backups;
 mod doctor;
 pub mod error;
 mod history;
@@ -123,6 +124,22 @@ impl Text {
                 };
                 self.say(&format!("Generation {number} of {playbook} has {checks}."));
             }
+            Event::BackingUp { secrets, .. } => self.secrets = (*secrets).clone(),
+            Event::Backups { host, backups } => {
+                self.tell(&self.secrets.redact(&backups::listed(host, backups)))
+            }
+            Event::BackedUp(done) | Event::BackupVerified(done) | Event::Restored(done) => {
+                let text = self.secrets.redact(&backups::done(done));
+                match done.failed {
+                    true => self.tell(&text),
+                    false => self.say(text.trim_end()),
+                }
+            }
+            Event::RestorePlan {
+                host,
+                archive,
+                differences,
+            } => self.say(&backups::plan(host, archive, differences, self.verbose)),
             Event::Logs { sources, secrets } => {
                 self.secrets = (*secrets).clone();
                 let widths = sources.iter().map(|source| source.chars().count());

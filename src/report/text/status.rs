@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::backups;
 use super::history::{author, time};
 use crate::change::counted;
 use crate::operations::status::{Disk, Firewall, Job, Program, Runner, Site, Space, Status, System, Updates};
@@ -39,6 +40,8 @@ pub(super) fn text(status: &Status) -> String {
             .map(|unit| vec![format!("✗ {unit}")])
             .collect(),
     );
+    let backups = status.backups.iter().map(|backup| backups::row(backup, now));
+    table(&mut text, "Backups", backups.collect());
     let generations = status.generations.iter().map(|kept| {
         let (number, made) = (format!("{} of {}", kept.number, kept.playbook), &kept.generation);
         vec![number, time(made.at), format!("by {}", author(&made.by))]
@@ -200,7 +203,7 @@ fn site(site: &Site) -> Vec<String> {
 }
 
 /// Rows under a title, their columns aligned; columns that are empty throughout are left out.
-fn table(text: &mut String, title: &str, rows: Vec<Vec<String>>) {
+pub(super) fn table(text: &mut String, title: &str, rows: Vec<Vec<String>>) {
     if rows.is_empty() {
         return;
     }
@@ -234,7 +237,7 @@ fn percent(space: &Space) -> u64 {
 }
 
 /// Bytes, by three digits.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     let mut amount = bytes as f64 / 1e6;
     let mut unit = "MB";
     for larger in ["GB", "TB"] {
@@ -249,7 +252,7 @@ fn size(bytes: u64) -> String {
 }
 
 /// A time that has passed, in the largest unit of which there are two.
-fn span(seconds: u64) -> String {
+pub(super) fn span(seconds: u64) -> String {
     let units = [(24 * 60 * 60, "day"), (60 * 60, "hour"), (60, "minute")];
     let found = units.into_iter().find(|(length, _)| seconds >= 2 * length);
     let (length, name) = found.unwrap_or((1, "second"));

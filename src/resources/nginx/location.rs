@@ -9,15 +9,15 @@ use serde::de::{Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Vis
 use serde_json::{Value, json};
 
 use crate::language::Problem;
-use crate::language::scalar::{AbsPath, Address, Duration, Flag, Name, Network, Url, UrlPath, optional};
+use crate::language::scalar::{AbsPath, Duration, Flag, Name, Network, Upstream, Url, UrlPath, optional};
 
 /// What is below a path of a site: of `proxy`, `root` and `redirect` the one that it says, or the site's own.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Location {
-    /// Where requests go, with their whole path: `127.0.0.1:9000`.
+    /// Where requests go, with their whole path: `127.0.0.1:9000`, or the name of a program with `instances`.
     #[serde(default, deserialize_with = "optional")]
-    pub proxy: Option<Address>,
+    pub proxy: Option<Upstream>,
     /// The directory on the host that the whole path is looked for in: `/assets/a.css` is `ROOT/assets/a.css`.
     #[serde(default, deserialize_with = "optional")]
     pub root: Option<AbsPath>,
@@ -139,13 +139,17 @@ impl Location {
         self.websocket.as_ref().is_some_and(|flag| flag.0)
     }
 
-    /// It, for a template. `upgrade` is nginx's variable for the header `Connection` of an upgrade.
-    pub fn values(&self, path: &str, upgrade: &str) -> Value {
+    /// It, for a template. `upgrade` is nginx's variable for the header `Connection` of an upgrade; `instance` gives
+    /// that for where a program's requests go.
+    pub fn values(&self, path: &str, upgrade: &str, instance: impl Fn(&str) -> String) -> Value {
+        let program = self.proxy.as_ref().and_then(Upstream::program).map(instance);
+        let proxy = self.proxy.as_ref().map(|proxy| proxy.0.clone());
         let index: Vec<&str> = self.index.iter().map(|name| name.0.as_str()).collect();
         json!({
             "path": path,
             "rules": self.rules(),
-            "proxy": self.proxy.as_ref().map(|proxy| &proxy.0),
+            "by_name": program.is_some(),
+            "proxy": program.or(proxy),
             "upgrade": self.upgrades().then_some(upgrade),
             "timeout": self.timeout.as_ref().map_or(60, |time| time.0),
             "root": self.root.as_ref().map(|root| word(&root.0)),
