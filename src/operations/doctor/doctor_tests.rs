@@ -287,3 +287,16 @@ fn any_answer_is_read_without_a_panic() {
         }
     });
 }
+
+#[test]
+fn a_name_that_mcp_refuses_is_told_by_the_servers_own_words() {
+    let refused = "3\nHTTP/1.1 403 Forbidden\r\ncontent-type: application/json\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"this Host is not served; ALLOWED_HOSTS lists who is\"}}";
+    let asked = [
+        SITE,
+        ("mcp", "plain shop", refused),
+        ("mcp", "json shop", refused),
+        ("mcp", "origin shop", refused),
+        ("mcp", "direct shop", refused),
+    ];
+    one(&asked, "mcp.host-refused", "ALLOWED_HOSTS lists who is");
+}
