@@ -204,7 +204,7 @@ const PURE: [(&str, &[&str]); 22] = [
     ("operations::doctor", &["ask", "way"]),
     ("path", &[]),
     ("plan", &[]),
-    ("playbook", &["load"]),
+    ("playbook", &["load", "secrets"]),
     // What goes on on a terminal has a clock.
     ("report", &["text::progress"]),
     ("resources", &[]),

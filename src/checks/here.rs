@@ -40,7 +40,7 @@ pub async fn ask(check: &Check, host: IpAddr) -> Outcome {
                 Err(_) => Some(format!("{address} did not answer within 5 s")),
             }
         }
-        Probe::Command(_) => Some("a command runs on the host only".into()),
+        Probe::Command(_) | Probe::Measure(_) => Some("a command runs on the host only".into()),
     };
     Outcome {
         name: check.name.clone(),

@@ -1,18 +1,19 @@
-//! Checks: what must answer when everything is in place, asked on the host or from here.
+//! Checks: what must answer when everything is in place, asked on the host or from here, and what must be so before.
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::desired::check::{Check, Expected, From, Probe};
-use crate::language::scalar::{Address, Count, Duration, Line, Name, Text, optional};
+use crate::language::scalar::{AbsPath, Address, Count, Duration, Flag, Line, Name, Size, Text, optional};
 use crate::language::{Placed, Problem, Render};
 
 pub mod answer;
 pub mod here;
+mod measure;
 pub mod on_host;
 
-/// A check. Exactly one of `http`, `tcp` and `command` says what is asked.
+/// A check. Exactly one of `http`, `tcp`, `command`, `disk` and `memory` says what is asked.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckDeclaration {
@@ -26,6 +27,16 @@ pub struct CheckDeclaration {
     /// A command that must succeed on the host.
     #[serde(default, deserialize_with = "optional")]
     pub command: Option<Text>,
+    /// How much room there must be on the host's disk.
+    #[serde(default)]
+    pub disk: Option<Disk>,
+    /// How much memory must be available on the host: `256M`.
+    #[serde(default, deserialize_with = "optional")]
+    pub memory: Option<Size>,
+    /// Whether it must be so before anything is changed: an apply that would change something asks it on the host, and
+    /// changes nothing when it fails.
+    #[serde(default, deserialize_with = "optional")]
+    pub before: Option<Flag>,
     /// What to post; JSON. Without it the URL is got.
     #[serde(default, deserialize_with = "optional")]
     pub post: Option<Text>,
@@ -38,12 +49,16 @@ pub struct CheckDeclaration {
     /// Where it is asked; on the host unless given.
     #[serde(default)]
     pub from: From,
-    /// How long it may take until the answer is right; 30 s unless given.
+    /// How long it may take until the answer is right; 30 s unless given, and no time at all `before`.
     #[serde(default, deserialize_with = "optional")]
     pub within: Option<Duration>,
 }
 
 impl CheckDeclaration {
+    fn is_before(&self) -> bool {
+        self.before.as_ref().is_some_and(|before| before.0)
+    }
+
     /// The URL that the host itself asks for, with curl.
     fn asked_on_host(&self) -> Option<&str> {
         let url = self.http.as_ref().filter(|_| self.from == From::Host);
@@ -66,6 +81,16 @@ pub struct Expect {
     pub contains: Option<Line>,
 }
 
+/// Room on a disk.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Disk {
+    /// A path on it, which need not be there yet.
+    pub at: AbsPath,
+    /// How much must be free: `2G`.
+    pub free: Size,
+}
+
 /// Checks by name.
 pub type Checks = IndexMap<Name, Placed<CheckDeclaration>>;
 
@@ -82,21 +107,37 @@ pub fn need(checks: &Checks, cx: &mut Render<'_>) {
     }
 }
 
-/// The checks of a playbook.
-pub fn render(checks: &Checks, cx: &mut Render<'_>) -> Vec<Check> {
-    let mut rendered = Vec::new();
+/// The checks of a playbook: those before anything is changed, and those when all is in place.
+pub fn render(checks: &Checks, cx: &mut Render<'_>) -> (Vec<Check>, Vec<Check>) {
+    let (mut before, mut after) = (Vec::new(), Vec::new());
     for (name, placed) in checks {
         match check(&name.0, &placed.value) {
-            Ok(check) => rendered.push(check),
+            Ok(check) if placed.value.is_before() => before.push(check),
+            Ok(check) => after.push(check),
             Err(problem) => cx.wrong_in(&name.0, problem, placed),
         }
     }
-    rendered
+    (before, after)
 }
 
 fn check(name: &str, declared: &CheckDeclaration) -> Result<Check, Problem> {
-    let probe = match (&declared.http, &declared.tcp, &declared.command) {
-        (Some(url), None, None) => {
+    if declared.is_before() && declared.from == From::Here {
+        return Err(Problem::new(
+            "a check before an apply is asked on the host",
+            "remove `from: here`, or `before`",
+        ));
+    }
+    let CheckDeclaration {
+        http, tcp, command, ..
+    } = declared;
+    let measure = match (&declared.disk, &declared.memory) {
+        (Some(disk), None) => Some(measure::disk(&disk.at.0, disk.free.0)),
+        (None, Some(memory)) => Some(measure::memory(memory.0)),
+        (None, None) => None,
+        _ => return Err(one_thing()),
+    };
+    let probe = match (http, tcp, command, measure) {
+        (Some(url), None, None, None) => {
             if !url.0.starts_with("http://") && !url.0.starts_with("https://") {
                 return Err(Problem::new(
                     "`http` is not a URL",
@@ -113,27 +154,31 @@ fn check(name: &str, declared: &CheckDeclaration) -> Result<Check, Problem> {
                 expect: declared.expect.expected(),
             }
         }
-        (None, Some(address), None) => Probe::Tcp(address.0.clone()),
-        (None, None, Some(_)) if declared.from == From::Here => {
+        (None, Some(address), None, None) => Probe::Tcp(address.0.clone()),
+        (None, None, Some(_), None) | (None, None, None, Some(_)) if declared.from == From::Here => {
             return Err(Problem::new(
-                "a command check runs on the host",
+                "a check by a command, of a disk or of memory runs on the host",
                 "remove `from: here`",
             ));
         }
-        (None, None, Some(command)) => Probe::Command(command.0.clone()),
-        _ => {
-            return Err(Problem::new(
-                "a check asks one thing",
-                "give exactly one of `http`, `tcp` and `command`",
-            ));
-        }
+        (None, None, Some(command), None) => Probe::Command(command.0.clone()),
+        (None, None, None, Some(measure)) => Probe::Measure(measure),
+        _ => return Err(one_thing()),
     };
+    let patience = if declared.is_before() { 0 } else { 30 };
     Ok(Check {
         name: name.to_owned(),
         probe,
         from: declared.from,
-        within: declared.within.as_ref().map_or(30, |time| time.0),
+        within: declared.within.as_ref().map_or(patience, |time| time.0),
     })
+}
+
+fn one_thing() -> Problem {
+    Problem::new(
+        "a check asks one thing",
+        "give exactly one of `http`, `tcp`, `command`, `disk` and `memory`",
+    )
 }
 
 impl Expect {

@@ -43,7 +43,7 @@ pub fn asks(checks: &[&Check]) -> String {
                 let connect = format!("exec 3<>/dev/tcp/{}/{port}", host.trim_matches(['[', ']']));
                 shell::words(["timeout", "5", "bash", "-c", &connect])
             }
-            Probe::Command(command) => {
+            Probe::Command(command) | Probe::Measure(command) => {
                 let command = shell::quote(command);
                 let limit = check.within.max(SHORTEST);
                 format!("printf %s {command} | timeout {limit} sh -c {RUN}")
@@ -145,12 +145,13 @@ fn wrong(probe: &Probe, status: i32, answer: &str) -> Option<String> {
             http(expect, url, status, body, code)
         }
         Probe::Tcp(address) if status != 0 => Some(format!("nothing takes a connection at {address}")),
-        Probe::Command(_) if status == TIMED_OUT => {
+        Probe::Command(_) | Probe::Measure(_) if status == TIMED_OUT => {
             Some(format!("it did not end in time: {}", one_line(answer.trim())))
         }
         Probe::Command(_) if status != 0 => {
             Some(format!("it ended with {status}: {}", one_line(answer.trim())))
         }
+        Probe::Measure(_) if status != 0 => Some(one_line(answer.trim())),
         _ => None,
     }
 }

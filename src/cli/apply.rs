@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tokio::signal::ctrl_c;
 
-use super::common::{HostArgs, PlaybookArgs, boxed};
+use super::common::{Choice, HostArgs, PlaybookArgs, boxed};
 use super::prompt::{confirmed, is_interactive};
 use super::{Exit, Failure};
 use crate::desired::Desired;
@@ -68,23 +68,29 @@ pub(super) async fn run(args: &Args) -> Exit {
 }
 
 async fn apply(args: &Args, view: &mut View) -> Exit {
-    if let Some(saved) = Saved::read(&args.playbook.playbook).map_err(boxed)? {
-        return saved_plan(&saved, args, view).await;
+    let choice = args.playbook.choice(Some(&args.host))?;
+    let (path, _) = args.playbook.chosen(&choice, false)?;
+    if let Some(saved) = Saved::read(&path).map_err(boxed)? {
+        return saved_plan(&saved, &choice, args, view).await;
     }
     if !args.yes {
         somebody_to_ask(view)?;
     }
-    let proved = args.playbook.prove(false, view)?;
-    let (built, session) = connect(proved, args.host.access().await?).await.map_err(boxed)?;
+    let proved = args.playbook.prove(&choice, false, view)?;
+    let (built, session) = connect(proved, args.host.access_to(&choice).await?)
+        .await
+        .map_err(boxed)?;
     ask_and_apply(session, built, args.yes, args.on_failure.into(), view).await?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Nobody is asked: the plan has been read.
-async fn saved_plan(saved: &Saved, args: &Args, view: &mut View) -> Exit {
+async fn saved_plan(saved: &Saved, choice: &Choice, args: &Args, view: &mut View) -> Exit {
     let (playbook, overrides) = saved.playbook();
     let proved = prove(&playbook, &overrides, &mut |event| view.event(event)).map_err(boxed)?;
-    let (mut built, mut session) = connect(proved, args.host.access().await?).await.map_err(boxed)?;
+    let (mut built, mut session) = connect(proved, args.host.access_to(choice).await?)
+        .await
+        .map_err(boxed)?;
     let (plan, seen) = plan_and_check_when_free(&session, &mut built, &mut |event| view.event(event))
         .await
         .map_err(boxed)?;

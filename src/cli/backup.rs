@@ -8,6 +8,7 @@ use super::prompt::{confirmed, is_interactive};
 use super::{Exit, Failure};
 use crate::language::PlaybookError;
 use crate::operations::backups::ask::{Backups, Which, failed, find};
+use crate::operations::backups::drill::drill;
 use crate::operations::event::Event;
 use crate::operations::session::Session;
 use crate::report::View;
@@ -36,6 +37,9 @@ enum Command {
         which: WhichArgs,
         #[command(flatten)]
         archive: ArchiveArgs,
+        /// Restore it on a throwaway host of this machine to which the playbook was applied, and run the checks there
+        #[arg(long)]
+        drill: bool,
     },
     /// Show what an archive would change, ask, and restore it; what it replaces is kept
     Restore {
@@ -119,8 +123,12 @@ pub(super) async fn run(args: &Args) -> Exit {
             let work = async |view: &mut View| list(which, view).await;
             which.output.shown("backup list", work).await
         }
-        Command::Verify { which, archive } => {
-            let work = async |view: &mut View| verify(which, archive, view).await;
+        Command::Verify {
+            which,
+            archive,
+            drill,
+        } => {
+            let work = async |view: &mut View| verify(which, archive, *drill, view).await;
             which.output.shown("backup verify", work).await
         }
         Command::Restore { which, archive, yes } => {
@@ -157,7 +165,7 @@ async fn list(which: &WhichArgs, view: &mut View) -> Exit {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn verify(which: &WhichArgs, archive: &ArchiveArgs, view: &mut View) -> Exit {
+async fn verify(which: &WhichArgs, archive: &ArchiveArgs, drilled: bool, view: &mut View) -> Exit {
     let identity = archive.identity()?;
     let (session, backups) = which.open(view).await?;
     if archive.archive.is_some() {
@@ -165,9 +173,17 @@ async fn verify(which: &WhichArgs, archive: &ArchiveArgs, view: &mut View) -> Ex
     }
     let mut all = Vec::new();
     for found in &backups.found {
-        let done = found.verify(&session, archive.archive.as_deref(), identity.as_deref());
-        let done = done.await.map_err(boxed)?;
-        view.event(&Event::BackupVerified(&done));
+        let (archive, identity) = (archive.archive.as_deref(), identity.as_deref());
+        let done = match drilled {
+            true => drill(&session, found, archive, identity, &mut |event| view.event(event))
+                .await
+                .map_err(boxed)?,
+            false => found.verify(&session, archive, identity).await.map_err(boxed)?,
+        };
+        match drilled {
+            true => view.event(&Event::BackupDrilled(&done)),
+            false => view.event(&Event::BackupVerified(&done)),
+        }
         all.push(done);
     }
     failed(&session, &all).map_err(boxed)?;

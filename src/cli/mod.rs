@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use miette::Diagnostic;
 
 use crate::report::View;
@@ -17,6 +17,7 @@ mod doctor;
 mod drift;
 mod exec;
 mod history;
+mod hosts;
 mod logs;
 mod machine;
 mod man;
@@ -29,10 +30,13 @@ mod schema;
 mod show;
 mod ssh;
 mod status;
+mod switches;
 mod trust;
 mod up;
 mod verify;
 mod vm;
+
+pub use switches::Switch;
 
 /// Provision and run a server from a playbook.
 #[derive(Debug, Parser)]
@@ -96,9 +100,20 @@ type Failure = Box<dyn Diagnostic + Send + Sync>;
 /// What a command that did not fail ends with.
 type Exit = Result<ExitCode, Failure>;
 
+/// The command line.
+fn command() -> clap::Command {
+    switches::with_environment(Cli::command())
+}
+
+/// All switches, and their names in the environment.
+pub fn switches() -> Vec<Switch> {
+    switches::all(&command())
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = command().try_get_matches();
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(answer) => {
             let _ = answer.print();

@@ -27,7 +27,7 @@ impl Check {
                 let texts = std::iter::once(url).chain(post).chain(headers);
                 texts.map(String::as_str).collect()
             }
-            Probe::Tcp(text) | Probe::Command(text) => vec![text],
+            Probe::Tcp(text) | Probe::Command(text) | Probe::Measure(text) => vec![text],
         }
     }
 }
@@ -50,6 +50,8 @@ pub enum Probe {
     Tcp(String),
     /// A command.
     Command(String),
+    /// What a piece of sh measures: when it fails it has said what is wrong.
+    Measure(String),
 }
 
 /// What an answer must be.

@@ -144,6 +144,8 @@ pub struct Desired {
     pub name: String,
     /// Everything that shall be so, dependencies first.
     pub entries: Vec<Entry>,
+    /// What must be so before anything is changed.
+    pub before: Vec<Check>,
     /// What must answer when all is in place.
     pub checks: Vec<Check>,
     /// What must not be shown.

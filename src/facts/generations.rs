@@ -40,7 +40,7 @@ pub struct Remains {
     /// Those of them that hold a secret.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub secrets: BTreeSet<String>,
-    /// Files that stood where others were put, and come back.
+    /// Files and links that stood where others were put, and directories that had another owner or mode: all come back.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub replaced: BTreeSet<String>,
     /// Directories, which go when they are empty.
@@ -81,7 +81,7 @@ impl Remains {
     pub fn without(mut self, other: &Self) -> Self {
         self.paths.retain(|path| !other.paths.contains(path));
         self.secrets.retain(|path| !other.paths.contains(path));
-        self.replaced.retain(|path| !other.paths.contains(path));
+        self.replaced.retain(|path| !other.has_place(path));
         self.directories.retain(|path| !other.directories.contains(path));
         self.folders.retain(|path| !other.folders.contains(path));
         self.units.retain(|unit| !other.units.contains(unit));
@@ -96,7 +96,7 @@ impl Remains {
     pub fn within(mut self, other: &Self) -> Self {
         self.paths.retain(|path| other.paths.contains(path));
         self.secrets.retain(|path| other.paths.contains(path));
-        self.replaced.retain(|path| other.paths.contains(path));
+        self.replaced.retain(|path| other.has_place(path));
         self.directories.retain(|path| other.directories.contains(path));
         self.folders.retain(|path| other.folders.contains(path));
         self.units.retain(|unit| other.units.contains(unit));
@@ -105,6 +105,13 @@ impl Remains {
         self.displaced
             .retain(|path, _| other.displaced.contains_key(path));
         self
+    }
+
+    /// Whether a file, link or directory of it stands at `path`.
+    pub fn has_place(&self, path: &str) -> bool {
+        [&self.paths, &self.directories, &self.folders]
+            .iter()
+            .any(|places| places.contains(path))
     }
 
     /// Whether there is nothing.

@@ -10,7 +10,8 @@ system() {
   done
   busy='' doing=''
   if { [ -e "$base/lock" ] && ! flock -n "$base/lock" true 2>/dev/null; } || is_undoing; then
-    busy=$(cat "$base/current" 2>/dev/null || echo unknown)
+    busy=$(cat "$base/current" 2>/dev/null)
+    busy=${busy:-unknown}
     doing=$(cat "$base/runs/$busy/about" 2>/dev/null)
   fi
   say system "" "machine=$(uname -m)

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
+use super::before;
 use super::checking::{self, Seen};
 use super::event::{Event, Observe};
 use super::generation::records;
@@ -11,6 +12,7 @@ use super::playbook::Built;
 use super::session::{Session, SessionError};
 use crate::change::counted;
 use crate::desired::Desired;
+use crate::facts::Facts;
 use crate::host::ssh::SshError;
 use crate::plan::Plan;
 use crate::transaction::compile::OnFailure;
@@ -51,6 +53,17 @@ pub enum ApplyError {
         host: String,
         /// The ids of what is left.
         left: String,
+    },
+    /// What must be so before is not.
+    #[error("{count} of {} before the apply failed on {host}", counted(*.total, "check"))]
+    #[diagnostic(help("nothing was changed; mend that and apply again"))]
+    Before {
+        /// The host.
+        host: String,
+        /// How many failed.
+        count: usize,
+        /// Of how many.
+        total: usize,
     },
     /// A check did not come right.
     #[error("{count} of {} failed on {host}", counted(*.total, "check"))]
@@ -124,8 +137,11 @@ pub async fn run_and_verify(
     on_failure: OnFailure,
     observe: &mut Observe<'_>,
 ) -> Result<(), ApplyError> {
-    let start = Instant::now();
     let changes = plan.changes.as_slice();
+    if !changes.is_empty() {
+        check_before(session, desired, observe).await?;
+    }
+    let start = Instant::now();
     if !changes.is_empty() {
         observe(&Event::Applying {
             steps: changes.len(),
@@ -156,7 +172,7 @@ pub async fn run_and_verify(
             step: change.map_or(String::new(), |change| change.id.to_string()),
         });
     }
-    let (_, left) = session.plan(desired).await?;
+    let (facts, left) = session.plan(desired).await?;
     if !left.changes.is_empty() {
         observe(&Event::Left(&left));
         let mut ids: Vec<&str> = left.changes.iter().map(|change| change.id.as_str()).collect();
@@ -169,9 +185,45 @@ pub async fn run_and_verify(
     observe(&Event::Applied {
         changes: changes.len(),
         generation: left.generation,
+        back: back(session, desired, plan, &facts).as_deref(),
         seconds: start.elapsed().as_secs_f64(),
     });
     Ok(())
+}
+
+async fn check_before(
+    session: &Session,
+    desired: &Desired,
+    observe: &mut Observe<'_>,
+) -> Result<(), ApplyError> {
+    if desired.before.is_empty() {
+        return Ok(());
+    }
+    let outcomes = before::ask(session, desired).await?;
+    for outcome in &outcomes {
+        observe(&Event::Before(outcome));
+    }
+    match outcomes.iter().filter(|outcome| outcome.wrong.is_some()).count() {
+        0 => Ok(()),
+        count => Err(ApplyError::Before {
+            host: session.name(),
+            count,
+            total: outcomes.len(),
+        }),
+    }
+}
+
+/// The command that goes back to the generation before the one that a plan has made, if that is kept.
+fn back(session: &Session, desired: &Desired, plan: &Plan, facts: &Facts) -> Option<String> {
+    let before = plan.generation.filter(|_| plan.records && desired.keep > 1)?;
+    let which = match facts.generations().len() {
+        0 | 1 => String::new(),
+        _ => format!(" --playbook {}", plan.playbook),
+    };
+    Some(format!(
+        "hostwright rollback {}{which} --to {before}",
+        session.target()
+    ))
 }
 
 /// Asks the playbook's checks and tells how each ended. What has been `seen` to be right is not asked again.

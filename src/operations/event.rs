@@ -40,6 +40,11 @@ pub enum Event<'a> {
         /// How many checks it has.
         checks: usize,
     },
+    /// A playbook as it is read in the end: others included, entries repeated and left out, variables put in.
+    Expanded {
+        /// Its text, YAML.
+        text: &'a str,
+    },
     /// A part of the work begins that may take its time.
     Doing {
         /// What, in one line.
@@ -131,28 +136,19 @@ pub enum Event<'a> {
     },
     /// How a host fares.
     Status(&'a Status),
+    /// Backups are told to do something.
+    BackingUp {
+        /// Which, each as `NAME of PLAYBOOK`.
+        backups: &'a [String],
+        /// What must not be shown.
+        #[serde(skip)]
+        secrets: &'a Secrets,
+    },
     /// What is wrong with a host.
     Diagnosis {
         /// The findings.
         #[serde(flatten)]
         diagnosis: &'a Diagnosis,
-        /// What must not be shown.
-        #[serde(skip)]
-        secrets: &'a Secrets,
-    },
-    /// A finding's command was run on the host.
-    Mended {
-        /// The finding.
-        finding: &'a Finding,
-        /// The command's exit status.
-        status: i32,
-        /// What it said.
-        said: &'a str,
-    },
-    /// Backups are told to do something.
-    BackingUp {
-        /// Which, each as `NAME of PLAYBOOK`.
-        backups: &'a [String],
         /// What must not be shown.
         #[serde(skip)]
         secrets: &'a Secrets,
@@ -168,6 +164,8 @@ pub enum Event<'a> {
     BackedUp(&'a Done),
     /// An archive was read to its end, or cannot be.
     BackupVerified(&'a Done),
+    /// An archive was restored on a rehearsal host and the playbook's checks came right there, or did not.
+    BackupDrilled(&'a Done),
     /// What restoring an archive would do.
     RestorePlan {
         /// On which host.
@@ -179,6 +177,15 @@ pub enum Event<'a> {
     },
     /// An archive was restored, or could not be.
     Restored(&'a Done),
+    /// A finding's command was run on the host.
+    Mended {
+        /// The finding.
+        finding: &'a Finding,
+        /// The command's exit status.
+        status: i32,
+        /// What it said.
+        said: &'a str,
+    },
     /// Logs are read.
     Logs {
         /// What each of them is called.
@@ -221,12 +228,16 @@ pub enum Event<'a> {
         #[serde(skip)]
         changes: &'a [Change],
     },
+    /// What must be so before anything is changed has been asked.
+    Before(&'a Outcome),
     /// The changes have been made, and a second plan found nothing left.
     Applied {
         /// How many.
         changes: usize,
         /// The playbook's newest generation on the host.
         generation: Option<u32>,
+        /// The command that goes back to the one before.
+        back: Option<&'a str>,
         /// How long it took.
         seconds: f64,
     },

@@ -316,7 +316,19 @@ impl Whole {
     /// # Errors
     /// What of it cannot be rendered here and now: a secret that is not set, say.
     pub fn built(&self) -> Result<Built, PlaybookErrors> {
-        let loaded = reload(&self.bundle, self.bundle.read(&self.contents))?;
+        self.rendered(false)
+    }
+
+    /// The same with the values that the playbook has for rehearsals.
+    ///
+    /// # Errors
+    /// As [`Whole::built`].
+    pub fn rehearsed(&self) -> Result<Built, PlaybookErrors> {
+        self.rendered(true)
+    }
+
+    fn rendered(&self, rehearsal: bool) -> Result<Built, PlaybookErrors> {
+        let loaded = reload(&self.bundle, self.bundle.read(&self.contents), rehearsal)?;
         Built::new(loaded, self.bundle.artifacts())
     }
 }
@@ -349,6 +361,8 @@ pub async fn go_back(
 ) -> Result<(), HistoryError> {
     let whole = whole(session, Some(playbook), Which::Before).await?;
     let mut built = whole.built()?;
+    // What must be so before an apply does not stand in the way back.
+    built.desired.before.clear();
     observe(&Event::Back {
         playbook: &whole.playbook,
         number: whole.number,
@@ -389,7 +403,7 @@ pub fn difference(from: &Whole, to: &Whole) -> Vec<Detail> {
 impl Whole {
     /// What rendering read, as text: by its hash alone where it is none, or stays on the host.
     fn read(&self) -> BTreeMap<String, String> {
-        let mut read = BTreeMap::new();
+        let mut read = self.bundle.included.clone();
         let mut add = |name: String, kept: &KeptContent| {
             let content = self.contents.get(&kept.sha256);
             let text = content.and_then(|content| std::str::from_utf8(&content.bytes).ok());

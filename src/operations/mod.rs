@@ -4,6 +4,7 @@ pub mod apply;
 pub mod artifact;
 pub mod author;
 pub mod backups;
+mod before;
 pub mod checking;
 pub mod doctor;
 pub mod event;

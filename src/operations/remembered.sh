@@ -91,3 +91,14 @@ declared_backups() {
     if [ -x "$program" ]; then echo "$program"; fi
   done
 }
+
+# monitors: what the shipped monitors that these declare keep in mind, each by its directory.
+monitors() {
+  for generation in $(newest); do
+    playbook=${generation%/*}
+    grep -o "\"/usr/local/lib/$playbook/[^\"/]*\"" "$base/generations/$generation/declared" | tr -d '"' | sort -u |
+      sed "s:.*/:/var/lib/$playbook-:"
+  done 2>/dev/null | while read -r kept; do
+    if [ -f "$kept/asked" ]; then echo "$kept"; fi
+  done
+}

@@ -6,6 +6,7 @@ use super::playbook::{BuildError, Built, Proved};
 use crate::desired::Desired;
 use crate::facts::{DecodeError, Facts, Questions, decode, decode_first, script};
 use crate::host::ssh::{self, Connection, Exec, Reached, Script, SshError};
+use crate::host::target::Target;
 use crate::language::PlaybookErrors;
 use crate::plan::{Plan, PlanError, plan};
 use crate::transaction::event::Event;
@@ -210,6 +211,11 @@ impl Session {
     /// When the host does not let it start.
     pub async fn start(&self, script: Script) -> Result<Exec, SshError> {
         self.connection.exec(script).await
+    }
+
+    /// The host, as it was asked for.
+    pub fn target(&self) -> &Target {
+        &self.access.target
     }
 
     /// The host's address, if this machine knows it.

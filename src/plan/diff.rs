@@ -34,7 +34,7 @@ pub struct Plan {
     /// What the playbook has made on the host when this is applied. What was there before is none of it.
     #[serde(skip)]
     pub made: Remains,
-    /// Files of others that it puts its own in place of.
+    /// What of others' it puts its own in place of, or alters.
     #[serde(skip)]
     pub originals: BTreeSet<String>,
     /// The changes; none when the host is as it should be.
@@ -147,22 +147,22 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
     })
 }
 
-/// The files of others that a resource puts its own in place of.
+/// The files and links of others that a resource puts its own in place of, and the files and directories to which it
+/// gives another owner or mode.
 fn takes_over(resource: &dyn Resource, own: &[Change], facts: &Facts, known: &Remains) -> Vec<String> {
     let remains = resource.remains();
-    let written = own
-        .iter()
-        .flat_map(|change| &change.actions)
-        .filter_map(|action| match action {
-            Action::Write { path, .. } => Some(path),
-            _ => None,
-        });
-    let theirs = written.filter(|path| {
-        remains.paths.contains(*path)
-            && !known.paths.contains(*path)
-            && facts.path(path).is_some_and(|fact| fact.kind == 'f')
+    let actions = own.iter().flat_map(|change| &change.actions);
+    let taken = actions.filter_map(|action| match action {
+        Action::Write { path, .. } | Action::Link { path, .. } => Some((path, ['f', 'l'])),
+        Action::Attributes { path, .. } => Some((path, ['f', 'd'])),
+        _ => None,
     });
-    theirs.cloned().collect()
+    let theirs = taken.filter(|(path, kinds)| {
+        remains.has_place(path)
+            && !known.has_place(path)
+            && facts.path(path).is_some_and(|fact| kinds.contains(&fact.kind))
+    });
+    theirs.map(|(path, _)| path.clone()).collect()
 }
 
 fn digest(desired: &Desired, changes: &[Change]) -> String {

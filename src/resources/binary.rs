@@ -42,12 +42,26 @@ pub(super) struct Releases {
 }
 
 impl Releases {
-    /// `words` with this release in place of the current one.
-    pub fn pin(&self, words: &str) -> Option<String> {
+    /// `words` with this release in place of the current one, if they name that.
+    ///
+    /// # Errors
+    /// When no other release would be kept beside it.
+    pub fn pin(&self, words: &str) -> Result<Option<String>, Problem> {
         let current = format!("{}/current/", self.to);
-        words
-            .contains(&current)
-            .then(|| words.replace(&current, &format!("{}/releases/{}/", self.to, self.release)))
+        if !words.contains(&current) {
+            return Ok(None);
+        }
+        if self.keep < 2 {
+            return Err(Problem::new(
+                format!(
+                    "the binary in {} keeps one release, and two run for a while",
+                    self.to
+                ),
+                "let it keep 2 or more: `keep: 2`",
+            ));
+        }
+        let own = format!("{}/releases/{}/", self.to, self.release);
+        Ok(Some(words.replace(&current, &own)))
     }
 }
 
@@ -64,8 +78,9 @@ impl Declaration for Binary {
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         let origin = match (&self.cargo, &self.path) {
             (Some(directory), None) => {
-                if !cx.document.source.has_package(&directory.0) {
-                    let manifest = cx.document.source.path(&directory.0).join("Cargo.toml");
+                let local = cx.local(&directory.0);
+                if !cx.document.source.has_package(&local) {
+                    let manifest = cx.document.source.path(&local).join("Cargo.toml");
                     return Err(Problem::new(
                         format!("{} is not there", manifest.display()),
                         "`cargo` names a package's directory, relative to the playbook",

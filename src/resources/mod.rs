@@ -24,5 +24,6 @@ mod supervisor_config;
 mod supervisor_instance;
 pub mod systemd;
 mod systemd_files;
+mod systemd_instance;
 pub mod ufw;
 pub mod user;

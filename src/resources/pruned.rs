@@ -13,7 +13,7 @@ use crate::facts::{Questions, Remains};
 use crate::language::Render;
 use crate::layout;
 use crate::managed::announced::{What, stands};
-use crate::managed::standing;
+use crate::managed::{file, standing};
 use crate::shell;
 
 const WHY: &str = "the playbook no longer declares it";
@@ -215,7 +215,7 @@ impl Resource for Restored {
     }
 }
 
-/// What stood at a path before a playbook took its place.
+/// What stood at a path before a playbook took its place; of a directory, the owner and mode that it had.
 #[derive(Debug)]
 struct Original {
     id: Id,
@@ -238,22 +238,48 @@ impl Resource for Original {
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        let Some(fact) = cx.facts.path(&self.original) else {
+        let Self { id, path, original } = self;
+        let Some(fact) = cx.facts.path(original) else {
             return Ok(Vec::new());
         };
-        standing::replaceable(cx, &self.id, &self.path)?;
-        let (path, original) = (shell::quote(&self.path), shell::quote(&self.original));
-        let summary = format!("put back what stood at {} before", self.path);
-        let mut change = Change::new(&self.id, Verb::Update, summary).note(WHY);
-        change = change.shell(format!("original {path} {original}"));
+        let there = cx.facts.path(path);
+        let summary = match (fact.kind == 'd', there.is_some_and(|there| there.kind == 'd')) {
+            (true, true) => format!("give {path} its owner and mode back"),
+            (false, false) => format!("put back what stood at {path} before"),
+            // Somebody has put something else there since.
+            _ => return Ok(Vec::new()),
+        };
+        let mut change = Change::new(id, Verb::Update, summary).note(WHY);
+        let shell = |line: &str| format!("{line} {}", shell::quote(original));
         change.recover = Some(format!(
-            "[ ! -e \"$keeping/original\" ] || mv -fT -- \"$keeping/original\" {original}"
+            "if [ -e \"$keeping/original\" ] || [ -L \"$keeping/original\" ]; then mv -T -- \"$keeping/original\" {}; fi",
+            shell::quote(original)
         ));
-        Ok(vec![change.action(Action::Attributes {
-            path: self.path.clone(),
+        let attributes = Action::Attributes {
+            path: path.clone(),
             mode: fact.mode.clone(),
             owner: fact.owner.clone(),
-        })])
+        };
+        if let Some(there) = there.filter(|there| there.kind == 'd') {
+            let details = file::attributes(there, &fact.mode, &fact.owner);
+            if details.is_empty() {
+                return Ok(Vec::new());
+            }
+            standing::changeable(cx, id, path)?;
+            change.details.extend(details);
+            return Ok(vec![change.action(attributes).shell(shell("is_back"))]);
+        }
+        standing::replaceable(cx, id, path)?;
+        let back = change.shell(shell(&format!("original {}", shell::quote(path))));
+        Ok(vec![match fact.kind {
+            'l' => back
+                .note(format!("{path} → {}", fact.target))
+                .action(Action::Link {
+                    path: path.clone(),
+                    target: fact.target.clone(),
+                }),
+            _ => back.action(attributes),
+        }])
     }
 }
 

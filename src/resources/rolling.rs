@@ -42,6 +42,10 @@ pub(super) trait Instance: Debug + Send + Sync {
     fn needs(&self) -> Vec<Ref>;
     /// Files that it reads at its start.
     fn reads(&self) -> &[String];
+    /// The file of the playbook that its own one is made from.
+    fn made_from(&self) -> Option<&String> {
+        None
+    }
     /// Says what must be known of it.
     fn ask(&self, questions: &mut Questions);
     /// Refuses what could not run.
@@ -50,6 +54,12 @@ pub(super) trait Instance: Debug + Send + Sync {
     fn inputs(&self, cx: &Context<'_>) -> String;
     /// How it is.
     fn state(&self, cx: &Context<'_>) -> State;
+    /// Whether it starts with the host.
+    fn is_kept(&self, _cx: &Context<'_>) -> bool {
+        true
+    }
+    /// Whether it runs in this unit of systemd's.
+    fn runs_in(&self, unit: &str) -> bool;
     /// Whether the program still runs as it did before it had instances.
     fn runs_alone(&self, _cx: &Context<'_>) -> bool {
         false
@@ -71,8 +81,6 @@ pub(super) struct Rolling {
     pub instances: [Box<dyn Instance>; 2],
     /// The sites that hand requests on to it.
     pub sites: Vec<String>,
-    /// The unit in which the instances run, where it is one for all.
-    pub unit: Option<&'static str>,
 }
 
 impl Rolling {
@@ -89,7 +97,7 @@ impl Rolling {
         let instance = &self.instances[at];
         let put_back = instance.reads().iter().any(|path| cx.replaces(path));
         let loaded = cx.facts.loaded(&instance.stamp()) == Some(instance.inputs(cx).as_str());
-        instance.file().is_there(cx) && loaded && !put_back
+        instance.file().is_there(cx) && instance.is_kept(cx) && loaded && !put_back
     }
 
     /// Whether there is anything of the instance.
@@ -244,6 +252,7 @@ impl Rolling {
         let taken_back = new
             .reads()
             .iter()
+            .chain(new.made_from())
             .filter(|path| cx.changes(&Ref::Path((*path).clone())))
             .map(|path| format!("take_back {}\n", shell::quote(path)));
         let (port, old_port) = (self.port(arriving), self.port(leaving));
@@ -282,7 +291,7 @@ impl Resource for Rolling {
     }
 
     fn ends(&self, unit: &str, _: &Context<'_>) -> bool {
-        self.unit == Some(unit)
+        self.instances.iter().any(|instance| instance.runs_in(unit))
     }
 
     fn ask(&self, questions: &mut Questions) {

@@ -9,7 +9,7 @@ use super::binary::Releases;
 use super::directory::Directory;
 use super::instances::{self, Instances, TakesTurns};
 use super::rolling::{Instance, Rolling};
-use super::supervised::{Ended, FOLDER, Supervised, UNIT, name, reads};
+use super::supervised::{Ended, FOLDER, Supervised, name, reads};
 use super::supervisor_instance::SupervisorInstance;
 use crate::change::{Content, Id};
 use crate::language::scalar::{AbsPath, Count, Flag, Line, LocalPath, Name, optional};
@@ -138,19 +138,12 @@ impl Program {
     /// The command with its release in place of whatever is current: an instance that supervisor starts again is what
     /// it came up as.
     fn pinned(&self, cx: &Render<'_>) -> Result<String, Problem> {
-        let mut all = cx.announced::<Releases>();
-        let pinned = all.find_map(|releases| Some((releases, releases.pin(&self.command.0)?)));
-        match pinned {
-            None => Ok(self.command.0.clone()),
-            Some((releases, _)) if releases.keep < 2 => Err(Problem::new(
-                format!(
-                    "the binary in {} keeps one release, and two run for a while",
-                    releases.to
-                ),
-                "let it keep 2 or more: `keep: 2`",
-            )),
-            Some((_, command)) => Ok(command),
+        for releases in cx.announced::<Releases>() {
+            if let Some(command) = releases.pin(&self.command.0)? {
+                return Ok(command);
+            }
         }
+        Ok(self.command.0.clone())
     }
 
     /// Two instances that take turns.
@@ -190,7 +183,6 @@ impl Program {
             instances: [instance(ports[0])?, instance(ports[1])?],
             declared: declared.clone(),
             sites: instances::sites(name, cx)?,
-            unit: Some(UNIT),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! One of two instances of a program under supervisor: a program of its own there, `NAME-PORT`.
 
 use super::rolling::{Instance, State};
-use super::supervised::{Supervised, looking};
+use super::supervised::{Supervised, UNIT, looking};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 use crate::managed::file::ManagedFile;
@@ -53,6 +53,10 @@ impl Instance for SupervisorInstance {
             Some((_, state)) if state.is_empty() => State::Unknown,
             Some((_, state)) => State::Down(state),
         }
+    }
+
+    fn runs_in(&self, unit: &str) -> bool {
+        unit == UNIT
     }
 
     fn runs_alone(&self, cx: &Context<'_>) -> bool {

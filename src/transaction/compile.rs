@@ -46,7 +46,7 @@ pub fn compile(
     if let Some(Record { playbook, .. }) = record {
         let _ = writeln!(
             text,
-            "made begun {} && originals || finish failed",
+            "originals && made begun {} || finish failed",
             shell::quote(playbook)
         );
     }

@@ -4,6 +4,8 @@ set -u
 umask 022
 run=$base/runs/$id
 undo_wanted=${undo_unit%/*}/multi-user.target.wants/${undo_unit##*/}
+newline='
+'
 
 # In milliseconds; coreutils in Rust (0.0.30) know nanoseconds only.
 mark() {
@@ -22,9 +24,22 @@ forget() {
   rm -rf -- "$1/files" "$1"/kept/*/*.secret
 }
 
+# first_to_go: when memory is short the kernel ends what this shell starts, and not the run itself or what the host is
+# there for: then the step fails, and is undone (oom_score_adj, proc(5)).
+first_to_go() { { echo 500 >/proc/self/oom_score_adj; } 2>/dev/null || true; }
+
+# need_words: makes room for what has to be said where the disk is full. It was kept since before the run began.
+need_words() {
+  if [ ! -e "$run/reserve" ]; then return; fi
+  head -c 4096 /dev/zero >"$run/room" 2>/dev/null
+  code=$?
+  rm -f -- "$run/room" "$run/reserve"
+  if [ "$code" -ne 0 ]; then echo "the disk is full at $base: not all that the step said could be written down"; fi
+}
+
 finish() {
   forget "$run"
-  rm -f -- "$base/current"
+  rm -f -- "$base/current" "$run/reserve"
   mark end "$1"
   exit 0
 }
@@ -63,12 +78,24 @@ put_back() {
   done
 }
 
+# still_stands OLD PATH: whether a step failed before it touched what was kept as OLD. A full disk has no room to put
+# back what was not taken.
+still_stands() {
+  are=$(stat -c '%f %u:%g %s %y' -- "$1" "$2" 2>/dev/null) || return 1
+  [ "${are%%"$newline"*}" = "${are#*"$newline"}" ] || return 1
+  if [ -L "$1" ]; then [ "$(readlink -- "$1")" = "$(readlink -- "$2")" ]; else cmp -s -- "$1" "$2"; fi
+}
+
 # Says `$outcome`, which is nothing where a step failed before anything stood there.
 put_one_back() {
   beside=${kept_path%/*}/.${kept_path##*/}.hostwright-new~
   rm -f -- "$beside"
   for old in "$keeping/$n.old" "$keeping/$n.secret"; do
     if [ -e "$old" ] || [ -L "$old" ]; then
+      if still_stands "$old" "$kept_path"; then
+        outcome=
+        return
+      fi
       cp -aT -- "$old" "$beside" && mv -fT -- "$beside" "$kept_path" && return
       rm -f -- "$beside"
       return 1
@@ -283,9 +310,11 @@ disarm() {
 # undo_step: puts back what the step touched, and says when something could not be undone.
 undo_step() {
   stuck=
+  need_words
   put_back
   (
     stuck=
+    first_to_go
     "recover_$number"
     code=$?
     if [ -n "$stuck" ]; then code=1; fi
@@ -326,6 +355,7 @@ step() {
   # Without the lock's descriptor: a daemon that a step starts must not hold the lock for ever.
   (
     set -e
+    first_to_go
     kept=0
     if [ -n "$proven" ]; then arm "$1"; fi
     "step_$1"
@@ -346,32 +376,48 @@ step() {
 made() {
   if mkdir -p -- "$base/made" && cp -- "$run/$1" "$base/made/.new" && sync -- "$base/made/.new" &&
     mv -fT -- "$base/made/.new" "$base/made/$2"; then return; fi
+  need_words
   echo "it could not be remembered what $2 makes here"
   return 1
 }
 
-# originals: keeps the files of others whose place a playbook takes, each by the hash of its path.
+# originals: keeps what of others' a playbook replaces or alters, each by the hash of its path: files, links, and
+# of directories their owners and modes. Whatever was kept there before has been put back long ago.
 originals() {
   mkdir -p -- "$base/originals" || return
   while IFS= read -r kept_path; do
     original=$base/originals/$(printf '%s' "$kept_path" | sha256sum | cut -d ' ' -f 1)
-    if [ -f "$kept_path" ] && [ ! -e "$original" ]; then
-      if ! { cp -aT -- "$kept_path" "$original.new" && mv -fT -- "$original.new" "$original"; }; then
-        echo "$kept_path could not be kept, to be put back when the playbook no longer declares it"
-        return 1
-      fi
+    if [ ! -e "$kept_path" ] && [ ! -L "$kept_path" ]; then continue; fi
+    if ! { rm -rf -- "$original" "$original.new" && copy_alone "$kept_path" "$original.new" && mv -T -- "$original.new" "$original"; }; then
+      need_words
+      echo "$kept_path could not be kept, to be put back when the playbook no longer declares it"
+      return 1
     fi
   done <"$run/originals"
+  if [ -s "$run/originals" ]; then sync -f -- "$base/originals"; fi
 }
 
-# original PATH ORIGINAL: puts back what stood at a path before a playbook took it.
+# copy_alone PATH COPY: without what is in it, where it is a directory.
+copy_alone() {
+  if [ -d "$1" ] && [ ! -L "$1" ]; then
+    mkdir -- "$2" && chown --reference="$1" -- "$2" && chmod --reference="$1" -- "$2"
+  else
+    cp -aT -- "$1" "$2"
+  fi
+}
+
+# original PATH ORIGINAL: puts back the file or link that stood at a path before a playbook took it. What stands there
+# now may hold a secret.
 original() {
-  keep "$1"
+  keep "$1" secret
   beside=${1%/*}/.${1##*/}.hostwright-new~
   cp -aT -- "$2" "$beside"
   mv -fT -- "$beside" "$1"
-  mv -fT -- "$2" "$keeping/original"
+  is_back "$2"
 }
+
+# is_back ORIGINAL: what it was kept for has been put back.
+is_back() { mv -T -- "$1" "$keeping/original"; }
 
 # record PLAYBOOK KEEP: what was done becomes the playbook's next generation, whole or not at all.
 record() {
@@ -379,8 +425,9 @@ record() {
   numbers() { find "$all" -mindepth 1 -maxdepth 1 -printf '%f\n' | grep -x '[0-9]*' | sort -n; }
   if ! {
     mkdir -p -- "$all" && newest=$(numbers | tail -n 1) && echo "$id" >"$run/record/run" && sync -f -- "$run/record" &&
-      mv -T -- "$run/record" "$all/$((${newest:-0} + 1))" && made made "$1"
+      made made "$1" && mv -T -- "$run/record" "$all/$((${newest:-0} + 1))"
   }; then
+    need_words
     echo "all steps were done, and could not be recorded as a generation of $1"
     return 1
   fi
@@ -419,7 +466,11 @@ begin() {
     mark end busy
     exit 0
   fi
-  printf '%s\n' "$id" >"$base/current"
+  if ! printf '%s\n' "$id" >"$base/current"; then
+    need_words
+    echo "$base/current could not be written"
+    finish failed
+  fi
   # It is of a run that was killed: the connection that this one came by is the proof.
   if [ -e "$undo_unit" ]; then disarm; fi
   # Runs that were cut off could not forget.

@@ -15,7 +15,7 @@ pub struct Record {
     pub begun: String,
     /// The same when the run is over.
     pub made: String,
-    /// Files of others whose place is taken, a path a line: they are kept, to be put back.
+    /// What of others' is replaced or altered, a path a line: it is kept, to be put back.
     pub originals: String,
     /// What the host's store must have as long as the generation is kept.
     pub contents: Vec<Content>,

@@ -18,6 +18,7 @@ use super::stage::{self, Packed, Work};
 use crate::change::{Change, Content, PROOF};
 use crate::host::ssh::{self, Connection, Exec, Options, Script, SshError};
 use crate::host::target::Target;
+use crate::layout::BASE;
 use crate::secret::Secrets;
 
 /// How to reach a host, again if need be.
@@ -47,7 +48,7 @@ pub enum RunError {
     Ssh(#[from] SshError),
     /// The host could not take the contents in.
     #[error("{host} could not take in what it needs: {cause}")]
-    #[diagnostic(help("nothing was changed; mend that (is its disk full?) and run again"))]
+    #[diagnostic(help("nothing was changed; mend that and run again"))]
     Stage {
         /// The host.
         host: String,
@@ -75,7 +76,7 @@ pub enum RunError {
         cause: Box<SshError>,
     },
     /// The run ended without saying how.
-    #[error("the run {id} on {host} was cut off; was the host restarted?")]
+    #[error("the run {id} on {host} was cut off; was the host restarted, or the run killed?")]
     #[diagnostic(help(
         "what its last step had begun was not undone; no file of the playbook is half written. Run apply again: the plan says what is left"
     ))]
@@ -251,7 +252,7 @@ impl Attempt<'_> {
                 }
                 Ok(Some(ssh::Event::Stderr(bytes))) => said.extend(bytes),
                 Ok(Some(ssh::Event::Exit(status))) if status != 0 && journal.offset() == 0 => {
-                    let cause = String::from_utf8_lossy(&said).trim().replace('\n', "; ");
+                    let cause = cause(&String::from_utf8_lossy(&said));
                     return Err(RunError::Stage { host, cause });
                 }
                 Ok(Some(ssh::Event::Exit(_)) | None) => return Err(RunError::Died { host, id }),
@@ -268,6 +269,17 @@ impl Attempt<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+/// What a host said when it could not take a run in. On a full disk tar says so of every file; of what is killed sh
+/// says no more than that.
+fn cause(said: &str) -> String {
+    let text = said.trim().replace('\n', "; ");
+    match text.as_str() {
+        _ if text.contains("No space left on device") => format!("no space is left on its disk at {BASE}"),
+        "Killed" => "what took it in was killed; is its memory short?".into(),
+        _ => text,
     }
 }
 

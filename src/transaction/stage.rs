@@ -195,6 +195,59 @@ mod tests {
         assert_eq!(packed.contents, 9);
     }
 
+    /// What the host's sh says when it takes in `stream`, and what is then in its folder of runs.
+    fn take_in(stream: &[u8]) -> (std::process::Output, Vec<String>) {
+        use std::process::{Command, Stdio};
+        let dir = tempfile::tempdir().expect("a directory");
+        let script = command("id", "token").replace(BASE, &dir.path().display().to_string());
+        let mut sh = Command::new("sh")
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("sh runs");
+        sh.stdin
+            .take()
+            .expect("a pipe")
+            .write_all(stream)
+            .expect("written");
+        let said = sh.wait_with_output().expect("it ends");
+        let runs = std::fs::read_dir(dir.path().join("runs")).expect("runs");
+        let name = |entry: io::Result<std::fs::DirEntry>| entry.expect("an entry").file_name();
+        let runs = runs.map(|entry| name(entry).to_string_lossy().into_owned());
+        (said, runs.collect())
+    }
+
+    fn packed(program: &str, contents: &[Wanted]) -> Vec<u8> {
+        let work = Work {
+            program: program.into(),
+            ..work()
+        };
+        let packed = pack(&work, contents, &Secrets::default(), &Held::default(), |_| None);
+        packed.expect("packs").stream
+    }
+
+    #[test]
+    fn what_does_not_arrive_whole_leaves_nothing() {
+        let noise: Vec<u8> = (0..40_000_u32).flat_map(|n| sha(n).into_bytes()).collect();
+        let stream = packed("true", &[wanted(&noise, true)]);
+        let (said, runs) = take_in(&stream[..stream.len() / 2]);
+        assert_ne!(said.status.code(), Some(0));
+        assert_eq!(runs, Vec::<String>::new());
+    }
+
+    fn sha(number: u32) -> String {
+        crate::change::sha256(&number.to_le_bytes())
+    }
+
+    #[test]
+    fn a_run_that_is_killed_is_not_waited_for() {
+        let (said, runs) = take_in(&packed("echo begins >journal; kill -KILL $$", &[]));
+        assert_eq!(String::from_utf8_lossy(&said.stdout), "@token begin\nbegins\n");
+        assert_eq!((said.status.code(), runs), (Some(0), vec!["id".to_owned()]));
+    }
+
     #[test]
     fn a_program_travels_as_its_difference_from_the_one_that_is_there() {
         let old: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();

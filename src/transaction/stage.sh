@@ -5,6 +5,8 @@ set -eu
 umask 077
 run=$base/runs/$id
 rm -rf "$run"
+# What does not arrive whole, on a full disk or over a link that breaks, leaves nothing here, and no secret.
+trap 'rm -rf "$run"' EXIT
 mkdir -p "$base/store" "$base/loaded" "$run/incoming" "$run/files" "$run/kept"
 chmod 0700 "$base"
 tar -xzmf - --no-same-owner -C "$run"
@@ -27,8 +29,20 @@ rm -f old needed
 find "$base/runs" -mindepth 1 -maxdepth 1 ! -name "$id" -printf '%f\n' | sort -r | tail -n "+$runs" | while read -r old; do
   rm -rf "$base/runs/$old"
 done
+# Of a host that lost its power while it took one in.
+find "$base/runs" -mindepth 1 -maxdepth 1 ! -name "$id" -mmin +60 ! -exec test -e '{}/journal' \; -exec rm -rf -- '{}' +
+# On a disk that fills up from here on there is room for what the run has to say when it fails, and for its number.
+head -c 65536 /dev/zero >reserve
+printf '%20s\n' '' >pid.new
 : >journal
-setsid sh ./program </dev/null >/dev/null 2>&1 &
-echo $! >pid
+trap - EXIT
+# Not as a child of what follows it: one that is killed would stay, as a zombie, and be waited for without an end.
+(
+  setsid sh ./program </dev/null >/dev/null 2>&1 &
+  echo $! 1<>pid.new
+)
+mv -f pid.new pid
+# shellcheck disable=SC2094 # a file and a variable
+read -r pid <pid
 echo "@$token begin"
-exec tail -s 0.1 --pid=$! -c +1 -f journal
+exec tail -s 0.1 --pid="$pid" -c +1 -f journal

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::host::{Host, Run, run};
+use crate::host::{Host, Run, run, wait_for};
 
 /// The command line of `hostwright backup VERB` for the backup `name`.
 fn backup(host: &Host, verb: &str, name: &str) -> Command {
@@ -206,6 +206,11 @@ backups:
     schedule: "@daily"
     keep: 1
     to: { rclone: { remote: "box:app/", config: "${rclone}" } }
+cron:
+  watch:
+    schedule: "*/5 * * * *"
+    template: monitor.sh.hbs
+    with: { url: "", program: "", mail_to: root, logfile: /var/log/watch.log }
 "#;
 
 #[test]
@@ -296,7 +301,7 @@ fn archives_are_encrypted_and_kept_elsewhere() {
     );
     assert_eq!(host.sh("journalctl -o cat | grep -c -e AGE-SECRET -e not-to-be -e 'OPENSSH PRIVATE' || true; grep -rl AGE-SECRET /var/lib/hostwright || true"), "0");
 
-    // Another host than the one that was meant gets nothing; nor does anyone from a rehearsal.
+    // Another host than the one that was meant gets nothing, and the monitor tells so once.
     host.sh("sed -i 's/AAAAC3NzaC1lZDI1NTE5AAAAI.../AAAAC3NzaC1lZDI1NTE5AAAAIAAA/' /usr/local/lib/away/backups/sealed/known_hosts");
     let refused = backed_up(&host, "run", "sealed");
     assert!(
@@ -304,11 +309,88 @@ fn archives_are_encrypted_and_kept_elsewhere() {
         "{}",
         refused.stdout
     );
+    let watch = || {
+        host.sh("/usr/local/lib/away/watch && /usr/local/lib/away/watch && sed 's/^[^ ]* [^ ]* //' /var/log/watch.log && rm -f /var/log/watch.log")
+    };
+    let status = || run(&mut host.bare("status")).ok().stdout;
+    let failed = "the last run of the backup sealed failed: Host key verification failed.";
+    assert_eq!(watch(), failed);
+    wait_for("the mail", || {
+        host.sh("cat /var/mail/root 2>/dev/null || true").contains(failed)
+    });
+    let told = status();
+    assert!(
+        told.contains("✓ away-watch") && told.contains("✗ sealed") && told.contains(failed),
+        "{told}"
+    );
+    host.converge(&playbook);
+    backed_up(&host, "run", "sealed").ok();
+    assert_eq!(watch(), "the backup sealed is well again");
+    host.sh("cd /var/lib/hostwright/backups/away/cloud && awk '{ $3 = $3 - 108001; print }' newest >n && mv n newest");
+    assert_eq!(watch(), "the newest archive of the backup cloud is 30 hours old");
+    let told = status();
+    assert!(
+        told.contains("✓ sealed  ") && told.contains("✗ cloud") && told.contains("verified"),
+        "{told}"
+    );
+    // Nothing goes from a rehearsal to where the archives of the real host are.
     host.sh("touch /var/lib/hostwright/rehearsal");
     let refused = backed_up(&host, "run", "cloud");
     assert!(
         refused.stdout.contains("this host is a rehearsal"),
         "{}",
         refused.stdout
+    );
+}
+
+const DRILLED: &str = r#"
+name: drilled
+vars: { where: real }
+rehearsal: { vars: { where: rehearsal } }
+files:
+  /srv/where: { content: "${where}\n" }
+binaries:
+  tool: { path: tool, to: /opt/tool }
+backups:
+  words:
+    paths: [/srv/words]
+    schedule: "@daily"
+    to: { folder: /opt/backups }
+checks:
+  words: { command: "grep -q treasure /srv/words/kept", within: 1s }
+  tool: { command: "/opt/tool/current/tool", within: 1s }
+  rehearsal: { command: "test -e /srv/real || grep -q rehearsal /srv/where", within: 1s }
+"#;
+
+#[test]
+fn a_drill_restores_on_a_rehearsal_host_and_is_remembered() {
+    let Some(host) = Host::boot() else { return };
+    host.file("tool", "#!/bin/sh\nexit 0\n");
+    host.sh("mkdir /srv/words && echo treasure >/srv/words/kept && touch /srv/real");
+    host.converge(DRILLED);
+    let none = run(backup(&host, "verify", "words").arg("--drill"));
+    assert!(none.text().contains("has no archive"), "{}", none.stderr);
+    backed_up(&host, "run", "words").ok();
+    // What it was made of is not at hand any more.
+    std::fs::remove_file(host.folder.path().join("tool")).expect("removed");
+    let drilled = run(backup(&host, "verify", "words").arg("--drill")).ok().stdout;
+    for words in [
+        "Booted the host",
+        "✓ check words",
+        "✓ check tool",
+        "was restored on a rehearsal host; 3 checks passed in",
+    ] {
+        assert!(drilled.contains(words), "{words} in\n{drilled}");
+    }
+    let status = run(&mut host.bare("status")).ok().stdout;
+    let line = status
+        .lines()
+        .find(|line| line.contains("✓ words"))
+        .expect("a line");
+    assert!(line.contains("drilled ") && line.contains(" ago"), "{line}");
+    let listed = backed_up(&host, "list", "words").ok().stdout;
+    assert!(
+        listed.contains("✓ drilled ") && listed.contains("3 checks passed"),
+        "{listed}"
     );
 }

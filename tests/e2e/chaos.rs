@@ -4,10 +4,13 @@
 //! `HOSTWRIGHT_CHAOS=SEED:ROUNDS cargo test --test e2e chaos` makes more rounds, or others.
 
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use self::disturbance::{ALL, Disturbance};
 use crate::host::{Host, run, wait_for};
 use crate::transaction::Apply;
+
+mod disturbance;
 
 /// One of two versions of a playbook that touches several daemons.
 fn playbook(version: u64) -> String {
@@ -25,13 +28,14 @@ files:
 systemd: {{ nap: {{}} }}
 supervisor: {{ worker: {{ command: /bin/sleep 20{version}0, user: app }} }}
 nginx: {{ site: {{ proxy: '127.0.0.1:80{version}0', replaces_default: true }} }}
+ufw: {{ allow: [22/tcp, 700{version}/tcp] }}
 cron: {{ job-{version}: {{ schedule: '@daily', command: /bin/true }} }}
 "
     )
 }
 
 /// Numbers that look random and are the same for the same seed (Knuth's MMIX generator).
-struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, limit: u64) -> u64 {
@@ -40,36 +44,6 @@ impl Dice {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit
-    }
-}
-
-const DISTURBANCES: [&str; 5] = [
-    "the controller is killed",
-    "the host loses its power",
-    "the sessions are killed and sshd is restarted",
-    "the link is cut for a while",
-    "another apply comes between",
-];
-
-fn disturb(host: &mut Host, which: u64, apply: &mut Apply, version: u64) {
-    match which {
-        0 => apply.kill(),
-        1 => {
-            host.machine.kill().expect("no power");
-            host.machine.start().expect("power again");
-        }
-        2 => {
-            let kill = "pkill -9 -f '^sshd: root' || true; systemctl restart ssh";
-            host.machine.exec(kill).expect("killed");
-        }
-        3 => {
-            let cut = "iptables -I INPUT -p tcp --dport 22 -j DROP; sleep 2; iptables -D INPUT -p tcp --dport 22 -j DROP";
-            host.machine.exec(cut).expect("cut");
-        }
-        _ => {
-            let other = Apply::start(host, &playbook(1 - version), "other");
-            other.end(Duration::from_secs(120));
-        }
     }
 }
 
@@ -86,7 +60,23 @@ for generation in generations/chaos/*; do
   while read -r hash; do [ -f "store/$hash" ] || echo "$generation lacks the content $hash"; done <"$generation/contents"
 done
 find store -type f -printf '%f  %p\n' | sha256sum -c --quiet - 2>&1
+ufw status | grep -q '^22/tcp .*ALLOW' || echo "the firewall lets nobody in"
+[ ! -e /etc/systemd/system/hostwright-undo.service ] || echo "something would be undone at the next boot"
 systemctl is-active --quiet nginx supervisor nap cron ssh || echo "a daemon does not run"
+true"#;
+
+fn is_free(host: &Host) -> bool {
+    host.sh("cd /var/lib/hostwright; flock -n lock true && echo free || true") == "free"
+}
+
+/// What must hold as soon as the run is over, before anything is mended: prints what does not.
+const WHOLE: &str = r#"cd /srv/chaos
+for file in 0 1 2 3 4 5; do
+  is=$(stat -c '%a %U' $file; cat $file)
+  case $is in '640 app
+'[01]) ;; *) echo "$file is not whole: $is" ;; esac
+done
+ufw status | grep -q -e inactive -e '^22/tcp .*ALLOW' || echo "the firewall lets nobody in"
 true"#;
 
 #[test]
@@ -95,36 +85,42 @@ fn whatever_disturbs_an_apply_the_next_one_ends_with_nothing_left() {
     let asked = std::env::var("HOSTWRIGHT_CHAOS").unwrap_or_default();
     let (seed, rounds) = asked.split_once(':').unwrap_or(("1", ""));
     let seed: u64 = seed.parse().unwrap_or(1);
-    let rounds: u64 = rounds.parse().unwrap_or(DISTURBANCES.len() as u64);
+    let rounds: u64 = rounds.parse().unwrap_or(ALL.len() as u64);
     let mut dice = Dice(seed);
     host.converge(&playbook(0));
     for round in 0..rounds {
         let version = (round + 1) % 2;
-        let which = (seed + round) % DISTURBANCES.len() as u64;
-        // A run of these steps takes about that long.
-        let moment = Duration::from_millis(150 + dice.below(1800));
-        let what = format!(
-            "seed {seed}, round {round}: {} after {moment:?}",
-            DISTURBANCES[which as usize]
-        );
+        let disturbance = ALL[((seed + round) % ALL.len() as u64) as usize];
+        // An apply takes longer than that, and so does a run.
+        let (since, moment) = match dice.below(2) * u64::from(disturbance != Disturbance::RunKilled) {
+            0 => ("the run", Duration::from_millis(dice.below(1500))),
+            _ => ("the apply", Duration::from_millis(100 + dice.below(1000))),
+        };
+        let what = format!("seed {seed}, round {round}: {disturbance:?}, {moment:?} after {since} began");
+        let start = Instant::now();
+        disturbance.prepare(&host);
         let mut apply = Apply::start(&host, &playbook(version), "disturbed");
+        if since == "the run" {
+            wait_for("a run", || host.sh("ls /var/lib/hostwright").contains("current"));
+        }
         sleep(moment);
-        disturb(&mut host, which, &mut apply, version);
-        let (_, said) = apply.end(Duration::from_secs(150));
-        wait_for("the run is over", || {
-            host.sh("cd /var/lib/hostwright; flock -n lock true && echo free || true") == "free"
-        });
+        disturbance.strike(&mut host, &mut apply, &mut dice, &playbook(1 - version));
+        let (status, said) = apply.end(Duration::from_secs(150));
+        // Without its controller a step waits 45 s for the proof that we still get in.
+        let over = Instant::now() + Duration::from_secs(180);
+        while !is_free(&host) {
+            assert!(Instant::now() < over, "{what}: the run goes on and on\n{said}");
+            sleep(Duration::from_millis(100));
+        }
+        let ended = start.elapsed();
+        assert_eq!(host.sh(WHOLE), "", "{what}\n{said}");
+        disturbance.end(&host);
+        // It proves itself, by a plan, that nothing is left to change.
         let mended = host.apply(&playbook(version));
         assert_eq!(
             mended.status, 0,
             "{what}\n{said}\n{}{}",
             mended.stdout, mended.stderr
-        );
-        let second = host.plan(&playbook(version));
-        assert_eq!(
-            second.status, 0,
-            "{what}\n{said}\n{}{}",
-            second.stdout, second.stderr
         );
         assert_eq!(host.sh(HOLDS), "", "{what}\n{said}");
         let other = 1 - version;
@@ -137,5 +133,12 @@ fn whatever_disturbs_an_apply_the_next_one_ends_with_nothing_left() {
         );
         let history = run(&mut host.bare("history"));
         assert_eq!(history.status, 0, "{what}\n{}", history.stderr);
+        disturbance.clear(&host);
+        let wrong = said.lines().find(|line| line.starts_with("error: "));
+        let (first, rest) = (ended.as_secs_f32(), (start.elapsed() - ended).as_secs_f32());
+        eprintln!(
+            "{what}: {first:.1} s + {rest:.1} s, status {status} {}",
+            wrong.unwrap_or_default()
+        );
     }
 }

@@ -64,6 +64,21 @@ checks:
     within: 60s
 "#;
 
+/// `left` is what must be free, on the disk and in memory.
+fn guarded(left: &str) -> String {
+    format!(
+        "name: guarded
+secrets: {{ key: {{ env: KEY }} }}
+files: {{ /srv/guarded: {{ content: '{left}' }} }}
+checks:
+  disk: {{ disk: {{ at: /srv/none/yet, free: {left} }}, before: true }}
+  memory: {{ memory: {left}, before: true }}
+  asked: {{ command: 'echo ${{key}} >/dev/null; echo >>/srv/asked; test ! -e /srv/no', before: true }}
+  after: {{ command: 'test -e /srv/guarded' }}
+"
+    )
+}
+
 const WRONG: &str = r#"
 name: checked
 secrets:
@@ -138,5 +153,62 @@ fn checks_are_asked_until_they_are_right_or_their_time_is_up() {
     assert_eq!(
         host.sh("cat /srv/leaks 2>/dev/null; grep -rl a-key-that /var/lib/hostwright /tmp || true"),
         ""
+    );
+}
+
+#[test]
+fn what_must_be_so_before_is_asked_before_anything_is_changed() {
+    let Some(host) = Host::boot() else { return };
+    let apply = |left: &str| run(host.command("apply", &guarded(left)).env("KEY", "not to be seen"));
+    let first = apply("1K").ok().stdout;
+    for words in [
+        "✓ check before: disk",
+        "✓ check before: memory",
+        "✓ check before: asked",
+        "✓ check after",
+        "Generation 1.",
+    ] {
+        assert!(first.contains(words), "{words} in\n{first}");
+    }
+    assert!(!first.contains("The way back"), "{first}");
+    // Where nothing is to be changed there is no before.
+    let again = apply("1K").ok().stdout;
+    assert!(!again.contains("before"), "{again}");
+    assert_eq!(host.sh("wc -l </srv/asked"), "1");
+
+    let short = apply("900T");
+    assert_eq!(short.status, 1);
+    for words in [
+        "✗ check before: disk: ",
+        "MiB are free for /srv/none/yet, and 943718400 MiB are needed",
+        "✗ check before: memory: ",
+        "MiB of memory are available, and 943718400 MiB are needed",
+        "✓ check before: asked",
+    ] {
+        assert!(short.stdout.contains(words), "{words} in\n{}", short.stdout);
+    }
+    assert!(
+        short.text().contains("2 of 3 checks before the apply failed"),
+        "{}",
+        short.stderr
+    );
+    assert_eq!(host.sh("cat /srv/guarded"), "1K");
+
+    let way_back = format!(
+        "The way back: hostwright rollback root@{} --to 1\n",
+        host.machine.address()
+    );
+    let second = apply("2K").ok().stdout;
+    assert!(second.contains(&way_back), "{way_back} in\n{second}");
+    host.sh("touch /srv/no");
+    let third = apply("3K");
+    assert!(
+        third.stdout.contains("✗ check before: asked: it ended with 1"),
+        "{}",
+        third.stdout
+    );
+    assert_eq!(
+        host.sh("cat /srv/guarded; ls /var/lib/hostwright/generations/guarded"),
+        "2K1\n2"
     );
 }

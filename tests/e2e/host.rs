@@ -29,7 +29,7 @@ static MORE: LazyLock<Option<Image>> =
 
 /// The usual packages, and what backups may need.
 static ARCHIVERS: LazyLock<Option<Image>> =
-    LazyLock::new(|| Some(with(IMAGE.as_ref()?, "archivers", "age rclone zstd")));
+    LazyLock::new(|| Some(with(IMAGE.as_ref()?, "archivers", "age rclone zstd dma")));
 
 /// The next release, Debian 13, with what tests of it need.
 static NEXT: LazyLock<Option<Image>> = LazyLock::new(|| {
@@ -112,7 +112,7 @@ impl Host {
         Some(Self::of(MORE.as_ref()?))
     }
 
-    /// A host with the usual packages, age, rclone and zstd.
+    /// A host with the usual packages, age, rclone, zstd and a sendmail.
     pub fn with_archivers() -> Option<Self> {
         Some(Self::of(ARCHIVERS.as_ref()?))
     }

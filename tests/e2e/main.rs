@@ -19,6 +19,7 @@ mod firewall;
 mod generations;
 mod host;
 mod images;
+mod include;
 mod load;
 mod logins;
 mod logrotate;

@@ -78,13 +78,19 @@ fn what_a_playbook_no_longer_declares_goes_and_nothing_else() {
 #[test]
 fn what_was_there_before_stays_and_what_a_failed_run_made_goes() {
     let Some(host) = Host::boot() else { return };
-    host.sh("mkdir /srv/theirs; echo theirs >/srv/theirs/file; chmod 0640 /srv/theirs/file; echo before >/etc/issue; useradd -r old; ln -s theirs /srv/link");
+    host.sh("mkdir /srv/theirs; echo theirs >/srv/theirs/file; chmod 0640 /srv/theirs/file; echo before >/etc/issue; useradd -r old; ln -s theirs /srv/link
+        ln -s theirs/file /srv/led; ln -s theirs /srv/other; mkdir -m 0711 /srv/dir; chown old /srv/dir
+        printf ours >/srv/same; chmod 0604 /srv/same; touch /srv/dir/full");
     let all = "name: app
 users: { old: { system: true }, new: { system: true } }
-directories: { /srv/theirs: {}, /srv/ours: {} }
-files: { /srv/theirs/file: { content: ours }, /etc/issue: { content: ours } }
+directories: { /srv/theirs: {}, /srv/ours: {}, /srv/dir: { mode: 0700 } }
+files:
+  /srv/theirs/file: { content: ours }
+  /etc/issue: { content: ours }
+  /srv/led: { content: ours }
+  /srv/same: { content: ours }
 systemd: { ssh: {}, cron: {} }
-links: { /srv/link: { to: theirs } }
+links: { /srv/link: { to: theirs }, /srv/other: { to: dir } }
 ufw: { allow: [22/tcp] }
 commands: { no: { run: 'test -e /srv/go', creates: /srv/go, after: [file./srv/theirs/file, directory./srv/ours] } }
 ";
@@ -111,6 +117,10 @@ commands: { no: { run: 'test -e /srv/go', creates: /srv/go, after: [file./srv/th
     assert_eq!(
         host.sh("cat /srv/theirs/file /etc/issue; stat -c %a /srv/theirs/file; systemctl is-active ssh cron; id -un old"),
         "theirs\nbefore\n640\nactive\nactive\nold"
+    );
+    assert_eq!(
+        host.sh("readlink /srv/link /srv/led /srv/other; stat -c '%n %a %U' /srv/dir /srv/same; ls /srv/dir /var/lib/hostwright/originals"),
+        "theirs\ntheirs/file\ntheirs\n/srv/dir 711 old\n/srv/same 604 root\n/srv/dir:\nfull\n\n/var/lib/hostwright/originals:"
     );
 }
 

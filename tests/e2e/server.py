@@ -22,7 +22,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_response(200)
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            for piece in range(15):
+            for piece in range(10):
                 self.chunk(b"piece %d\n" % piece)
                 time.sleep(0.1)
             self.chunk(b"end\n")

@@ -351,7 +351,8 @@ fn a_power_cut_leaves_whole_files_and_is_told() {
     let (status, said) = apply.end(Duration::from_secs(90));
     assert_eq!(status, 1, "{said}");
     assert!(
-        said.contains("was cut off; was the host restarted?") && said.contains("Run apply again"),
+        said.contains("was cut off; was the host restarted, or the run killed?")
+            && said.contains("Run apply again"),
         "{said}"
     );
     assert_eq!(

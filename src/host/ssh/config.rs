@@ -55,6 +55,8 @@ pub(super) struct Resolved {
     pub algorithms: Algorithms,
     /// Files of known host keys.
     pub known_hosts: Vec<PathBuf>,
+    /// Files of keys that no host may have.
+    pub revoked: Vec<PathBuf>,
     /// The one that a new key is written to.
     pub learns_in: Option<PathBuf>,
     /// The name in these files, if it is another than the host's.
@@ -101,7 +103,7 @@ impl Family {
 }
 
 /// What change whom we reach or whom we trust, and are not followed, but for the value beside them.
-const REFUSED: [(&str, &str, &str); 5] = [
+const REFUSED: [(&str, &str, &str); 4] = [
     ("knownhostscommand", "KnownHostsCommand", "none"),
     (
         "nohostauthenticationforlocalhost",
@@ -110,7 +112,6 @@ const REFUSED: [(&str, &str, &str); 5] = [
     ),
     ("proxyusefdpass", "ProxyUseFdpass", "no"),
     ("requiredrsasize", "RequiredRSASize", "1024"),
-    ("revokedhostkeys", "RevokedHostKeys", "none"),
 ];
 
 /// Fills what `target` leaves open from the configuration; the target and the options win.
@@ -301,6 +302,7 @@ impl Settings<'_> {
             batch: self.is_on("batchmode", false),
             algorithms,
             known_hosts,
+            revoked: paths("revokedhostkeys")?.unwrap_or_default(),
             learns_in,
             hashes_names: self.is_on("hashknownhosts", false),
             // A name of its own says that the address says nothing; through a proxy it is another's.

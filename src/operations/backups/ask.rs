@@ -233,11 +233,16 @@ impl Found {
     }
 
     fn done(&self, said: Said) -> Done {
+        self.ended(said.failed, said.text.trim_end())
+    }
+
+    /// What is told of what it did.
+    pub(super) fn ended(&self, failed: bool, said: &str) -> Done {
         Done {
             playbook: self.playbook.clone(),
             name: self.name.clone(),
-            failed: said.failed,
-            said: said.text.trim_end().to_owned(),
+            failed,
+            said: said.to_owned(),
         }
     }
 

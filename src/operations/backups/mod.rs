@@ -8,6 +8,7 @@ use crate::change::Verb;
 
 pub mod answer;
 pub mod ask;
+pub mod drill;
 
 /// A backup, as its host tells of it. Times are in seconds since 1970, sizes in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::firewall::firewall;
 use super::jobs::jobs;
-use super::{Disk, Process, Program, Runner, Site, Space, Status, System, Updates};
+use super::{Disk, Monitor, Process, Program, Runner, Site, Space, Status, System, Updates};
 use crate::layout::Frame;
 use crate::operations::backups;
 use crate::operations::generation::Kept;
@@ -60,6 +60,7 @@ pub(in crate::operations) fn read(answer: &[u8], host: &str) -> Option<Status> {
             "firewall" => status.firewall = firewall(&text),
             "jobs" => seen.tables = text.into_owned(),
             "ran" => status.jobs = jobs(&seen.tables, &text, frame.name == "yes"),
+            "monitor" => status.monitors.push(monitor(frame.name, &text)),
             "failed" => status.failed = text.lines().map(str::to_owned).collect(),
             "updates" => status.updates = Some(updates(&text)),
             "generation" => {
@@ -223,6 +224,19 @@ fn site(name: &str, text: &str, now: u64) -> Site {
         certificates: of("ssl_certificate"),
         ends,
         days: ends.and_then(days),
+    }
+}
+
+/// What a monitor keeps in mind; a crash may have left half of a number.
+fn monitor(name: &str, text: &str) -> Monitor {
+    let fields = fields(text);
+    let field = |name| fields.get(name).copied().unwrap_or_default();
+    Monitor {
+        name: name.to_owned(),
+        program: field("program").to_owned(),
+        asked: field("asked").parse().unwrap_or_default(),
+        failures: field("failures").parse().unwrap_or_default(),
+        restarts: field("restarts").parse().unwrap_or_default(),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Status {
     pub programs: Vec<Program>,
     /// The sites that nginx reads.
     pub sites: Vec<Site>,
+    /// The monitors that ship with hostwright, as far as the newest generations declare them.
+    pub monitors: Vec<Monitor>,
     /// The backups that the newest generations declare.
     pub backups: Vec<Backup>,
     /// What the firewall lets in.
@@ -170,6 +172,21 @@ pub struct Job {
     pub ran: Option<u64>,
     /// The exit status of that run; none where cron does not log failures (cron(8), `-L`).
     pub status: Option<i32>,
+}
+
+/// A monitor of a program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Monitor {
+    /// Its playbook and its name: `PLAYBOOK-NAME`.
+    pub name: String,
+    /// What it watches; nothing where it watches backups alone.
+    pub program: String,
+    /// When it ran last.
+    pub asked: u64,
+    /// How often in a row the program was not well.
+    pub failures: u32,
+    /// How often it was restarted, and has not been well since.
+    pub restarts: u32,
 }
 
 /// What apt would upgrade.

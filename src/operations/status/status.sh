@@ -99,6 +99,12 @@ reboot=$(if [ -e /run/reboot-required ]; then echo yes; fi)"
   say exits '' "$(sed -n 's/^.* exited: \([^ ]*\) (.*/\1/p' /var/log/supervisor/supervisord.log 2>/dev/null | sort | uniq -c)"
   units
   sites
+  for monitor in $(monitors); do
+    say monitor "${monitor##*/}" "$(cat "$monitor/asked")
+asked=$(stat -c %Y "$monitor/asked")
+failures=$(cat "$monitor/failures" 2>/dev/null)
+restarts=$(cat "$monitor/restarts" 2>/dev/null)"
+  done
   for program in $(declared_backups); do say backup '' "$("$program" about </dev/null 2>/dev/null)"; done
   say firewall '' "$(firewall)"
   say jobs '' "$(cron_lines)"

@@ -9,6 +9,21 @@ use crate::operations::author::Author;
 use crate::operations::generation::{About, Changes, Generation, History};
 use crate::plan::Plan;
 
+/// What an apply has changed, and what that makes.
+pub(super) fn applied(changes: usize, generation: Option<u32>, seconds: f64) -> String {
+    match (changes, generation) {
+        (0, number) => format!(
+            "The playbook means something else than before: generation {}.",
+            number.unwrap_or_default()
+        ),
+        (changes, generation) => format!(
+            "\nApplied {} in {seconds:.1} s; nothing is left to change.{}",
+            counted(changes, "change"),
+            generation.map_or(String::new(), |number| format!(" Generation {number}."))
+        ),
+    }
+}
+
 /// Generations and runs, a line for each.
 #[allow(clippy::cast_precision_loss)]
 pub(super) fn text(host: &str, history: &History) -> String {

@@ -15,7 +15,7 @@ mod status;
 
 use self::progress::Progress;
 use crate::change::counted;
-use crate::checks::answer::shortened;
+use crate::checks::answer::{Outcome, shortened};
 use crate::operations::event::{Event, Part};
 use crate::operations::provision::Event as MachineEvent;
 use crate::plan::Plan;
@@ -66,6 +66,7 @@ impl Text {
                 let (resources, checks) = (counted(resources.len(), "resource"), counted(*checks, "check"));
                 self.say(&format!("{file} is valid: {resources}, {checks}."));
             }
+            Event::Expanded { text } => self.say(text.trim_end()),
             Event::Doing { what } => self.say(what),
             Event::Booted { host, address } => self.say(&format!("Booted the host {host} at {address}\n")),
             Event::Waiting { host, run, doing } => {
@@ -128,7 +129,10 @@ impl Text {
             Event::Backups { host, backups } => {
                 self.tell(&self.secrets.redact(&backups::listed(host, backups)))
             }
-            Event::BackedUp(done) | Event::BackupVerified(done) | Event::Restored(done) => {
+            Event::BackedUp(done)
+            | Event::BackupVerified(done)
+            | Event::BackupDrilled(done)
+            | Event::Restored(done) => {
                 let text = self.secrets.redact(&backups::done(done));
                 match done.failed {
                     true => self.tell(&text),
@@ -186,35 +190,19 @@ impl Text {
                 }
             }
             Event::Applied {
-                changes: 0,
-                generation,
-                ..
-            } => {
-                if let Some(number) = generation {
-                    self.say(&format!(
-                        "The playbook means something else than before: generation {number}."
-                    ));
-                }
-            }
-            Event::Applied {
                 changes,
                 generation,
+                back,
                 seconds,
             } => {
                 self.progress = None;
-                let changes = counted(*changes, "change");
-                self.say(&format!(
-                    "\nApplied {changes} in {seconds:.1} s; nothing is left to change.{}",
-                    generation.map_or(String::new(), |number| format!(" Generation {number}."))
-                ));
-            }
-            Event::Check(outcome) => match &outcome.wrong {
-                None => self.say(&progress::passed(&outcome.name)),
-                Some(wrong) => {
-                    let why = shortened(&self.secrets.redact(wrong));
-                    self.tell(&format!("{}\n", progress::wrong(&outcome.name, &why)));
+                self.say(&history::applied(*changes, *generation, *seconds));
+                if let Some(back) = back {
+                    self.say(&format!("The way back: {back}"));
                 }
-            },
+            }
+            Event::Before(outcome) => self.check("before: ", outcome),
+            Event::Check(outcome) => self.check("", outcome),
             Event::Checked { checks, seconds } => {
                 let checks = counted(*checks, "check");
                 self.say(&format!("{checks} passed in {seconds:.1} s."));
@@ -257,6 +245,17 @@ impl Text {
         }
         let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
         anstream::eprint!("{}", self.secrets.redact(&error::text(error, colours)));
+    }
+
+    fn check(&self, when: &str, Outcome { name, wrong }: &Outcome) {
+        let name = format!("{when}{name}");
+        match wrong {
+            None => self.say(&progress::passed(&name)),
+            Some(wrong) => {
+                let why = shortened(&self.secrets.redact(wrong));
+                self.tell(&format!("{}\n", progress::wrong(&name, &why)));
+            }
+        }
     }
 
     fn plan(&self, plan: &Plan) {

@@ -5,7 +5,9 @@ use std::fmt::Write;
 use super::backups;
 use super::history::{author, time};
 use crate::change::counted;
-use crate::operations::status::{Disk, Firewall, Job, Program, Runner, Site, Space, Status, System, Updates};
+use crate::operations::status::{
+    Disk, Firewall, Job, Monitor, Program, Runner, Site, Space, Status, System, Updates,
+};
 
 /// A certificate that ends in fewer days than this should have been renewed: certbot does it 30 days before.
 const SOON: i64 = 21;
@@ -40,6 +42,8 @@ pub(super) fn text(status: &Status) -> String {
             .map(|unit| vec![format!("✗ {unit}")])
             .collect(),
     );
+    let monitors = status.monitors.iter().map(|each| monitor(each, now));
+    table(&mut text, "Monitors", monitors.collect());
     let backups = status.backups.iter().map(|backup| backups::row(backup, now));
     table(&mut text, "Backups", backups.collect());
     let generations = status.generations.iter().map(|kept| {
@@ -200,6 +204,29 @@ fn site(site: &Site) -> Vec<String> {
         site.server_names.join(" "),
         certificate,
     ]
+}
+
+fn monitor(monitor: &Monitor, now: u64) -> Vec<String> {
+    let Monitor {
+        name,
+        program,
+        asked,
+        failures,
+        restarts,
+    } = monitor;
+    let (mark, said) = match (failures, &**program) {
+        (0, "") => ('✓', String::new()),
+        (0, program) => ('✓', format!("{program} is well")),
+        (failures, program) => {
+            let restarts = counted(*restarts as usize, "restart");
+            (
+                '✗',
+                format!("{program} is not well, {failures} in a row, {restarts}"),
+            )
+        }
+    };
+    let asked = format!("asked {} ago", span(now.saturating_sub(*asked)));
+    vec![format!("{mark} {name}"), said, asked]
 }
 
 /// Rows under a title, their columns aligned; columns that are empty throughout are left out.

@@ -300,13 +300,16 @@ restore() {
 # first FILE: the first line that was noted.
 first() { head -n 1 -- "$state/$1" 2>/dev/null; }
 
+# outcome: how the last run ended, in its last words.
+outcome() { tail -n +2 -- "$state/last" 2>/dev/null | grep -v -e 'Exiting with failure' -e 'Error is not recoverable' | tail -n 1; }
+
 # problem: what is wrong with this backup, if anything is.
 problem() {
   now=$(date +%s)
   last=$(first last)
   case $last in
   *' failed'*)
-    echo "the last run of the backup $name failed: $(tail -n 1 -- "$state/last")"
+    echo "the last run of the backup $name failed: $(outcome)"
     return
     ;;
   esac
@@ -319,9 +322,23 @@ problem() {
   if [ $((now - made)) -gt "$max_age" ]; then echo "$what is $(((now - made) / 3600)) hours old"; fi
 }
 
+# news: what is wrong and has not been told, or that nothing is wrong any more. A run that fails is told once, and so is
+# that the newest archive is too old.
+news() {
+  wrong=$(problem)
+  case $wrong in
+  '') told= ;;
+  *' hours old') told=old ;;
+  *) told=$(first last) ;;
+  esac
+  if [ "$told" = "$(first told)" ]; then return; fi
+  mkdir -p -- "$state" && note told "$told"
+  echo "${wrong:-the backup $name is well again}"
+}
+
 about() {
   printf '%s=%s\n' playbook "$playbook" name "$name" place "$place" schedule "$schedule" keep "$keep" max_age "$max_age" \
-    encrypted "${recipients:+yes}" last "$(first last)" said "$(tail -n +2 -- "$state/last" 2>/dev/null | tail -n 1)" \
+    encrypted "${recipients:+yes}" last "$(first last)" said "$(outcome)" \
     newest "$(first newest)" verified "$(first verified)" drilled "$(first drilled)" problem "$(problem)"
 }
 
@@ -330,7 +347,7 @@ archive=${2:-}
 if [ "${3:-}" = - ]; then identity=$(cat); fi
 case $verb in
 about) about ;;
-problem) problem ;;
+news) news ;;
 list)
   take 60
   about

@@ -11,7 +11,7 @@ sftp_do() {
 listing() {
   # It says its commands, too. Within quotes `*` would be itself.
   printf -- '-ls -ln %s/%s-*\n' "$folder" "$prefix" | sftp_do 2>"$state/sftp" >"$state/listed" || {
-    cat "$state/sftp" >&2
+    grep -v '^Connection closed' "$state/sftp" >&2
     return 1
   }
   awk '$1 ~ /^-/ { name = $NF; sub(/.*\//, "", name); print $5, name }' "$state/listed"
@@ -36,7 +36,7 @@ $made"
   printf '%sput "%s" "%s/.%s.part"\nrename "%s/.%s.part" "%s/%s"\n' "$made" "$1" "$folder" "$prefix" "$folder" "$prefix" "$folder" "$2" |
     sftp_do 2>"$state/sftp" >/dev/null || {
     # What it says of folders that are there already is none of an error.
-    grep -v 'mkdir' "$state/sftp" >&2
+    grep -v -e mkdir -e '^Connection closed' "$state/sftp" >&2
     return 1
   }
   rm -f -- "$1"

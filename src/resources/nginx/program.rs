@@ -7,14 +7,16 @@
 
 use serde_json::{Value, json};
 
+use super::group::{self, Groups};
 use super::location::Location;
 use crate::language::scope::nearest;
 use crate::language::{Problem, Render};
 use crate::resources::instances::TakesTurns;
 
-/// The programs that these locations name, each once.
-pub(super) fn named<'l>(locations: impl Iterator<Item = &'l Location>) -> Vec<String> {
-    let named = locations.filter_map(|location| location.proxy.as_ref()?.program());
+/// The programs that these locations name, each once; a name of the site's own groups is none.
+pub(super) fn named<'l>(locations: impl Iterator<Item = &'l Location>, groups: &Groups) -> Vec<String> {
+    let named = locations.filter_map(|location| location.proxy.as_ref()?.name());
+    let named = named.filter(|name| !group::has(groups, name));
     let mut names: Vec<String> = named.map(str::to_owned).collect();
     names.sort_unstable();
     names.dedup();
@@ -46,7 +48,7 @@ fn value(site: &str, program: &str, cx: &Render<'_>) -> Result<Value, Problem> {
         let near = nearest(program, names);
         return Err(Problem::missing(
             format!("no program `{program}` has `instances`{near}"),
-            "name one that has, or write an address: `127.0.0.1:8080`",
+            "name one that has or an entry of the site's `upstreams`, or write an address: `127.0.0.1:8080`",
         ));
     };
     let [first, second] = turns.ports;
