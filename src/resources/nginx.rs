@@ -9,6 +9,7 @@ mod limit;
 mod location;
 mod program;
 mod served;
+mod word;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -18,8 +19,9 @@ use serde_json::{Value, json};
 use self::auth::Auth;
 use self::group::Groups;
 use self::limit::Limit;
-use self::location::{Called, Location, Networks, quoted};
+use self::location::{Called, Location, Networks};
 use self::served::{MEND_INSTALLATION, Served};
+use self::word::quoted;
 use super::certbot::Issued;
 use super::certificate::{self, Wanted};
 use super::directory::Directory;

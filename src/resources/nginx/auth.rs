@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha_crypt::{PasswordHasher, ShaCrypt};
 
-use super::location::quoted;
+use super::word::quoted;
 use crate::change::Content;
 use crate::language::Problem;
 use crate::language::scalar::{Line, Name, optional};

@@ -12,6 +12,7 @@ use super::auth::Auth;
 use super::group::{self, Groups};
 use super::limit::Limit;
 use super::program;
+use super::word::word;
 use crate::language::Problem;
 use crate::language::scalar::{AbsPath, Duration, Flag, Name, Network, Upstream, Url, UrlPath, optional};
 
@@ -269,20 +270,5 @@ impl JsonSchema for Networks {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let one = generator.subschema_for::<Network>();
         json_schema!({ "anyOf": [{ "type": "array", "items": one }, one] })
-    }
-}
-
-/// A text as one word of nginx's, in quotes. Its variables are put in there too.
-pub(super) fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
-}
-
-/// A text as one word of nginx's, in quotes where it needs them.
-fn word(text: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+@:,=~".contains(c);
-    if text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        quoted(text)
     }
 }
