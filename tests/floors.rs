@@ -192,7 +192,7 @@ fn circle(start: &str, to: &BTreeMap<&str, BTreeSet<&str>>) -> Option<Vec<String
 }
 
 /// Rooms and files that are pure, but for those that stand behind them.
-const PURE: [(&str, &[&str]); 21] = [
+const PURE: [(&str, &[&str]); 22] = [
     ("change", &[]),
     ("checks", &["here"]),
     ("daemons", &[]),
@@ -201,6 +201,7 @@ const PURE: [(&str, &[&str]); 21] = [
     ("language", &["source", "tree"]),
     ("layout", &[]),
     ("managed", &[]),
+    ("operations::doctor", &["ask", "way"]),
     ("path", &[]),
     ("plan", &[]),
     ("playbook", &["age", "load", "secrets"]),
