@@ -3,8 +3,16 @@
 use crate::change::sha256;
 
 /// What is remembered of a host (root's, 0700): `lock`, `store/SHA256`, `runs/ID/{program,about,journal,kept/}`,
-/// `generations/PLAYBOOK/N/`, `made/PLAYBOOK`, `originals/HASH`, `loaded/NAME`, and `current`, the run that is going on.
+/// `generations/PLAYBOOK/N/`, `made/PLAYBOOK`, `originals/HASH`, `loaded/NAME`, `backups/PLAYBOOK/NAME/`, `rehearsal`, and
+/// `current`, the run that is going on.
 pub const BASE: &str = "/var/lib/hostwright";
+
+/// What is remembered of backups, `PLAYBOOK/NAME/`: how the last run ended, what was proved of archives, and in `kept`
+/// what stood in place before restores.
+pub const BACKUPS: &str = "/var/lib/hostwright/backups";
+
+/// Where it stands, the host is thrown away again: no backup goes from it to where those of the real one are.
+pub const REHEARSAL: &str = "/var/lib/hostwright/rehearsal";
 
 /// The unit that undoes, after a power cut, a step that waited for its proof. It is there as long as such a step is.
 pub const UNDO_UNIT: &str = "/etc/systemd/system/hostwright-undo.service";

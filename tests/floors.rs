@@ -203,7 +203,7 @@ const PURE: [(&str, &[&str]); 21] = [
     ("managed", &[]),
     ("path", &[]),
     ("plan", &[]),
-    ("playbook", &["load"]),
+    ("playbook", &["load", "secrets"]),
     // What goes on on a terminal has a clock.
     ("report", &["text::progress"]),
     ("resources", &[]),

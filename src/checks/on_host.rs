@@ -17,12 +17,18 @@ const SHORTEST: u32 = 10;
 /// What `timeout` ends with when the time was up (timeout(1)).
 const TIMED_OUT: i32 = 124;
 
-/// A program that asks every check once and says what it saw, in frames `check` named `INDEX STATUS`. The caller judges,
-/// so that a check on the host and one from here mean the same.
+/// A program that asks every check once, side by side, and says what it saw, in frames `check` named `INDEX STATUS`.
+/// The caller judges, so that a check on the host and one from here mean the same.
 pub fn script(checks: &[&Check]) -> String {
-    let mut text = String::from(SAY);
+    format!("{SAY}{}", asks(checks))
+}
+
+/// The same for where there is a `say`.
+pub fn asks(checks: &[&Check]) -> String {
+    let mut text = String::new();
+    let mut nested = ":".to_owned();
     for (index, check) in checks.iter().enumerate() {
-        let _ = match &check.probe {
+        let asks = match &check.probe {
             Probe::Http {
                 url,
                 post,
@@ -30,31 +36,27 @@ pub fn script(checks: &[&Check]) -> String {
                 expect,
             } => {
                 let config = curl_config(url, post.as_deref(), headers, expect.follows());
-                let config = shell::quote(&config);
-                writeln!(
-                    text,
-                    "answer=$(printf %s {config} | curl --config - 2>&1); say check \"{index} $?\" \"$answer\""
-                )
+                format!("printf %s {} | curl --config -", shell::quote(&config))
             }
             Probe::Tcp(address) => {
                 let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
                 let connect = format!("exec 3<>/dev/tcp/{}/{port}", host.trim_matches(['[', ']']));
-                let words = shell::words(["timeout", "5", "bash", "-c", &connect]);
-                writeln!(
-                    text,
-                    "answer=$({words} 2>&1); say check \"{index} $?\" \"$answer\""
-                )
+                shell::words(["timeout", "5", "bash", "-c", &connect])
             }
             Probe::Command(command) | Probe::Measure(command) => {
                 let command = shell::quote(command);
                 let limit = check.within.max(SHORTEST);
-                writeln!(
-                    text,
-                    "answer=$(printf %s {command} | timeout {limit} sh -c {RUN} 2>&1); say check \"{index} $?\" \"$answer\""
-                )
+                format!("printf %s {command} | timeout {limit} sh -c {RUN}")
             }
         };
+        let _ = writeln!(
+            text,
+            "c{index}() {{ answer=$({asks} 2>&1); say check \"{index} $?\" \"$answer\"; }} </dev/null"
+        );
+        // A pipeline runs its stages side by side.
+        nested = format!("c{index} | {{ {nested}; cat; }}");
     }
+    let _ = writeln!(text, "{nested}");
     text
 }
 

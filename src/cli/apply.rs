@@ -4,12 +4,13 @@ use std::process::ExitCode;
 
 use tokio::signal::ctrl_c;
 
-use super::common::{HostArgs, PlaybookArgs, boxed};
+use super::common::{Choice, HostArgs, PlaybookArgs, boxed};
 use super::prompt::{confirmed, is_interactive};
 use super::{Exit, Failure};
 use crate::desired::Desired;
 use crate::language::PlaybookError;
-use crate::operations::apply::{ApplyError, check, plan_when_free, run_and_verify};
+use crate::operations::apply::{ApplyError, check, plan_and_check_when_free, plan_when_free, run_and_verify};
+use crate::operations::checking::Seen;
 use crate::operations::event::Event;
 use crate::operations::history::go_back;
 use crate::operations::playbook::{Built, prove};
@@ -67,29 +68,42 @@ pub(super) async fn run(args: &Args) -> Exit {
 }
 
 async fn apply(args: &Args, view: &mut View) -> Exit {
-    if let Some(saved) = Saved::read(&args.playbook.playbook).map_err(boxed)? {
-        return saved_plan(&saved, args, view).await;
+    let choice = args.playbook.choice(Some(&args.host))?;
+    let (path, _) = args.playbook.chosen(&choice, false)?;
+    if let Some(saved) = Saved::read(&path).map_err(boxed)? {
+        return saved_plan(&saved, &choice, args, view).await;
     }
     if !args.yes {
         somebody_to_ask(view)?;
     }
-    let proved = args.playbook.prove(false, view)?;
-    let (built, session) = connect(proved, args.host.access().await?).await.map_err(boxed)?;
+    let proved = args.playbook.prove(&choice, false, view)?;
+    let (built, session) = connect(proved, args.host.access_to(&choice).await?)
+        .await
+        .map_err(boxed)?;
     ask_and_apply(session, built, args.yes, args.on_failure.into(), view).await?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Nobody is asked: the plan has been read.
-async fn saved_plan(saved: &Saved, args: &Args, view: &mut View) -> Exit {
+async fn saved_plan(saved: &Saved, choice: &Choice, args: &Args, view: &mut View) -> Exit {
     let (playbook, overrides) = saved.playbook();
     let proved = prove(&playbook, &overrides, &mut |event| view.event(event)).map_err(boxed)?;
-    let (mut built, mut session) = connect(proved, args.host.access().await?).await.map_err(boxed)?;
-    let plan = plan_when_free(&session, &mut built, &mut |event| view.event(event))
+    let (mut built, mut session) = connect(proved, args.host.access_to(choice).await?)
+        .await
+        .map_err(boxed)?;
+    let (plan, seen) = plan_and_check_when_free(&session, &mut built, &mut |event| view.event(event))
         .await
         .map_err(boxed)?;
     saved.agrees(&built.desired, &plan).map_err(boxed)?;
     view.event(&Event::Plan(&plan));
-    finish(&mut session, &built.desired, &plan, args.on_failure.into(), view).await?;
+    finish(
+        &mut session,
+        &built.desired,
+        (&plan, seen),
+        args.on_failure.into(),
+        view,
+    )
+    .await?;
     session.close().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -105,7 +119,7 @@ pub(super) async fn ask_and_apply(
     if !yes {
         somebody_to_ask(view)?;
     }
-    let mut plan = plan_when_free(&session, &mut built, &mut |event| view.event(event))
+    let (mut plan, seen) = plan_and_check_when_free(&session, &mut built, &mut |event| view.event(event))
         .await
         .map_err(boxed)?;
     view.event(&Event::Plan(&plan));
@@ -124,28 +138,28 @@ pub(super) async fn ask_and_apply(
         plan = now;
         view.event(&Event::Replanned(&plan));
     }
-    finish(&mut session, &built.desired, &plan, on_failure, view).await?;
+    finish(&mut session, &built.desired, (&plan, seen), on_failure, view).await?;
     session.close().await;
     Ok(Some(built.desired))
 }
 
-/// Makes the changes, verifies and checks.
+/// Makes the changes, verifies and checks. Where there is nothing to do the checks have been seen beside the plan.
 async fn finish(
     session: &mut Session,
     desired: &Desired,
-    plan: &Plan,
+    (plan, seen): (&Plan, Seen),
     on_failure: OnFailure,
     view: &mut View,
 ) -> Result<(), Failure> {
     let host = session.name();
     let finish = async {
         let observe = &mut |event: &Event<'_>| view.event(event);
-        if !plan.changes.is_empty() || plan.records {
+        if !plan.does_nothing() {
             run_and_verify(session, desired, plan, on_failure, observe)
                 .await
                 .map_err(boxed)?;
         }
-        match check(session, desired, observe).await {
+        match check(session, desired, seen, observe).await {
             Err(failed @ ApplyError::Checks { .. }) if on_failure == OnFailure::Rollback && plan.records => {
                 go_back(session, &desired.name, observe).await.map_err(boxed)?;
                 Err(boxed(failed))

@@ -1,9 +1,10 @@
 //! What several commands share: their options.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::hosts::{Host, Hosts, no_playbook, nowhere};
 use super::{Exit, Failure, person};
 use crate::host::provider::{self, Place};
 use crate::host::ssh::Options;
@@ -18,8 +19,8 @@ use crate::transaction::run::Access;
 /// Which playbook, and with which values.
 #[derive(Debug, clap::Args)]
 pub(super) struct PlaybookArgs {
-    /// The playbook, a YAML file
-    pub playbook: PathBuf,
+    /// The playbook, a YAML file; without it, that of a host of hostwright.yml, which can be named here, too
+    pub playbook: Option<PathBuf>,
     /// Give a var another value
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     pub set: Vec<(String, String)>,
@@ -54,8 +55,8 @@ pub(super) struct OutputArgs {
 /// How to reach a host.
 #[derive(Debug, clap::Args)]
 pub(super) struct HostArgs {
-    /// [user@]host[:port], a Host alias of ~/.ssh/config, or vultr:LABEL
-    pub target: Place,
+    /// [user@]host[:port], a Host alias of ~/.ssh/config, vultr:LABEL, or a name in hostwright.yml; without it, the one host there
+    pub target: Option<Place>,
     /// Log in with this key file
     #[arg(short, long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
@@ -79,35 +80,137 @@ pub(super) struct HostArgs {
     pub sudo_password_file: Option<PathBuf>,
 }
 
-impl HostArgs {
-    /// How to reach it; where a provider knows its address, the provider is asked. HOSTWRIGHT_SSH_PASSWORD is what logs
-    /// in where keys do not do.
+/// What a command is about: what its words say, and hostwright.yml where they leave something out.
+#[derive(Debug, Default)]
+pub(super) struct Choice {
+    playbook: Option<PathBuf>,
+    place: Option<Place>,
+    host: Option<Host>,
+}
+
+impl Choice {
+    /// What is chosen by a playbook and a target, as far as they are given.
     ///
     /// # Errors
-    /// When a password cannot be read, or the provider has no such machine.
+    /// When hostwright.yml is needed and wrong, or has several hosts and none is named.
+    fn of(playbook: Option<&Path>, target: Option<&Place>, is_host_needed: bool) -> Result<Self, Failure> {
+        let named = |hosts: &Hosts, word: &str| hosts.named(word).cloned();
+        // A whole command line needs no file; a word of it may be a name there.
+        let word = match (target, playbook) {
+            (Some(Place::Host(target)), _) => Some(target.to_string()),
+            (Some(Place::Machine { .. }), _) => None,
+            (None, playbook) => playbook.and_then(Path::to_str).map(str::to_owned),
+        };
+        if target.is_some()
+            && word
+                .as_ref()
+                .is_none_or(|word| word.contains(['@', ':', '.', '/']))
+        {
+            return Ok(Self {
+                playbook: playbook.map(Path::to_path_buf),
+                place: target.cloned(),
+                host: None,
+            });
+        }
+        let hosts = Hosts::here()?;
+        let by_name = hosts
+            .as_ref()
+            .zip(word)
+            .and_then(|(hosts, word)| named(hosts, &word));
+        let (host, playbook) = match (by_name, target) {
+            // The one word that is given names the host.
+            (Some(host), None) => (Some(host), None),
+            (by_name, Some(_)) => (by_name, playbook),
+            (None, None) => {
+                let only = match &hosts {
+                    Some(hosts) if is_host_needed || playbook.is_none() => Some(hosts.only()?.clone()),
+                    Some(hosts) => hosts.only().ok().cloned(),
+                    None => None,
+                };
+                (only, playbook)
+            }
+        };
+        let place = host
+            .as_ref()
+            .map(|host| host.place.clone())
+            .or_else(|| target.cloned());
+        Ok(Self {
+            playbook: playbook.map(Path::to_path_buf),
+            place,
+            host,
+        })
+    }
+
+    /// The playbook, and the values that its vars have on the host.
+    pub fn playbook(&self) -> Result<(PathBuf, Vec<(String, Option<String>)>), Failure> {
+        let own = self
+            .host
+            .as_ref()
+            .and_then(|host| Some((host.playbook.clone()?, host.vars.clone())));
+        let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        match (&self.playbook, own) {
+            (Some(path), Some((own, vars))) if whole(path) == whole(&own) => Ok((path.clone(), vars)),
+            (Some(path), _) => Ok((path.clone(), Vec::new())),
+            (None, Some(own)) => Ok(own),
+            (None, None) => Err(no_playbook(self.host.as_ref())),
+        }
+    }
+}
+
+impl HostArgs {
+    /// How to reach the host; where a provider knows its address, the provider is asked. HOSTWRIGHT_SSH_PASSWORD is
+    /// what logs in where keys do not do.
+    ///
+    /// # Errors
+    /// When no host is named, a password cannot be read, or the provider has no such machine.
     pub async fn access(&self) -> Result<Access, Failure> {
+        self.access_to(&Choice::of(None, self.target.as_ref(), true)?)
+            .await
+    }
+
+    /// A number that stands where a target may stand, and so is none.
+    pub fn number(&self) -> Option<u32> {
+        match &self.target {
+            Some(Place::Host(target)) => target.to_string().parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// How to reach the host that is chosen.
+    ///
+    /// # Errors
+    /// As [`Self::access`].
+    pub async fn access_to(&self, choice: &Choice) -> Result<Access, Failure> {
+        let Choice { place, host, .. } = choice;
+        let own = |given: &Option<PathBuf>, own: fn(&Host) -> &Option<PathBuf>| {
+            given
+                .clone()
+                .or_else(|| host.as_ref().and_then(|host| own(host).clone()))
+        };
+        let password_file = own(&self.sudo_password_file, |host| &host.sudo_password_file);
         let options = Options {
-            identity: self.identity.clone(),
-            known_hosts: self.known_hosts.clone(),
+            identity: own(&self.identity, |host| &host.identity),
+            known_hosts: own(&self.known_hosts, |host| &host.known_hosts),
             accept_new: self.accept_new,
             fingerprint: self.fingerprint.clone(),
             password: person::password(None, "HOSTWRIGHT_SSH_PASSWORD").map_err(boxed)?,
-            root_password: person::password(self.sudo_password_file.as_deref(), "HOSTWRIGHT_SUDO_PASSWORD")
+            root_password: person::password(password_file.as_deref(), "HOSTWRIGHT_SUDO_PASSWORD")
                 .map_err(boxed)?,
             person: person::person(self.ask_sudo_pass),
             wait: Duration::from_secs(self.wait.unwrap_or(0)),
             ..Options::default()
         };
-        match &self.target {
-            Place::Host(target) => Ok(Access {
+        match place {
+            None => Err(nowhere()),
+            Some(Place::Host(target)) => Ok(Access {
                 target: target.clone(),
                 options,
             }),
-            Place::Machine {
+            Some(Place::Machine {
                 user,
                 provider,
                 label,
-            } => {
+            }) => {
                 let provider = provider::by_name(provider).map_err(boxed)?;
                 let machine = provision::named(&*provider, label).await.map_err(boxed)?;
                 provision::access(&*provider, &machine, user.clone(), options).map_err(boxed)
@@ -149,6 +252,26 @@ impl AppliedArgs {
         Session::open(self.host.access().await?).await.map_err(boxed)
     }
 
+    /// Connects to the host, where numbers follow its name, and the first of them may stand in its place. Those are
+    /// returned in their order.
+    pub async fn open_for<const N: usize>(
+        &self,
+        numbers: [Option<u32>; N],
+    ) -> Result<(Session, [Option<u32>; N]), Failure> {
+        let (access, numbers) = match (self.host.number(), numbers.last()) {
+            (Some(first), Some(None)) => {
+                let mut all = std::iter::once(Some(first)).chain(numbers);
+                let choice = Choice::of(None, None, true)?;
+                (
+                    self.host.access_to(&choice).await?,
+                    numbers.map(|_| all.next().flatten()),
+                )
+            }
+            _ => (self.host.access().await?, numbers),
+        };
+        Ok((Session::open(access).await.map_err(boxed)?, numbers))
+    }
+
     /// The playbook as one of its generations has it.
     pub async fn whole(&self, session: &Session, which: Which) -> Result<Whole, Failure> {
         whole(session, self.playbook.as_deref(), which)
@@ -158,19 +281,28 @@ impl AppliedArgs {
 }
 
 impl PlaybookArgs {
-    /// The values that vars are given.
-    pub fn overrides(&self, rehearsal: bool) -> Overrides {
-        Overrides {
+    /// What the playbook and a target choose.
+    pub fn choice(&self, host: Option<&HostArgs>) -> Result<Choice, Failure> {
+        let target = host.and_then(|host| host.target.as_ref());
+        Choice::of(self.playbook.as_deref(), target, host.is_some())
+    }
+
+    /// The playbook that is chosen, and the values that its vars are given.
+    pub fn chosen(&self, choice: &Choice, rehearsal: bool) -> Result<(PathBuf, Overrides), Failure> {
+        let (playbook, host) = choice.playbook()?;
+        let overrides = Overrides {
+            host,
             set: self.set.clone(),
             vars: self.vars.clone(),
             rehearsal,
-        }
+        };
+        Ok((playbook, overrides))
     }
 
     /// Reads the playbook; nothing is built and no host is contacted.
-    pub fn prove(&self, rehearsal: bool, view: &mut View) -> Result<Proved, Failure> {
-        let overrides = self.overrides(rehearsal);
-        prove(&self.playbook, &overrides, &mut |event| view.event(event)).map_err(boxed)
+    pub fn prove(&self, choice: &Choice, rehearsal: bool, view: &mut View) -> Result<Proved, Failure> {
+        let (playbook, overrides) = self.chosen(choice, rehearsal)?;
+        prove(&playbook, &overrides, &mut |event| view.event(event)).map_err(boxed)
     }
 
     /// Does the work of `command` before the eyes of whoever reads its output, and shows what it failed with.

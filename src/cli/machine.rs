@@ -49,6 +49,9 @@ pub(super) struct OrderArgs {
     /// Log in with this key file; without one, with the keys that ssh would use
     #[arg(short, long, value_name = "FILE")]
     identity: Option<PathBuf>,
+    /// Read and write host keys in this file instead of ~/.ssh/known_hosts
+    #[arg(long, value_name = "FILE")]
+    known_hosts: Option<PathBuf>,
     /// Trust and remember the key of a machine that was ordered elsewhere
     #[arg(long)]
     accept_new: bool,
@@ -94,6 +97,7 @@ impl OrderArgs {
             tokio::try_join!(find(provider, &self.label), provider.plans()).map_err(boxed)?;
         let options = Options {
             identity: self.identity.clone(),
+            known_hosts: self.known_hosts.clone(),
             accept_new: self.accept_new,
             ..Options::default()
         };

@@ -2,19 +2,22 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use miette::Diagnostic;
 
 use crate::report::View;
 
 mod apply;
+mod backup;
 mod check;
 mod common;
 mod completions;
 mod diff;
+mod doctor;
 mod drift;
 mod exec;
 mod history;
+mod hosts;
 mod logs;
 mod machine;
 mod man;
@@ -27,10 +30,13 @@ mod schema;
 mod show;
 mod ssh;
 mod status;
+mod switches;
 mod trust;
 mod up;
 mod verify;
 mod vm;
+
+pub use switches::Switch;
 
 /// Provision and run a server from a playbook.
 #[derive(Debug, Parser)]
@@ -64,8 +70,12 @@ enum Command {
     Rollback(rollback::Args),
     /// Show how a host fares: its programs, sites, disks, updates
     Status(status::Args),
+    /// Find what is wrong with a host, and why; offer to mend it where that takes nothing away
+    Doctor(doctor::Args),
     /// Show what programs, units and sites of a host have logged
     Logs(logs::Args),
+    /// Run, list, verify and restore the backups of a host
+    Backup(backup::Args),
     /// Run the checks of what was applied last
     Verify(verify::Args),
     /// Run a command on a host as root; its exit status is passed on
@@ -90,9 +100,20 @@ type Failure = Box<dyn Diagnostic + Send + Sync>;
 /// What a command that did not fail ends with.
 type Exit = Result<ExitCode, Failure>;
 
+/// The command line.
+fn command() -> clap::Command {
+    switches::with_environment(Cli::command())
+}
+
+/// All switches, and their names in the environment.
+pub fn switches() -> Vec<Switch> {
+    switches::all(&command())
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = command().try_get_matches();
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(answer) => {
             let _ = answer.print();
@@ -130,7 +151,9 @@ pub fn main() -> ExitCode {
             Command::Drift(args) => drift::run(args).await,
             Command::Rollback(args) => rollback::run(args).await,
             Command::Status(args) => status::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Logs(args) => logs::run(args).await,
+            Command::Backup(args) => backup::run(args).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Exec(args) => exec::run(args).await,
             Command::Ssh(args) => ssh::run(args).await,

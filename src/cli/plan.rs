@@ -31,13 +31,16 @@ pub(super) async fn run(args: &Args) -> Exit {
 }
 
 async fn plan(args: &Args, view: &mut View) -> Exit {
-    let proved = args.playbook.prove(false, view)?;
-    let (mut built, session) = connect(proved, args.host.access().await?).await.map_err(boxed)?;
+    let choice = args.playbook.choice(Some(&args.host))?;
+    let proved = args.playbook.prove(&choice, false, view)?;
+    let (mut built, session) = connect(proved, args.host.access_to(&choice).await?)
+        .await
+        .map_err(boxed)?;
     let (_, plan) = session.plan_and_prune(&mut built).await.map_err(boxed)?;
     view.event(&Event::Plan(&plan));
     if let Some(path) = &args.out {
-        let overrides = args.playbook.overrides(false);
-        Saved::write(path, &args.playbook.playbook, &overrides, &built.desired, &plan).map_err(boxed)?;
+        let (playbook, overrides) = args.playbook.chosen(&choice, false)?;
+        Saved::write(path, &playbook, &overrides, &built.desired, &plan).map_err(boxed)?;
     }
     session.close().await;
     Ok(match (args.detailed_exitcode, plan.changes.is_empty()) {

@@ -12,9 +12,8 @@ use crate::report::View;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Without one there is `remove`: clap asks for it.
     #[command(flatten)]
-    playbook: Option<PlaybookArgs>,
+    playbook: PlaybookArgs,
     /// Install what this machine lacks without asking
     #[arg(long)]
     yes: bool,
@@ -51,14 +50,13 @@ fn list(missing: &[Missing]) -> String {
 }
 
 pub(super) async fn run(args: &Args) -> Exit {
-    match &args.playbook {
-        Some(playbook) => {
-            playbook
-                .shown("rehearse", async |view| with(playbook, args, view).await)
-                .await
-        }
-        None => remove(args.remove.as_deref().unwrap_or_default()),
+    if let Some(name) = &args.remove {
+        return remove(name);
     }
+    let playbook = &args.playbook;
+    playbook
+        .shown("rehearse", async |view| with(playbook, args, view).await)
+        .await
 }
 
 fn remove(name: &str) -> Exit {
@@ -69,7 +67,7 @@ fn remove(name: &str) -> Exit {
 
 async fn with(playbook: &PlaybookArgs, args: &Args, view: &mut View) -> Exit {
     let start = Instant::now();
-    let proved = playbook.prove(true, view)?;
+    let proved = playbook.prove(&playbook.choice(None)?, true, view)?;
     prepare(args.yes, view)?;
     let choice = Choice {
         suite: args.suite.clone(),

@@ -24,8 +24,8 @@ pub(super) async fn run(args: &Args) -> Exit {
 }
 
 async fn show(args: &Args, view: &mut View) -> Exit {
-    let session = args.applied.open().await?;
-    let which = args.number.map_or(Which::Latest, Which::Number);
+    let (session, [number]) = args.applied.open_for([args.number]).await?;
+    let which = number.map_or(Which::Latest, Which::Number);
     let whole = args.applied.whole(&session, which).await?;
     view.event(&Event::Generation {
         playbook: &whole.playbook,

@@ -28,7 +28,7 @@ pub(super) async fn run(args: &Args) -> Exit {
 
 async fn bring_up(args: &Args, view: &mut View) -> Exit {
     args.order.refuse_unasked("up", view)?;
-    let proved = args.playbook.prove(false, view)?;
+    let proved = args.playbook.prove(&args.playbook.choice(None)?, false, view)?;
     let provider = args.order.provider.get()?;
     // What cannot be built needs no machine.
     let built = proved.build().await.map_err(boxed)?;

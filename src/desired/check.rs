@@ -16,6 +16,22 @@ pub struct Check {
     pub within: u32,
 }
 
+impl Check {
+    /// Every text that is sent to ask it.
+    pub fn texts(&self) -> Vec<&str> {
+        match &self.probe {
+            Probe::Http {
+                url, post, headers, ..
+            } => {
+                let headers = headers.iter().flat_map(|(name, value)| [name, value]);
+                let texts = std::iter::once(url).chain(post).chain(headers);
+                texts.map(String::as_str).collect()
+            }
+            Probe::Tcp(text) | Probe::Command(text) => vec![text],
+        }
+    }
+}
+
 /// What a check asks.
 #[derive(Clone, Debug)]
 pub enum Probe {

@@ -24,6 +24,14 @@ pub enum DecodeError {
 /// # Errors
 /// When the bytes are not whole frames up to the end mark.
 pub fn decode(questions: &Questions, bytes: &[u8]) -> Result<Facts, DecodeError> {
+    Ok(decode_first(questions, bytes)?.0)
+}
+
+/// The same, and the bytes that come after.
+///
+/// # Errors
+/// [`DecodeError::Cut`] also where the rest is still on its way.
+pub fn decode_first<'a>(questions: &Questions, bytes: &'a [u8]) -> Result<(Facts, &'a [u8]), DecodeError> {
     let mut facts = Facts::default();
     let mut rest = bytes;
     loop {
@@ -37,11 +45,12 @@ pub fn decode(questions: &Questions, bytes: &[u8]) -> Result<Facts, DecodeError>
         rest = after;
         let text = || String::from_utf8_lossy(frame.body).into_owned();
         match frame.kind {
-            "end" => return Ok(facts),
+            "end" => return Ok((facts, rest)),
             "system" => facts.system = system(&text()),
             "loaded" => facts.loaded = pairs(&text()),
             "paths" => paths(&text(), &mut facts),
             "sums" => sums(questions, &text(), &mut facts),
+            "hashes" => hashes(questions, &text(), &mut facts),
             "content" => {
                 facts.contents.insert(frame.name.to_owned(), frame.body.to_vec());
             }
@@ -135,11 +144,20 @@ fn path_fact(line: &str, target: &str) -> Option<PathFact> {
 
 /// sha256sum answers a line a question, in their order.
 fn sums(questions: &Questions, text: &str, facts: &mut Facts) {
-    let asked = questions.contents.keys();
-    let matching = asked.zip(text.lines()).filter(|(_, line)| line.ends_with(": OK"));
+    let asked = questions.compared().zip(text.lines());
+    let matching = asked.filter(|(_, line)| line.ends_with(": OK"));
     facts
         .matches
         .extend(matching.map(|(question, _)| question.clone()));
+}
+
+fn hashes(questions: &Questions, text: &str, facts: &mut Facts) {
+    for (sha256, path) in text.lines().filter_map(|line| line.split_once(' ')) {
+        let question = (path.to_owned(), sha256.to_owned());
+        if questions.contents.contains_key(&question) {
+            facts.matches.insert(question);
+        }
+    }
 }
 
 fn tree(text: &str) -> Vec<(char, String)> {

@@ -264,6 +264,9 @@ mod tests {
         questions.content(&at("text"), &sha256(b"old\n"), true);
         questions.content(&at("hard"), &sha256(b"new\n"), true);
         questions.content(&at("hard"), &sha256(b"secret\n"), false);
+        questions.content(&at("link"), &sha256(b"secret\n"), false);
+        questions.content(&at("text"), &sha256(b"old\n"), false);
+        questions.content(&at("site/a/b"), &sha256(b"old\n"), false);
         questions.listing(&at("site"));
         questions.tree(&at("site"), &["cache".into()]);
         questions.unit("hostwright-none.service");

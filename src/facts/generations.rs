@@ -126,6 +126,15 @@ pub(super) fn script(playbook: &str, digest: &str) -> String {
     format!("name={name} wanted={digest}\n{}", include_str!("generations.sh"))
 }
 
+/// What does `then` only where the newest generation of a playbook has the meaning of this hash. It wants `$base`.
+pub fn where_applied(playbook: &str, digest: &str, then: &str) -> String {
+    let (name, digest) = (shell::quote(playbook), shell::quote(digest));
+    format!(
+        "name={name} wanted={digest}\n{}{then}",
+        include_str!("where_applied.sh")
+    )
+}
+
 /// What the playbook made on the host.
 pub(super) fn made(text: &str) -> Remains {
     let line = text.lines().find_map(|line| line.strip_prefix('!'));

@@ -8,10 +8,10 @@ mod generations;
 mod questions;
 mod script;
 
-pub use decode::{DecodeError, decode};
+pub use decode::{DecodeError, decode, decode_first};
 pub use described::{Described, Mount, Sort, Thing};
 pub use found::{Facts, PathFact, System, UnitFact, UserFact};
-pub use generations::{Declared, Latest, Remains};
+pub use generations::{Declared, Latest, Remains, where_applied};
 pub use questions::Questions;
 pub(crate) use questions::is_everywhere;
-pub use script::script;
+pub use script::{script, script_beside};

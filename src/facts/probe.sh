@@ -84,6 +84,13 @@ $standing" in
       /^y/ && state[NR - answers] ~ /: FAILED$/ { print substr($0, 69) }' |
     while IFS= read -r path; do content "$path"; done
 }
+# A path a line on stdin; the hash of each that is a file is said.
+hashes() {
+  hashed=$(while IFS= read -r path; do
+    [ -f "$path" ] && sum=$(sha256sum <"$path") && printf '%s %s\n' "${sum%% *}" "$path"
+  done)
+  say hashes "" "$hashed"
+}
 tree() {
   tree=$1
   shift

@@ -69,9 +69,19 @@ impl Questions {
         first && same.all(|(_, reveal)| *reveal)
     }
 
-    /// Whether they hold the hash of a secret, from which it could be guessed.
-    pub fn any_secret(&self) -> bool {
-        self.contents.values().any(|reveal| !reveal)
+    /// Files whose hash the host compares with this one.
+    pub(super) fn compared(&self) -> impl Iterator<Item = &(String, String)> {
+        self.contents
+            .iter()
+            .filter(|(_, reveal)| **reveal)
+            .map(|(key, _)| key)
+    }
+
+    /// Files whose hash the host says: from that of a secret it could be guessed, so it must not stand in a process list.
+    pub(super) fn hashed(&self) -> impl Iterator<Item = &str> {
+        let hidden = self.contents.iter().filter(|(_, reveal)| !**reveal);
+        let paths: BTreeSet<&str> = hidden.map(|((path, _), _)| path.as_str()).collect();
+        paths.into_iter()
     }
 
     /// The names in the directory at `path`, with their times of change.

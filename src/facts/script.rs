@@ -13,22 +13,35 @@ const PROBE: &str = include_str!("probe.sh");
 
 /// The probe: feed it to `sh -s` on the host.
 pub fn script(questions: &Questions) -> String {
+    let (functions, probe) = parts(questions);
+    format!("{functions}{probe}")
+}
+
+/// The same, and `beside` at the same time, whose output follows the probe's.
+pub fn script_beside(questions: &Questions, beside: &str) -> String {
+    let (functions, probe) = parts(questions);
+    format!("{functions}beside() {{\n{beside}\n}}\nbeside </dev/null 2>/dev/null | {{\n{probe}cat\n}}\n")
+}
+
+/// What the probe defines, and what it does.
+fn parts(questions: &Questions) -> (String, String) {
     let places = layout::variables();
     let mut text = format!("{places}{IS_UNDOING}{SAY}most={SHOWN}\n{PROBE}fast() {{\nsystem\n");
     if !questions.paths.is_empty() {
         let lines: Vec<&str> = questions.paths.iter().map(String::as_str).collect();
         let _ = writeln!(text, "paths {}", lines_in(&lines));
     }
-    if !questions.contents.is_empty() {
-        let lines: Vec<String> = questions
-            .contents
-            .keys()
-            .map(|key| {
-                let show = if questions.shows(key) { 'y' } else { 'n' };
-                format!("{show} {}  {}", key.1, key.0)
-            })
-            .collect();
+    if questions.compared().next().is_some() {
+        let line = |key: &(String, String)| {
+            let show = if questions.shows(key) { 'y' } else { 'n' };
+            format!("{show} {}  {}", key.1, key.0)
+        };
+        let lines: Vec<String> = questions.compared().map(line).collect();
         let _ = writeln!(text, "contents {}", lines_in(&lines));
+    }
+    let hashed: Vec<&str> = questions.hashed().collect();
+    if !hashed.is_empty() {
+        let _ = writeln!(text, "hashes {}", lines_in(&hashed));
     }
     let mut ask = |name: &str, args: Vec<&String>| {
         if !args.is_empty() {
@@ -62,8 +75,8 @@ pub fn script(questions: &Questions) -> String {
         // A pipeline runs its stages side by side and `cat` keeps the answers in order: no file is needed.
         nested = format!("q{index} | {{ {nested}; cat; }}");
     }
-    let _ = writeln!(text, "{{ {nested}; }} </dev/null 2>/dev/null\necho @end 0\necho");
-    text
+    let probe = format!("{{ {nested}; }} </dev/null 2>/dev/null\necho @end 0\necho\n");
+    (text, probe)
 }
 
 /// Lines as a command's input. No line is the end mark: each holds a `/`.
@@ -90,19 +103,16 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_may_hold_a_secret_is_never_read_back() {
+    fn a_file_that_may_hold_a_secret_is_never_read_back_and_no_hash_of_one_is_sent() {
         let mut questions = Questions::default();
         questions.content("/etc/app.env", "aa", false);
         questions.content("/etc/app.env", "bb", true);
         questions.content("/etc/motd", "cc", true);
         questions.content("/etc/motd", "dd", true);
         let text = script(&questions);
-        for line in [
-            "n aa  /etc/app.env",
-            "n bb  /etc/app.env",
-            "y cc  /etc/motd",
-            "n dd  /etc/motd",
-        ] {
+        assert!(text.contains("hashes <<'@end'\n/etc/app.env\n@end\n"), "{text}");
+        assert!(!text.contains("aa"), "{text}");
+        for line in ["n bb  /etc/app.env", "y cc  /etc/motd", "n dd  /etc/motd"] {
             assert!(text.contains(&format!("\n{line}\n")), "{line} in {text}");
         }
     }

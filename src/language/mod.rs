@@ -2,6 +2,8 @@
 
 pub mod document;
 pub mod error;
+pub mod expanded;
+pub mod node;
 pub mod ordered;
 pub mod parse;
 pub mod placed;
@@ -14,6 +16,7 @@ pub mod scope;
 pub mod source;
 pub mod template;
 pub mod tree;
+pub mod unfold;
 mod watch;
 
 pub use error::{PlaybookError, PlaybookErrors};

@@ -1,11 +1,12 @@
-//! YAML → declarations. The only file that knows YAML, with `recover` and `watch` beside it.
+//! YAML → declarations. The only file that knows YAML, with `recover`, `watch`, `node` and `expanded` beside it.
 
 use serde::de::DeserializeOwned;
 use serde_saphyr::Error;
 
 use super::error::PlaybookError;
+use super::expanded::{Expanded, File, UNKNOWN};
 use super::recover;
-use super::scope::{TOLD, nearest};
+use super::scope::{TOLD, nearest, whole};
 use super::watch::TWICE;
 
 /// What could be read of a text.
@@ -29,11 +30,42 @@ pub fn from_str<T: DeserializeOwned>(file: &str, text: &str) -> Parsed<T> {
             left_out: Vec::new(),
         };
     }
+    read(text, &|line, column, message| {
+        PlaybookError::at(file, text, line, column, message)
+    })
+}
+
+/// Reads what files were made into as far as it is right; what is wrong is told of the files.
+pub fn from_expanded<T: DeserializeOwned>(expanded: &Expanded, files: &[File]) -> Parsed<T> {
+    read(expanded.text(), &|line, column, message| {
+        let place = expanded.place(line, column);
+        let written = files
+            .get(place.part)
+            .and_then(|file| file.text.lines().nth(place.line - 1));
+        let word: String = written
+            .unwrap_or_default()
+            .chars()
+            .skip(place.column - 1)
+            .collect();
+        let word = word
+            .trim_start_matches(['"', '\''])
+            .split(['"', '\'', ' ', ','])
+            .next();
+        let message = match word.and_then(whole) {
+            Some(_) if message == NEEDED => "this variable is null, and a value is needed here".into(),
+            _ => message,
+        };
+        expanded.error(files, line, column, message)
+    })
+}
+
+fn read<T: DeserializeOwned>(text: &str, place: &dyn Fn(usize, usize, String) -> PlaybookError) -> Parsed<T> {
     let read = recover::read(text);
-    let errors = read.errors.iter().map(|error| explain(file, text, error));
+    let errors = read.errors.iter().map(|error| explain(place, error));
+    let told = |error: &PlaybookError| error.message == TOLD || error.message.contains(UNKNOWN);
     Parsed {
         value: read.value,
-        errors: errors.filter(|error| error.message != TOLD).collect(),
+        errors: errors.filter(|error| !told(error)).collect(),
         left_out: read.left_out,
     }
 }
@@ -49,7 +81,7 @@ fn leading_tab(text: &str) -> Option<(usize, usize)> {
     })
 }
 
-fn explain(file: &str, text: &str, error: &Error) -> PlaybookError {
+fn explain(at: &dyn Fn(usize, usize, String) -> PlaybookError, error: &Error) -> PlaybookError {
     let (message, help) = match error.without_snippet() {
         Error::SerdeUnknownField { field, expected, .. } => (
             format!(
@@ -78,8 +110,11 @@ fn explain(file: &str, text: &str, error: &Error) -> PlaybookError {
     let place = error.location();
     let number = |number: u64| usize::try_from(number).unwrap_or(1);
     let (line, column) = place.map_or((1, 1), |place| (number(place.line()), number(place.column())));
-    PlaybookError::at(file, text, line.max(1), column.max(1), message).with_help(help)
+    at(line.max(1), column.max(1), message).with_help(help)
 }
+
+/// What is said where a value is missing.
+const NEEDED: &str = "a value is needed here";
 
 /// The parser's own words for the commonest mistakes, as a person says them.
 fn plainly(message: &str) -> &str {
@@ -87,7 +122,7 @@ fn plainly(message: &str) -> &str {
         "expected mapping start" => "a mapping (`key: value` lines, or `{}`) is needed here",
         "expected sequence start" => "a list (`- value` lines, or `[a, b]`) is needed here",
         "expected string scalar" => "a single value is needed here",
-        message if message.starts_with("cannot deserialize null into string") => "a value is needed here",
+        message if message.starts_with("cannot deserialize null into string") => NEEDED,
         message => message,
     }
 }

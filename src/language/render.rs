@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
@@ -10,6 +11,9 @@ use super::error::{PlaybookError, PlaybookErrors};
 use super::ordered::Ordered;
 use super::placed::Placed;
 use super::problem::Problem;
+use super::scalar::Line;
+use super::scope::Scope;
+use super::tree::Tree;
 use super::{scope, template};
 use crate::change::{Content, Id};
 use crate::desired::{Entry, Resource};
@@ -63,6 +67,7 @@ impl<T: Section> Section for Placed<Ordered<T>> {
 impl<K: std::fmt::Display, T: Declaration> Section for indexmap::IndexMap<K, Placed<Ordered<T>>> {
     fn announce(&self, cx: &mut Render<'_>) {
         for (name, placed) in self {
+            cx.turn_to(placed);
             placed.value.value.announce(&name.to_string(), cx);
         }
     }
@@ -75,6 +80,16 @@ impl<K: std::fmt::Display, T: Declaration> Section for indexmap::IndexMap<K, Pla
             }
         }
     }
+}
+
+/// A resource that a declaration names, and must be there.
+#[derive(Debug)]
+struct Awaited {
+    /// In which field.
+    key: &'static str,
+    id: Id,
+    line: usize,
+    column: usize,
 }
 
 /// The state of a rendering. Sections are rendered from the last kind to the first, so that a kind
@@ -95,7 +110,10 @@ pub struct Render<'a> {
     kind: usize,
     section: &'static str,
     after: Vec<Id>,
-    awaited: Vec<(Id, usize, usize)>,
+    named: Vec<(&'static str, Id)>,
+    awaited: Vec<Awaited>,
+    /// The file in which what is being rendered stands.
+    part: usize,
     entries: Vec<Entry>,
     errors: Vec<PlaybookError>,
     missing: Vec<PlaybookError>,
@@ -115,7 +133,9 @@ impl<'a> Render<'a> {
             kind: 0,
             section: "",
             after: Vec::new(),
+            named: Vec::new(),
             awaited: Vec::new(),
+            part: 0,
             entries: Vec::new(),
             errors: Vec::new(),
             missing: Vec::new(),
@@ -191,11 +211,12 @@ impl<'a> Render<'a> {
     /// # Errors
     /// Why it cannot be read.
     pub fn local_file(&self, path: &str) -> Result<Content, Problem> {
-        let content = self.document.source.file(path).map_err(|error| {
+        let path = self.local(path);
+        let content = self.document.source.file(&path).map_err(|error| {
             Problem::new(
                 format!(
                     "{} cannot be read: {error}",
-                    self.document.source.path(path).display()
+                    self.document.source.path(&path).display()
                 ),
                 "paths are relative to the playbook's directory",
             )
@@ -203,9 +224,45 @@ impl<'a> Render<'a> {
         Ok(self.tainted(content))
     }
 
+    /// What a directory of this machine holds, but for what the patterns exclude.
+    ///
+    /// # Errors
+    /// What could not be read, or is nothing that a host could have; or which pattern is none.
+    pub fn local_tree(&self, path: &str, patterns: &[Line]) -> Result<Rc<Tree>, Problem> {
+        self.document.source.tree(&self.local(path), patterns)
+    }
+
+    /// A path that the playbook names, from its own folder on: in a file that is included it starts from that file's.
+    pub fn local(&self, path: &str) -> String {
+        let part = self.document.parts.get(self.part);
+        part.map_or_else(|| path.to_owned(), |part| part.local(path))
+    }
+
+    /// Turns to the file in which something stands: paths and variables are that file's from now on.
+    fn turn_to<T>(&mut self, placed: &Placed<T>) {
+        self.part = self.document.expanded.place(placed.line, placed.column).part;
+    }
+
+    /// The vars and secrets that what is being rendered may name.
+    fn scope(&self) -> Option<&'a Scope> {
+        self.document.parts.get(self.part).map(|part| &*part.scope)
+    }
+
     /// A program that is built or read here: its bytes, or none while that has not been done.
     pub fn artifact(&mut self, name: &str, origin: Origin) -> Content {
+        let origin = match origin {
+            Origin::Cargo { directory, bin } => Origin::Cargo {
+                directory: self.local(&directory),
+                bin,
+            },
+            Origin::File(path) => Origin::File(self.local(&path)),
+        };
         self.origins.push((name.to_owned(), origin));
+        self.built(name)
+    }
+
+    /// What has been built or read for the binary `name`; nothing while that has not been done.
+    pub fn built(&self, name: &str) -> Content {
         let built = self.artifacts.and_then(|artifacts| artifacts.get(name).cloned());
         built.unwrap_or_else(|| Content::new(Vec::new(), false))
     }
@@ -213,13 +270,14 @@ impl<'a> Render<'a> {
     /// Fills the template at `path` (relative to the playbook, else one that ships with the program) with
     /// the playbook's vars and `own` values, which come first.
     pub fn template(&self, path: &str, own: Map<String, Value>) -> Result<Content, Problem> {
-        let local = self.document.source.path(path);
-        let (file, source) = match (
-            self.document.source.text(path),
+        let own_path = self.local(path);
+        let local = self.document.source.path(&own_path);
+        let (file, source, optional): (_, _, &[&str]) = match (
+            self.document.source.text(&own_path),
             self.document.source.shipped(path),
         ) {
-            (Ok(text), _) => (local.display().to_string(), text),
-            (Err(_), Some(text)) => (format!("templates/{path}"), text),
+            (Ok(text), _) => (local.display().to_string(), text, &[]),
+            (Err(_), Some(text)) => (format!("templates/{path}"), text, template::optional(path)),
             (Err(error), None) => {
                 let shipped: Vec<&str> = template::shipped_names().collect();
                 return Err(Problem::new(
@@ -233,9 +291,12 @@ impl<'a> Render<'a> {
         };
         let mut values = self.variables();
         values.extend(own);
+        for name in optional {
+            values.entry(*name).or_insert("".into());
+        }
         let rendered = template::render(&file, &source, &values)?;
-        for name in &rendered.used {
-            self.document.scope.mark(name);
+        if let Some(scope) = self.scope() {
+            rendered.used.iter().for_each(|name| scope.mark(name));
         }
         Ok(self.content(rendered.text.into_bytes()))
     }
@@ -253,7 +314,7 @@ impl<'a> Render<'a> {
         };
         let mut values = Map::new();
         values.insert("playbook".into(), self.document.name.clone().into());
-        for (name, text) in self.document.scope.values() {
+        for (name, text) in self.scope().into_iter().flat_map(Scope::values) {
             values.insert(name.to_owned(), text.map_or(Value::Null, value));
         }
         values
@@ -301,7 +362,9 @@ impl<'a> Render<'a> {
     }
 
     fn at(&self, line: usize, column: usize, message: String) -> PlaybookError {
-        PlaybookError::at(&self.document.file, &self.document.text, line, column, message)
+        self.document
+            .expanded
+            .error(&self.document.files, line, column, message)
     }
 
     /// Renders something declared: all that it adds comes after what its `after` names.
@@ -312,11 +375,24 @@ impl<'a> Render<'a> {
     ) -> R {
         let Ordered { value, after } = &placed.value;
         self.after = after.iter().map(|id| Id::parse(&id.0)).collect();
+        self.turn_to(placed);
         let rendered = render(value, self);
-        for id in std::mem::take(&mut self.after) {
-            self.awaited.push((id, placed.line, placed.column));
-        }
+        let after = std::mem::take(&mut self.after)
+            .into_iter()
+            .map(|id| ("after", id));
+        let named = std::mem::take(&mut self.named);
+        self.awaited.extend(after.chain(named).map(|(key, id)| Awaited {
+            key,
+            id,
+            line: placed.line,
+            column: placed.column,
+        }));
         rendered
+    }
+
+    /// Says that the field `key` of the declaration that is being rendered names the resource `id`, which must be there.
+    pub fn names(&mut self, key: &'static str, id: Id) {
+        self.named.push((key, id));
     }
 
     /// The resources, and what must be built for them.
@@ -329,13 +405,23 @@ impl<'a> Render<'a> {
             .iter()
             .map(|entry| entry.resource.id().as_str())
             .collect();
-        let unknown = self.awaited.iter().filter(|(id, ..)| !ids.contains(&id.as_str()));
+        let unknown = self
+            .awaited
+            .iter()
+            .filter(|awaited| !ids.contains(&awaited.id.as_str()));
         let unknown: Vec<PlaybookError> = unknown
-            .map(|(id, line, column)| {
-                let near = scope::nearest(id.as_str(), ids.iter().copied());
-                let message = format!("`after` names `{id}`, and nothing here has that id{near}");
-                self.at(*line, *column, message)
-            })
+            .map(
+                |Awaited {
+                     key,
+                     id,
+                     line,
+                     column,
+                 }| {
+                    let near = scope::nearest(id.as_str(), ids.iter().copied());
+                    let message = format!("`{key}` names `{id}`, and nothing here has that id{near}");
+                    self.at(*line, *column, message)
+                },
+            )
             .collect();
         self.missing.extend(unknown);
         let mut all = self.errors;
@@ -345,7 +431,7 @@ impl<'a> Render<'a> {
         }
         match all.is_empty() {
             true => Ok((self.entries, self.origins)),
-            false => Err(PlaybookErrors::new(&self.document.file, all)),
+            false => Err(PlaybookErrors::new(&self.document.file().name, all)),
         }
     }
 }

@@ -7,7 +7,8 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error, Visitor};
 
-use super::scope;
+use super::expanded::UNKNOWN;
+use super::scope::TOLD;
 
 /// Reads the text of a scalar, whatever YAML would take it for.
 struct RawText;
@@ -32,17 +33,17 @@ pub fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
     deserializer.deserialize_str(RawText)
 }
 
-fn read<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<Option<T>, D::Error>
+fn read<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<T, D::Error>
 where
     T: FromStr<Err = String>,
 {
-    match scope::expand(&raw(deserializer)?).map_err(Error::custom)? {
-        None => Ok(None),
-        Some(text) => text.parse().map(Some).map_err(Error::custom),
+    match raw(deserializer)?.as_str() {
+        UNKNOWN => Err(Error::custom(TOLD)),
+        text => text.parse().map_err(Error::custom),
     }
 }
 
-/// For `Option` fields: null, or a variable that is null, means that the field is not set.
+/// For `Option` fields: null means that the field is not set.
 pub fn optional<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: FromStr<Err = String>,
@@ -60,7 +61,7 @@ where
             Ok(None)
         }
         fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-            read(deserializer)
+            read(deserializer).map(Some)
         }
     }
     deserializer.deserialize_option(Maybe(std::marker::PhantomData))
@@ -83,7 +84,7 @@ macro_rules! scalar {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                read(deserializer)?.ok_or_else(|| Error::custom("this variable is null, and a value is needed here"))
+                read(deserializer)
             }
         }
 
@@ -219,6 +220,71 @@ scalar! {
             return Err(format!("`{host}` is not a host name or an address"));
         }
         Ok(text.to_owned())
+    }
+}
+scalar! {
+    /// Where requests go: a host and a port, `https://` and a host, a socket (`unix:/run/app.sock`), or the name of a
+    /// program with `instances` or of one of the site's `upstreams`: `127.0.0.1:8080`, `web`.
+    Upstream(String), "^(https://[^/]+|unix:/.+|.+:[0-9]+|[A-Za-z0-9_][A-Za-z0-9_.-]*)$", |text| {
+        if let Some(host) = text.strip_prefix("https://") {
+            let address = if host.contains(':') { host.to_owned() } else { format!("{host}:443") };
+            return address.parse::<Address>().map(|_| text.to_owned());
+        }
+        if text.starts_with("unix:") {
+            return text.parse::<Server>().map(|server| server.0);
+        }
+        let is_host = text == "localhost" || text.parse::<std::net::IpAddr>().is_ok();
+        match is_name(text) && !is_host {
+            true => Ok(text.to_owned()),
+            false => text.parse::<Address>().map(|address| address.0),
+        }
+    }
+}
+
+impl Upstream {
+    /// The name, where it is one.
+    pub fn name(&self) -> Option<&str> {
+        is_name(&self.0).then_some(&self.0)
+    }
+
+    /// The host behind `https://`.
+    pub fn https(&self) -> Option<&str> {
+        self.0.strip_prefix("https://")
+    }
+}
+
+scalar! {
+    /// A server of a group: a host and a port, or a socket: `10.0.0.2:8080`, `unix:/run/app.sock`.
+    Server(String), "^(unix:/.+|.+:[0-9]+)$", |text| match text.strip_prefix("unix:") {
+        Some(path) => {
+            let path: AbsPath = path.parse()?;
+            match path.0.contains(|c: char| c.is_whitespace() || "\"';{}$:".contains(c)) {
+                true => Err(format!("nginx would not read `{path}` as one path: it has a blank, a quote or one of `;{{}}$:`")),
+                false => Ok(text.to_owned()),
+            }
+        }
+        None => text.parse::<Address>().map(|address| address.0),
+    }
+}
+
+scalar! {
+    /// A name that a site answers to: a domain, all below one (`*.example.com`), or a host's short name.
+    ServerName(String), "^(\\*\\.)?[A-Za-z0-9.-]+$", |text| {
+        let bare = text.strip_prefix("*.").unwrap_or(text);
+        let dotted = if bare == text && !bare.contains('.') { format!("{bare}.local") } else { bare.to_owned() };
+        match dotted.parse::<Domain>() {
+            Ok(_) => Ok(text.to_ascii_lowercase()),
+            Err(_) => Err(format!("`{text}` is not a name of a site: write `example.com`, `*.example.com` or `intranet`")),
+        }
+    }
+}
+
+scalar! {
+    /// How a program says that it is ready: the path of a URL to which it answers with 2xx or 3xx, or `tcp`, where it
+    /// is enough that it listens.
+    Ready(String), "^(tcp|/[^\\s\"';{}\\\\$]*)$", |text| match text {
+        "tcp" => Ok(text.to_owned()),
+        text => text.parse::<UrlPath>().map(|path| path.0).map_err(|_| format!("`{text}` is neither a path that starts with `/` nor `tcp`")),
     }
 }
 scalar! {
@@ -362,6 +428,40 @@ mod tests {
         assert!("example.com".parse::<Domain>().is_ok());
         assert!("-x.com".parse::<Domain>().is_err());
         assert!("127.0.0.1".parse::<Address>().is_err());
+        for (text, fits) in [
+            ("127.0.0.1:8080", true),
+            ("web", true),
+            ("app.internal:80", true),
+            ("https://api.example.com", true),
+            ("https://10.0.0.1:8443", true),
+            ("https://a/b", false),
+            ("unix:/run/app.sock", true),
+            ("unix:/run/a b", false),
+            ("unix:run/app.sock", false),
+            ("127.0.0.1", false),
+            ("localhost", false),
+            ("a b", false),
+        ] {
+            assert_eq!(text.parse::<Upstream>().is_ok(), fits, "{text}");
+        }
+        for (text, fits) in [
+            ("example.com", true),
+            ("*.example.com", true),
+            ("intranet", true),
+            ("*", false),
+            ("a.*.b", false),
+            ("-a", false),
+        ] {
+            assert_eq!(text.parse::<ServerName>().is_ok(), fits, "{text}");
+        }
+        for (text, fits) in [
+            ("tcp", true),
+            ("/health?deep=1", true),
+            ("health", false),
+            ("/a b", false),
+        ] {
+            assert_eq!(text.parse::<Ready>().is_ok(), fits, "{text}");
+        }
     }
 
     proptest! {

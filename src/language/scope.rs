@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 use indexmap::IndexMap;
 
@@ -12,11 +11,6 @@ pub struct Scope {
     values: IndexMap<String, Option<String>>,
     unknown: BTreeSet<String>,
     used: RefCell<BTreeSet<String>>,
-}
-
-thread_local! {
-    // Serde hands no context to a field's own type, and a value must be whole before its type reads it.
-    static CURRENT: RefCell<Option<Rc<Scope>>> = const { RefCell::new(None) };
 }
 
 /// What is said where a value is used that has an error of its own, which is told instead.
@@ -41,6 +35,14 @@ impl Scope {
             .map(|(name, value)| (name.as_str(), value.as_deref()))
     }
 
+    /// What a text says with these values put in ([`expand_in`]).
+    ///
+    /// # Errors
+    /// That a variable is not there, or has no text.
+    pub fn expand(&self, text: &str) -> Result<Option<String>, String> {
+        expand_in(text, &|name| Ok(self.look_up(name)?.map(str::to_owned)))
+    }
+
     /// Marks a name as used.
     pub fn mark(&self, name: &str) {
         self.used.borrow_mut().insert(name.to_owned());
@@ -51,7 +53,11 @@ impl Scope {
         self.used.borrow().contains(name)
     }
 
-    fn look_up(&self, name: &str) -> Result<Option<&str>, String> {
+    /// The value of a name, which is then marked as used.
+    ///
+    /// # Errors
+    /// That there is no such name, or that its value is not known ([`TOLD`]).
+    pub fn look_up(&self, name: &str) -> Result<Option<&str>, String> {
         self.mark(name);
         if self.unknown.contains(name) {
             return Err(TOLD.into());
@@ -66,29 +72,14 @@ impl Scope {
     }
 }
 
-/// Runs `read` with `scope` behind every `${name}`.
-pub fn within<R>(scope: &Rc<Scope>, read: impl FnOnce() -> R) -> R {
-    let before = CURRENT.with(|current| current.replace(Some(Rc::clone(scope))));
-    let result = read();
-    CURRENT.with(|current| *current.borrow_mut() = before);
-    result
-}
-
-/// What a scalar of the playbook says after its variables are put in: nothing when it is one null variable.
-pub fn expand(text: &str) -> Result<Option<String>, String> {
-    if !text.contains('$') {
-        return Ok(Some(text.to_owned()));
-    }
-    CURRENT.with(|current| match current.borrow().as_deref() {
-        Some(scope) => expand_in(text, scope),
-        None => Ok(Some(text.to_owned())),
-    })
-}
-
-/// `${name}` becomes its value, `$${` becomes `${`, any other `$` stands for itself.
-pub fn expand_in(text: &str, scope: &Scope) -> Result<Option<String>, String> {
+/// What a text says after its variables are put in: `${name}` becomes its value, `$${` becomes `${`, any other `$`
+/// stands for itself. Nothing when it is one null variable.
+///
+/// # Errors
+/// That a variable is not there or has no text, or what `look_up` says.
+pub fn expand_in(text: &str, look_up: &LookUp<'_>) -> Result<Option<String>, String> {
     if let Some(name) = whole(text) {
-        return Ok(scope.look_up(name)?.map(str::to_owned));
+        return look_up(name);
     }
     let mut expanded = String::new();
     let mut rest = text;
@@ -103,8 +94,8 @@ pub fn expand_in(text: &str, scope: &Scope) -> Result<Option<String>, String> {
                 .find('}')
                 .ok_or("a `${` without its `}`; write `$${` for the two characters")?;
             let name = &after[..end];
-            let value = scope.look_up(name)?;
-            expanded.push_str(value.ok_or_else(|| {
+            let value = look_up(name)?;
+            expanded.push_str(&value.ok_or_else(|| {
                 format!("`${{{name}}}` is null, and null has no text to put between other text")
             })?);
             rest = &after[end + 1..];
@@ -117,7 +108,11 @@ pub fn expand_in(text: &str, scope: &Scope) -> Result<Option<String>, String> {
     Ok(Some(expanded))
 }
 
-fn whole(text: &str) -> Option<&str> {
+/// The value of a name; none where it is null.
+pub type LookUp<'a> = dyn Fn(&str) -> Result<Option<String>, String> + 'a;
+
+/// The name of the one variable that a text is.
+pub fn whole(text: &str) -> Option<&str> {
     let name = text.strip_prefix("${")?.strip_suffix('}')?;
     (!name.contains(['$', '{', '}'])).then_some(name)
 }
@@ -136,6 +131,10 @@ pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> St
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn expand_in(text: &str, scope: &Scope) -> Result<Option<String>, String> {
+        scope.expand(text)
+    }
 
     fn scope() -> Scope {
         let mut scope = Scope::default();

@@ -23,6 +23,8 @@ pub struct Read {
     pub files: BTreeMap<String, Content>,
     /// Templates that ship with the program, by name.
     pub shipped: BTreeMap<String, Content>,
+    /// Playbooks that are included.
+    pub playbooks: BTreeMap<String, String>,
     /// Directories, each with the patterns of what is none of it.
     pub trees: BTreeMap<Asked, Rc<Tree>>,
 }
@@ -101,6 +103,23 @@ impl Source {
     pub fn text(&self, path: &str) -> io::Result<String> {
         String::from_utf8(self.file(path)?.bytes.to_vec())
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
+    }
+
+    /// The text of the playbook at `path`, which another one includes.
+    ///
+    /// # Errors
+    /// That of the file system, that it is not UTF-8, or that it has not been noted.
+    pub fn playbook(&self, path: &str) -> io::Result<String> {
+        if let Some(text) = self.read.borrow().playbooks.get(path) {
+            return Ok(text.clone());
+        }
+        if self.closed {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "it was not kept"));
+        }
+        let text = std::fs::read_to_string(self.path(path))?;
+        let mut read = self.read.borrow_mut();
+        read.playbooks.insert(path.to_owned(), text.clone());
+        Ok(text)
     }
 
     /// The text of a template that ships with the program.

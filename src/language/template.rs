@@ -27,6 +27,15 @@ const SHIPPED: &[(&str, &str)] = &[
     ),
 ];
 
+/// Variables of shipped templates that may be missing, and are nothing then.
+const OPTIONAL: &[(&str, &[&str])] = &[("monitor.sh.hbs", &["webhook", "mail_to"])];
+
+/// The variables of the shipped template `name` that may be missing.
+pub fn optional(name: &str) -> &'static [&'static str] {
+    let of = OPTIONAL.iter().find(|(known, _)| *known == name);
+    of.map_or(&[], |(_, names)| names)
+}
+
 /// The text of a template that ships with the program.
 pub fn shipped(name: &str) -> Option<&'static str> {
     SHIPPED

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use super::before;
+use super::checking::{self, Seen};
 use super::event::{Event, Observe};
 use super::generation::records;
 use super::playbook::Built;
@@ -109,6 +110,22 @@ pub async fn plan_when_free(
     }
 }
 
+/// The same, and how the checks have answered at the same time where there is nothing to do.
+///
+/// # Errors
+/// When the host does not answer as it should, or no plan can be made.
+pub async fn plan_and_check_when_free(
+    session: &Session,
+    built: &mut Built,
+    observe: &mut Observe<'_>,
+) -> Result<(Plan, Seen), ApplyError> {
+    let (facts, plan, seen) = checking::plan_and_check(session, built).await?;
+    match facts.system.busy {
+        None => Ok((plan, seen)),
+        Some(_) => Ok((plan_when_free(session, built, observe).await?, Seen::new())),
+    }
+}
+
 /// Runs a plan, records the generation that it makes, and proves by a second one that nothing is left to change.
 ///
 /// # Errors
@@ -209,20 +226,21 @@ fn back(session: &Session, desired: &Desired, plan: &Plan, facts: &Facts) -> Opt
     ))
 }
 
-/// Asks the playbook's checks and tells how each ended.
+/// Asks the playbook's checks and tells how each ended. What has been `seen` to be right is not asked again.
 ///
 /// # Errors
 /// When one failed, or the host itself does not answer.
 pub async fn check(
     session: &Session,
     desired: &Desired,
+    seen: Seen,
     observe: &mut Observe<'_>,
 ) -> Result<(), ApplyError> {
     if desired.checks.is_empty() {
         return Ok(());
     }
     let start = Instant::now();
-    let outcomes = session.check(desired).await?;
+    let outcomes = checking::check(session, desired, seen).await?;
     for outcome in &outcomes {
         observe(&Event::Check(outcome));
     }

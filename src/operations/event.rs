@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::backups::{Archive, Difference, Done, Listed};
+use super::doctor::{Diagnosis, Finding};
 use super::generation::{About, Generation, History};
 use super::provision::{Event as MachineEvent, Known, Priced, Remains, Up};
 use super::status::Status;
@@ -37,6 +39,11 @@ pub enum Event<'a> {
         resources: &'a [&'a str],
         /// How many checks it has.
         checks: usize,
+    },
+    /// A playbook as it is read in the end: others included, entries repeated and left out, variables put in.
+    Expanded {
+        /// Its text, YAML.
+        text: &'a str,
     },
     /// A part of the work begins that may take its time.
     Doing {
@@ -129,6 +136,56 @@ pub enum Event<'a> {
     },
     /// How a host fares.
     Status(&'a Status),
+    /// Backups are told to do something.
+    BackingUp {
+        /// Which, each as `NAME of PLAYBOOK`.
+        backups: &'a [String],
+        /// What must not be shown.
+        #[serde(skip)]
+        secrets: &'a Secrets,
+    },
+    /// What is wrong with a host.
+    Diagnosis {
+        /// The findings.
+        #[serde(flatten)]
+        diagnosis: &'a Diagnosis,
+        /// What must not be shown.
+        #[serde(skip)]
+        secrets: &'a Secrets,
+    },
+    /// What backups a host has, and their archives.
+    Backups {
+        /// The host.
+        host: &'a str,
+        /// They.
+        backups: &'a [Listed],
+    },
+    /// A backup has made an archive, or has not.
+    BackedUp(&'a Done),
+    /// An archive was read to its end, or cannot be.
+    BackupVerified(&'a Done),
+    /// An archive was restored on a rehearsal host and the playbook's checks came right there, or did not.
+    BackupDrilled(&'a Done),
+    /// What restoring an archive would do.
+    RestorePlan {
+        /// On which host.
+        host: &'a str,
+        /// The archive.
+        archive: &'a Archive,
+        /// What would change.
+        differences: &'a [Difference],
+    },
+    /// An archive was restored, or could not be.
+    Restored(&'a Done),
+    /// A finding's command was run on the host.
+    Mended {
+        /// The finding.
+        finding: &'a Finding,
+        /// The command's exit status.
+        status: i32,
+        /// What it said.
+        said: &'a str,
+    },
     /// Logs are read.
     Logs {
         /// What each of them is called.

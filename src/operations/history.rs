@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::apply::{ApplyError, check, plan_when_free, run_and_verify};
+use super::checking::Seen;
 use super::event::{Event, Observe};
 use super::generation::{About, Generation, History, Kept, Run};
 use super::playbook::Built;
@@ -16,11 +17,6 @@ use crate::playbook::bundle::{Bundle, Kept as KeptContent, KeptNode};
 use crate::playbook::load::reload;
 use crate::shell;
 use crate::transaction::compile::OnFailure;
-
-/// The frame with which the rest of an answer begins, and what follows it.
-fn read<'a>(rest: &'a [u8], session: &Session) -> Result<(Frame<'a>, &'a [u8]), HistoryError> {
-    Frame::read(rest).map_err(|_: NoFrame<'_>| HistoryError::Answer { host: session.name() })
-}
 
 /// Why a generation could not be had.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -123,45 +119,25 @@ pub struct Whole {
 /// # Errors
 /// When the host does not answer as it should.
 pub async fn history(session: &Session) -> Result<History, HistoryError> {
-    let answer = session
-        .ask(format!("{}history\nsay end '' ''\n", library()))
-        .await?;
-    let mut history = History::default();
+    let frames = ask(session, "history").await?;
+    let mut history = History {
+        generations: generations(&frames),
+        ..History::default()
+    };
     let mut ends: BTreeMap<String, About> = BTreeMap::new();
-    let mut rest = &answer[..];
-    loop {
-        let frame;
-        (frame, rest) = read(rest, session)?;
-        match frame.kind {
-            "end" if frame.name.is_empty() => break,
-            "generation" => {
-                let (playbook, number) = frame.name.rsplit_once('/').unwrap_or_default();
-                // What a later version wrote, or a broken disk left, is none of ours.
-                if let (Ok(number), Ok(generation)) = (number.parse(), serde_json::from_slice(frame.body)) {
-                    history.generations.push(Kept {
-                        playbook: playbook.to_owned(),
-                        number,
-                        run: String::new(),
-                        generation,
-                    });
-                }
-            }
-            "disk" => history.disk = String::from_utf8_lossy(frame.body).trim().parse().unwrap_or(0),
-            "run" => {
-                if let Some(last) = history.generations.last_mut() {
-                    last.run = String::from_utf8_lossy(frame.body).trim().to_owned();
-                }
-            }
+    for Said { kind, name, body } in frames {
+        match &*kind {
+            "disk" => history.disk = String::from_utf8_lossy(&body).trim().parse().unwrap_or(0),
             "about" => {
-                if let Ok(about) = serde_json::from_slice(frame.body) {
-                    ends.insert(frame.name.to_owned(), about);
+                if let Ok(about) = serde_json::from_slice(&body) {
+                    ends.insert(name, about);
                 }
             }
             "end" => {
-                if let Some(about) = ends.remove(frame.name) {
+                if let Some(about) = ends.remove(&name) {
                     history.runs.push(Run {
-                        id: frame.name.to_owned(),
-                        end: String::from_utf8_lossy(frame.body).into_owned(),
+                        id: name,
+                        end: String::from_utf8_lossy(&body).into_owned(),
                         about,
                     });
                 }
@@ -169,19 +145,70 @@ pub async fn history(session: &Session) -> Result<History, HistoryError> {
             _ => {}
         }
     }
-    history
-        .generations
-        .sort_by(|a, b| (&a.playbook, a.number).cmp(&(&b.playbook, b.number)));
     Ok(history)
 }
 
+/// A frame of an answer.
+struct Said {
+    kind: String,
+    name: String,
+    body: Vec<u8>,
+}
+
+/// What the library's functions say when a line of sh calls them.
+async fn ask(session: &Session, call: &str) -> Result<Vec<Said>, HistoryError> {
+    let answer = session
+        .ask(format!("{}{call}\nsay end '' ''\n", library()))
+        .await?;
+    let (mut said, mut rest) = (Vec::new(), &answer[..]);
+    loop {
+        let (frame, after) =
+            Frame::read(rest).map_err(|_: NoFrame<'_>| HistoryError::Answer { host: session.name() })?;
+        if frame.kind == "end" && frame.name.is_empty() {
+            return Ok(said);
+        }
+        said.push(Said {
+            kind: frame.kind.to_owned(),
+            name: frame.name.to_owned(),
+            body: frame.body.to_vec(),
+        });
+        rest = after;
+    }
+}
+
+/// The generations that an answer tells of, those of each playbook together, the oldest first.
+fn generations(frames: &[Said]) -> Vec<Kept> {
+    let mut all: Vec<Kept> = Vec::new();
+    for Said { kind, name, body } in frames {
+        match &**kind {
+            "generation" => {
+                let (playbook, number) = name.rsplit_once('/').unwrap_or_default();
+                // What a later version wrote, or a broken disk left, is none of ours.
+                if let (Ok(number), Ok(generation)) = (number.parse(), serde_json::from_slice(body)) {
+                    all.push(Kept {
+                        playbook: playbook.to_owned(),
+                        number,
+                        run: String::new(),
+                        generation,
+                    });
+                }
+            }
+            "run" => {
+                if let Some(last) = all.last_mut() {
+                    last.run = String::from_utf8_lossy(body).trim().to_owned();
+                }
+            }
+            _ => {}
+        }
+    }
+    all.sort_by(|a, b| (&a.playbook, a.number).cmp(&(&b.playbook, b.number)));
+    all.dedup_by(|a, b| (&a.playbook, a.number) == (&b.playbook, b.number));
+    all
+}
+
 /// The generations of a playbook: the host's only one unless named, the oldest first.
-fn of<'h>(history: &'h History, playbook: Option<&str>, host: &str) -> Result<Vec<&'h Kept>, HistoryError> {
-    let mut names: Vec<&str> = history
-        .generations
-        .iter()
-        .map(|kept| kept.playbook.as_str())
-        .collect();
+fn of<'h>(all: &'h [Kept], playbook: Option<&str>, host: &str) -> Result<Vec<&'h Kept>, HistoryError> {
+    let mut names: Vec<&str> = all.iter().map(|kept| kept.playbook.as_str()).collect();
     names.dedup();
     let host = host.to_owned();
     let name = match (playbook, &names[..]) {
@@ -200,11 +227,7 @@ fn of<'h>(history: &'h History, playbook: Option<&str>, host: &str) -> Result<Ve
             });
         }
     };
-    Ok(history
-        .generations
-        .iter()
-        .filter(|kept| kept.playbook == name)
-        .collect())
+    Ok(all.iter().filter(|kept| kept.playbook == name).collect())
 }
 
 /// Which generation is meant.
@@ -224,7 +247,15 @@ pub enum Which {
 /// When there is no such generation, or the host does not answer as it should.
 pub async fn whole(session: &Session, playbook: Option<&str>, which: Which) -> Result<Whole, HistoryError> {
     let host = session.name();
-    let all = history(session).await?;
+    // The host says at the same time what it takes to be meant.
+    let meant = match which {
+        Which::Latest => "0".to_owned(),
+        Which::Before => "-1".to_owned(),
+        Which::Number(number) => number.to_string(),
+    };
+    let call = shell::words(["meant", playbook.unwrap_or_default(), &meant]);
+    let mut frames = ask(session, &format!("generations\n{call}")).await?;
+    let all = generations(&frames);
     let kept = of(&all, playbook, &host)?;
     let last = kept.last().map_or(0, |kept| kept.number);
     let playbook = kept.last().map_or(String::new(), |kept| kept.playbook.clone());
@@ -242,21 +273,22 @@ pub async fn whole(session: &Session, playbook: Option<&str>, which: Which) -> R
             }
         },
     };
-    let call = shell::words(["one", &playbook, &number.to_string()]);
-    let answer = session
-        .ask(format!("{}{call}\nsay end '' ''\n", library()))
-        .await?;
+    let name = format!("{playbook}/{number}");
+    let is_it = |said: &Said| said.kind == "bundle" && said.name == name;
+    if !frames.iter().any(is_it) {
+        let call = shell::words(["one", &playbook, &number.to_string()]);
+        frames = ask(session, &call).await?;
+    }
     let (mut generation, mut bundle, mut contents) = (None, None, BTreeMap::new());
-    let mut rest = &answer[..];
-    loop {
-        let frame;
-        (frame, rest) = read(rest, session)?;
-        match frame.kind {
-            "end" => break,
-            "generation" => generation = serde_json::from_slice(frame.body).ok(),
-            "bundle" => bundle = serde_json::from_slice(frame.body).ok(),
+    for Said { kind, body, .. } in frames
+        .iter()
+        .filter(|said| said.name == name || said.kind == "content")
+    {
+        match &**kind {
+            "generation" => generation = serde_json::from_slice(body).ok(),
+            "bundle" => bundle = serde_json::from_slice(body).ok(),
             "content" => {
-                let content = Content::new(frame.body, false);
+                let content = Content::new(body.as_slice(), false);
                 contents.insert(content.sha256.clone(), content);
             }
             _ => {}
@@ -284,7 +316,19 @@ impl Whole {
     /// # Errors
     /// What of it cannot be rendered here and now: a secret that is not set, say.
     pub fn built(&self) -> Result<Built, PlaybookErrors> {
-        let loaded = reload(&self.bundle, self.bundle.read(&self.contents))?;
+        self.rendered(false)
+    }
+
+    /// The same with the values that the playbook has for rehearsals.
+    ///
+    /// # Errors
+    /// As [`Whole::built`].
+    pub fn rehearsed(&self) -> Result<Built, PlaybookErrors> {
+        self.rendered(true)
+    }
+
+    fn rendered(&self, rehearsal: bool) -> Result<Built, PlaybookErrors> {
+        let loaded = reload(&self.bundle, self.bundle.read(&self.contents), rehearsal)?;
         Built::new(loaded, self.bundle.artifacts())
     }
 }
@@ -328,7 +372,7 @@ pub async fn go_back(
     let plan = plan_when_free(session, &mut built, observe).await?;
     observe(&Event::Plan(&plan));
     run_and_verify(session, &built.desired, &plan, OnFailure::Stop, observe).await?;
-    Ok(check(session, &built.desired, observe).await?)
+    Ok(check(session, &built.desired, Seen::new(), observe).await?)
 }
 
 /// What differs between two generations of a playbook: its text, the values given, what rendering read.
@@ -359,7 +403,7 @@ pub fn difference(from: &Whole, to: &Whole) -> Vec<Detail> {
 impl Whole {
     /// What rendering read, as text: by its hash alone where it is none, or stays on the host.
     fn read(&self) -> BTreeMap<String, String> {
-        let mut read = BTreeMap::new();
+        let mut read = self.bundle.included.clone();
         let mut add = |name: String, kept: &KeptContent| {
             let content = self.contents.get(&kept.sha256);
             let text = content.and_then(|content| std::str::from_utf8(&content.bytes).ok());

@@ -3,7 +3,10 @@
 pub mod apply;
 pub mod artifact;
 pub mod author;
+pub mod backups;
 mod before;
+pub mod checking;
+pub mod doctor;
 pub mod event;
 pub mod generation;
 pub mod history;

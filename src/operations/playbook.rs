@@ -51,7 +51,7 @@ pub fn prove(
     let desired = &rendered.desired;
     observe(&Event::Playbook {
         name: &desired.name,
-        file: &loaded.document.file,
+        file: &loaded.document.file().name,
         warnings: &desired.warnings,
         secrets: &desired.secrets,
     });
@@ -64,9 +64,16 @@ impl Proved {
         let Desired { entries, checks, .. } = &self.rendered.desired;
         let ids = entries.iter().map(|entry| entry.resource.id().as_str());
         observe(&Event::Valid {
-            file: &self.loaded.document.file,
+            file: &self.loaded.document.file().name,
             resources: &ids.collect::<Vec<_>>(),
             checks: checks.len(),
+        });
+    }
+
+    /// Tells the whole of it, as it was read in the end.
+    pub fn print(&self, observe: &mut Observe<'_>) {
+        observe(&Event::Expanded {
+            text: &self.loaded.print(),
         });
     }
 

@@ -6,6 +6,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::apply::{self, ApplyError};
+use super::checking::Seen;
 use super::event::{Event, Observe, Part};
 use super::interrupts::{CannotListen, Interrupts};
 use super::playbook::{BuildError, Proved};
@@ -14,6 +15,7 @@ use crate::desired::Desired;
 use crate::host::rehearsal::{Base, BootOptions, Image, Rehearsal, RehearsalError, image};
 use crate::host::ssh::{Options, SshError};
 use crate::host::target::Target;
+use crate::layout::{BASE, REHEARSAL};
 use crate::transaction::compile::OnFailure;
 use crate::transaction::run::Access;
 
@@ -138,20 +140,10 @@ async fn on(
     timings: &mut Timings,
     observe: &mut Observe<'_>,
 ) -> Result<(), RehearseError> {
-    let access = Access {
-        target: Target {
-            user: Some("root".into()),
-            host: host.address().to_string(),
-            port: None,
-        },
-        options: Options {
-            identity: Some(host.identity().to_path_buf()),
-            known_hosts: Some(host.known_hosts().to_path_buf()),
-            ..Options::default()
-        },
-    };
+    let access = access(host);
     let part = Instant::now();
     let mut session = Session::open(access.clone()).await?;
+    mark(&session).await?;
     let (_, plan) = session.plan(desired).await.map_err(ApplyError::from)?;
     timings.add("plan", part);
     observe(&Event::Plan(&plan));
@@ -169,13 +161,35 @@ async fn on(
         return Err(RehearseError::NotEmpty);
     }
     let part = Instant::now();
-    apply::check(&session, desired, observe).await?;
+    apply::check(&session, desired, Seen::new(), observe).await?;
     timings.add("checks", part);
     session.close().await;
     Ok(())
 }
 
-async fn get_image(choice: &Choice, observe: &mut Observe<'_>) -> Result<Image, RehearseError> {
+/// How a throwaway host is reached.
+pub(super) fn access(host: &Rehearsal) -> Access {
+    Access {
+        target: Target {
+            user: Some("root".into()),
+            host: host.address().to_string(),
+            port: None,
+        },
+        options: Options {
+            identity: Some(host.identity().to_path_buf()),
+            known_hosts: Some(host.known_hosts().to_path_buf()),
+            ..Options::default()
+        },
+    }
+}
+
+/// Lets a host know that it is a rehearsal.
+pub(super) async fn mark(session: &Session) -> Result<(), SshError> {
+    let script = format!("mkdir -p {BASE} && chmod 0700 {BASE} && : >{REHEARSAL}\n");
+    session.ask(script).await.map(drop)
+}
+
+pub(super) async fn get_image(choice: &Choice, observe: &mut Observe<'_>) -> Result<Image, RehearseError> {
     let (tell, mut told) = unbounded_channel::<String>();
     let Choice { suite, mirror, .. } = choice.clone();
     let work = spawn_blocking(move || {
@@ -195,7 +209,7 @@ async fn get_image(choice: &Choice, observe: &mut Observe<'_>) -> Result<Image, 
     Ok(work.await??)
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RehearsalError> + Send + 'static,
 ) -> Result<T, RehearseError> {
     Ok(spawn_blocking(work).await??)

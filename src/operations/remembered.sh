@@ -5,14 +5,18 @@ frame() {
   cat -- "$2"
   echo
 }
-# The generations of all playbooks, and the runs.
-history() {
+# The generations of all playbooks.
+generations() {
   for generation in "$base"/generations/*/*; do
     name=${generation#"$base/generations/"}
     case ${name##*/} in *[!0-9]*) continue ;; esac
     frame generation "$generation/generation.json" "$name"
     frame run "$generation/run" "$name"
   done
+}
+# They, and the runs.
+history() {
+  generations
   say disk '' "$(du -sk -- "$base" 2>/dev/null | cut -f 1)"
   current=$(cat "$base/current" 2>/dev/null)
   for run in "$base"/runs/*; do
@@ -23,14 +27,33 @@ history() {
   done
 }
 
-# one PLAYBOOK NUMBER: a generation with the texts that rendering it needs. Without a number it is the newest one.
+# numbers PLAYBOOK: those of its generations, the oldest first.
+numbers() { find "$base/generations/$1" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | grep -x '[0-9]*' | sort -n; }
+
+# one PLAYBOOK NUMBER: a generation with the texts that rendering it needs.
 one() {
-  number=$2
-  if [ -z "$number" ]; then number=$(find "$base/generations/$1" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | grep -x '[0-9]*' | sort -n | tail -n 1); fi
-  generation=$base/generations/$1/$number
-  frame generation "$generation/generation.json" "$1/$number"
-  frame bundle "$generation/bundle.json" "$1/$number"
+  generation=$base/generations/$1/$2
+  [ -f "$generation/generation.json" ] || return 0
+  frame generation "$generation/generation.json" "$1/$2"
+  frame bundle "$generation/bundle.json" "$1/$2"
   while read -r hash; do frame content "$base/store/$hash" "$hash"; done <"$generation/texts"
+}
+
+# meant PLAYBOOK WHICH: `one` of those of the playbook, or of the only one: the newest (0), the one before it (-1), or
+# that of this number.
+meant() {
+  if [ -z "$1" ]; then
+    for playbook in "$base"/generations/*/; do
+      if [ -n "$1" ]; then return; fi
+      playbook=${playbook%/}
+      set -- "${playbook##*/}" "$2"
+    done
+  fi
+  case $2 in
+  0) one "$1" "$(numbers "$1" | tail -n 1)" ;;
+  -1) one "$1" "$(numbers "$1" | tail -n 2 | head -n 1)" ;;
+  *) one "$1" "$2" ;;
+  esac
 }
 
 # journal RUN: what a run said, its own marks in words.
@@ -45,11 +68,9 @@ journal() {
 # newest: the newest generation of each playbook, as PLAYBOOK/NUMBER.
 newest() {
   for playbook in "$base"/generations/*/; do
-    number=$(find "$playbook" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | grep -x '[0-9]*' | sort -n | tail -n 1)
-    if [ -n "$number" ]; then
-      playbook=${playbook%/}
-      echo "${playbook##*/}/$number"
-    fi
+    playbook=${playbook%/}
+    number=$(numbers "${playbook##*/}" | tail -n 1)
+    if [ -n "$number" ]; then echo "${playbook##*/}/$number"; fi
   done
 }
 
@@ -60,4 +81,24 @@ declared_units() {
     sed -n 's/^{"id":"systemd\.\([^"]*\)".*/\1/p' "$declared"
     grep -o '"/etc/systemd/system/[^"/@]*\.\(service\|timer\|socket\)"' "$declared" | sed 's:.*/\(.*\)":\1:'
   done 2>/dev/null | sed '/\./!s/$/.service/' | sort -u
+}
+
+# declared_backups: the programs of the backups that these declare.
+declared_backups() {
+  for generation in $(newest); do
+    grep -o '"/usr/local/lib/[^"/]*/backups/[^"/]*/run"' "$base/generations/$generation/declared" | tr -d '"'
+  done 2>/dev/null | sort -u | while read -r program; do
+    if [ -x "$program" ]; then echo "$program"; fi
+  done
+}
+
+# monitors: what the shipped monitors that these declare keep in mind, each by its directory.
+monitors() {
+  for generation in $(newest); do
+    playbook=${generation%/*}
+    grep -o "\"/usr/local/lib/$playbook/[^\"/]*\"" "$base/generations/$generation/declared" | tr -d '"' | sort -u |
+      sed "s:.*/:/var/lib/$playbook-:"
+  done 2>/dev/null | while read -r kept; do
+    if [ -f "$kept/asked" ]; then echo "$kept"; fi
+  done
 }

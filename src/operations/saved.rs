@@ -22,6 +22,9 @@ pub struct Saved {
     hostwright: String,
     /// The playbook.
     playbook: PathBuf,
+    /// Values that the host's own declaration gave.
+    #[serde(default)]
+    host: Vec<(String, Option<String>)>,
     /// Values that vars were given.
     set: Vec<(String, String)>,
     /// A file of such values.
@@ -126,6 +129,7 @@ impl Saved {
             hostwright_plan: VERSION,
             hostwright: env!("CARGO_PKG_VERSION").to_owned(),
             playbook: whole(playbook),
+            host: overrides.host.clone(),
             set: overrides.set.clone(),
             vars: overrides.vars.as_deref().map(whole),
             meaning: meaning(desired),
@@ -152,6 +156,7 @@ impl Saved {
     /// The playbook that it is of, and the values that its vars were given.
     pub fn playbook(&self) -> (PathBuf, Overrides) {
         let overrides = Overrides {
+            host: self.host.clone(),
             set: self.set.clone(),
             vars: self.vars.clone(),
             rehearsal: false,

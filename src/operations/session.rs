@@ -1,18 +1,11 @@
 //! One host, connected: read it, plan, run, check.
 
 use std::net::IpAddr;
-use std::time::Duration;
-
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
 
 use super::playbook::{BuildError, Built, Proved};
-use crate::checks::answer::Outcome;
-use crate::checks::{here, on_host};
 use crate::desired::Desired;
-use crate::desired::check::{Check, From};
-use crate::facts::{DecodeError, Facts, decode, script};
-use crate::host::ssh::{Connection, Exec, Reached, Script, SshError};
+use crate::facts::{DecodeError, Facts, Questions, decode, decode_first, script};
+use crate::host::ssh::{self, Connection, Exec, Reached, Script, SshError};
 use crate::host::target::Target;
 use crate::language::PlaybookErrors;
 use crate::plan::{Plan, PlanError, plan};
@@ -75,6 +68,14 @@ pub async fn connect(proved: Proved, access: Access) -> Result<(Built, Session),
     tokio::try_join!(build, session)
 }
 
+/// A host's answer to a probe.
+pub(super) struct Probed {
+    pub facts: Facts,
+    /// What its script has said after it, and may go on to say.
+    pub said: Vec<u8>,
+    pub goes_on: Exec,
+}
+
 /// A host that answers.
 pub struct Session {
     access: Access,
@@ -97,22 +98,42 @@ impl Session {
     /// When the host does not answer as it should.
     pub async fn read(&self, desired: &Desired) -> Result<Facts, SessionError> {
         let questions = desired.questions();
-        let script = match questions.any_secret() {
-            true => Script::hidden(script(&questions)),
-            false => Script::open(script(&questions)),
-        };
-        let output = self.connection.output(script).await?;
-        if output.status != 0 && !output.stdout.starts_with(b"@") {
-            let said = [output.stdout, output.stderr].concat();
+        let probed = self.probe(&questions, Script::open(script(&questions))).await?;
+        probed.goes_on.output().await?;
+        Ok(probed.facts)
+    }
+
+    /// Runs a script that first answers `questions`.
+    ///
+    /// # Errors
+    /// When the host does not answer as it should.
+    pub(super) async fn probe(&self, questions: &Questions, script: Script) -> Result<Probed, SessionError> {
+        let mut goes_on = self.connection.exec(script).await?;
+        let (mut stdout, mut stderr, mut status) = (Vec::new(), Vec::new(), 0);
+        while let Some(event) = goes_on.next().await? {
+            match event {
+                ssh::Event::Fed(_) => {}
+                ssh::Event::Stdout(bytes) => {
+                    stdout.extend(bytes);
+                    if let Ok((facts, rest)) = decode_first(questions, &stdout) {
+                        let said = rest.to_vec();
+                        return Ok(Probed { facts, said, goes_on });
+                    }
+                }
+                ssh::Event::Stderr(bytes) => stderr.extend(bytes),
+                ssh::Event::Exit(ended) => status = ended,
+            }
+        }
+        if status != 0 && !stdout.starts_with(b"@") {
+            let said = [stdout, stderr].concat();
             let said = String::from_utf8_lossy(&said).trim().replace('\n', "; ");
             let host = self.connection.named().to_string();
-            return Err(SessionError::Probe {
-                host,
-                status: output.status,
-                said,
-            });
+            return Err(SessionError::Probe { host, status, said });
         }
-        Ok(decode(&questions, &output.stdout)?)
+        Err(match decode(questions, &stdout) {
+            Err(error) => error.into(),
+            Ok(_) => DecodeError::Cut(stdout.len()).into(),
+        })
     }
 
     /// Reads the host and makes the plan.
@@ -139,7 +160,7 @@ impl Session {
         Ok((facts, plan))
     }
 
-    fn plan_from(&self, desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
+    pub(super) fn plan_from(&self, desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
         Ok(Plan {
             host: self.login(),
             address: self.reached().to_string(),
@@ -190,79 +211,6 @@ impl Session {
     /// When the host does not let it start.
     pub async fn start(&self, script: Script) -> Result<Exec, SshError> {
         self.connection.exec(script).await
-    }
-
-    /// Asks every check until it is right or its time is up. The order is that of the checks.
-    ///
-    /// # Errors
-    /// When the host itself does not answer.
-    pub async fn check(&self, desired: &Desired) -> Result<Vec<Outcome>, SshError> {
-        let checks = &desired.checks;
-        let start = Instant::now();
-        let mut outcomes: Vec<Option<Outcome>> = vec![None; checks.len()];
-        let mut pause = Duration::from_millis(100);
-        loop {
-            let is_open = |index: &usize| match &outcomes[*index] {
-                None => true,
-                Some(outcome) => {
-                    let within = Duration::from_secs(checks[*index].within.into());
-                    outcome.wrong.is_some() && start.elapsed() < within
-                }
-            };
-            let again: Vec<usize> = (0..checks.len()).filter(is_open).collect();
-            if again.is_empty() {
-                return Ok(outcomes.into_iter().flatten().collect());
-            }
-            if outcomes.iter().any(Option::is_some) {
-                sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(2));
-            }
-            let (on_it, from_here): (Vec<usize>, Vec<usize>) =
-                again.iter().partition(|index| checks[**index].from == From::Host);
-            let (there, here) = tokio::join!(
-                self.ask_on_host(desired, &on_it),
-                self.ask_from_here(checks, &from_here)
-            );
-            for (index, outcome) in on_it.into_iter().zip(there?).chain(here) {
-                outcomes[index] = Some(outcome);
-            }
-        }
-    }
-
-    async fn ask_on_host(&self, desired: &Desired, which: &[usize]) -> Result<Vec<Outcome>, SshError> {
-        if which.is_empty() {
-            return Ok(Vec::new());
-        }
-        let asked: Vec<&Check> = which.iter().map(|index| &desired.checks[*index]).collect();
-        let script = on_host::script(&asked);
-        // Quoted within quotes a secret could not be found in the script.
-        let script = match desired.secrets.is_empty() {
-            true => Script::open(script),
-            false => Script::hidden(script),
-        };
-        let output = self.connection.output(script).await?;
-        Ok(on_host::judge(&asked, &output.stdout))
-    }
-
-    async fn ask_from_here(&self, checks: &[Check], which: &[usize]) -> Vec<(usize, Outcome)> {
-        let mut asking = JoinSet::new();
-        for index in which.iter().copied() {
-            let (check, host) = (checks[index].clone(), self.address());
-            let way = self.reached().to_string();
-            asking.spawn(async move {
-                let outcome = match host {
-                    Some(host) => here::ask(&check, host).await,
-                    None => Outcome {
-                        name: check.name,
-                        wrong: Some(format!(
-                            "this machine knows no address of the host ({way}): ask it `from: host`"
-                        )),
-                    },
-                };
-                (index, outcome)
-            });
-        }
-        asking.join_all().await
     }
 
     /// The host, as it was asked for.

@@ -41,6 +41,13 @@ pub struct Plan {
     pub changes: Vec<Change>,
 }
 
+impl Plan {
+    /// Whether applying it changes nothing on the host, and makes no generation.
+    pub fn does_nothing(&self) -> bool {
+        self.changes.is_empty() && !self.records
+    }
+}
+
 /// Why there is no plan for a host.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum PlanError {

@@ -25,6 +25,9 @@ pub struct Bundle {
     pub directory: String,
     /// The file's text.
     pub text: String,
+    /// The texts of the playbooks that it includes, by their paths from its own folder on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub included: BTreeMap<String, String>,
     /// Values that vars were given in place of their own.
     pub vars: Vec<(String, Option<String>)>,
     /// Files, by the paths that the playbook gives.
@@ -100,20 +103,23 @@ impl Bundle {
         let Read {
             files,
             shipped,
+            playbooks,
             trees,
         } = document.source.read();
         let bundle = Self {
             name: document.name.clone(),
-            file: document.file.clone(),
+            file: document.file().name.clone(),
             directory: directory.display().to_string(),
-            text: document.text.clone(),
+            text: document.file().text.clone(),
+            included: playbooks,
             vars: given.to_vec(),
             files: keeping.all(&files),
             shipped: keeping.all(&shipped),
             trees: trees.iter().map(|(key, tree)| keeping.tree(key, tree)).collect(),
             artifacts: keeping.all(artifacts),
         };
-        let secret = document.secrets.taint(bundle.text.as_bytes())
+        let mut texts = std::iter::once(&bundle.text).chain(bundle.included.values());
+        let secret = texts.any(|text| document.secrets.taint(text.as_bytes()))
             || document.secrets.taint(bundle.json().as_bytes());
         (!secret).then(|| (bundle, keeping.contents.into_values().collect()))
     }
@@ -160,6 +166,7 @@ impl Bundle {
         Read {
             files: all(&self.files),
             shipped: all(&self.shipped),
+            playbooks: self.included.clone(),
             trees: trees.collect(),
         }
     }

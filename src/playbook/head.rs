@@ -6,7 +6,6 @@ use serde::de::{Deserialize, Deserializer};
 
 use crate::language::Placed;
 use crate::language::scalar::{self, Name};
-use crate::language::scope::{self, Scope};
 
 /// A var's value as it stands: its text, or null. Vars may use the vars above them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,10 +70,17 @@ pub struct Head {
     pub rehearsal: RehearsalOptions,
 }
 
-/// A var's value, with the vars above it put in.
-pub fn expand(scope: &Scope, value: &Var) -> Result<Option<String>, String> {
-    match &value.0 {
-        None => Ok(None),
-        Some(text) => scope::expand_in(text, scope),
-    }
+/// Values for vars; the last one of a name counts.
+pub type Given = Vec<(String, Var)>;
+
+/// Another playbook, of which this one consists, too.
+#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Include {
+    /// The other one, relative to this one. What it declares is declared here, too; the paths in it start from its own
+    /// folder, and its vars and secrets are its own.
+    pub playbook: scalar::LocalPath,
+    /// Values for its vars in place of their own.
+    #[serde(default)]
+    pub vars: IndexMap<Name, Placed<Var>>,
 }

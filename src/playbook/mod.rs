@@ -3,19 +3,25 @@
 pub mod bundle;
 pub mod head;
 pub mod load;
+mod merge;
+mod parts;
+#[cfg(test)]
+mod parts_tests;
 pub mod render;
+mod secrets;
+mod sections;
 
 use indexmap::IndexMap;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
-use self::head::{RehearsalOptions, SecretSource, Var};
+use self::head::{Include, RehearsalOptions, SecretSource, Var};
 use crate::checks::Checks;
 use crate::language::scalar::{Count, Name, optional};
 use crate::language::{AtPath, Named, Ordered, Placed, Section};
 use crate::resources::{
-    absent, apt, binary, certificate, command, cron, directory, file, link, logrotate, nginx, supervisor,
-    systemd, ufw, user,
+    absent, apt, backup, binary, certificate, command, cron, directory, file, link, logrotate, nginx,
+    supervisor, systemd, ufw, user,
 };
 
 /// Declares the kinds, in the order in which they are applied where nothing else orders them.
@@ -39,6 +45,9 @@ macro_rules! kinds {
             /// What a rehearsal does otherwise.
             #[serde(default)]
             pub rehearsal: RehearsalOptions,
+            /// Other playbooks, by a name for each, whose declarations are part of this one's.
+            #[serde(default)]
+            pub include: IndexMap<Name, Placed<Include>>,
             $($(#[$doc])* #[serde(default)] pub $section: $declaration,)*
             /// What must answer when everything is in place.
             #[serde(default)]
@@ -80,6 +89,8 @@ kinds! {
     nginx: Named<nginx::Site>,
     /// TLS certificates from an ACME authority, by name.
     certificates: Named<certificate::Certificate>,
+    /// Backups, by name.
+    backups: Named<backup::Backup>,
     /// What cron runs, by name.
     cron: Named<cron::Job>,
     /// Log rotation, by name.
@@ -89,6 +100,8 @@ kinds! {
 }
 
 /// The JSON schema of a playbook.
-pub fn schema() -> schemars::Schema {
-    schemars::schema_for!(Playbook)
+pub fn schema() -> Schema {
+    let mut schema = schemars::schema_for!(Playbook).to_value();
+    sections::complete(&mut schema);
+    Schema::try_from(schema).unwrap_or_default()
 }

@@ -71,9 +71,11 @@ pub fn render_without(
     let entries = order::order(entries).map_err(|cycle| {
         PlaybookError::plain(cycle, "take one `after` or one reference out of the circle")
     })?;
-    let (file, scope) = (&document.file, &document.scope);
-    let unused = loaded.var_lines.iter().filter(|(name, _)| !scope.is_used(name));
-    let unused = unused.map(|(name, line)| format!("{file}:{line}: the var `{name}` is used nowhere"));
+    let whole = document.files.iter().zip(&document.parts);
+    let unused = whole.filter(|(_, part)| !part.left_out).flat_map(|(file, part)| {
+        let unused = part.vars.iter().filter(|(name, _)| !part.scope.is_used(name));
+        unused.map(|(name, line)| format!("{}:{line}: the var `{name}` is used nowhere", file.name))
+    });
     let warnings = loaded.warnings.iter().cloned().chain(unused).collect();
     let desired = Desired {
         name: document.name.clone(),

@@ -75,8 +75,10 @@ impl Json {
     pub fn event(&mut self, event: &Event<'_>) {
         if let Event::Playbook { secrets, .. }
         | Event::Back { secrets, .. }
+        | Event::Diagnosis { secrets, .. }
         | Event::Drift { secrets, .. }
         | Event::Logs { secrets, .. }
+        | Event::BackingUp { secrets, .. }
         | Event::Verifying { secrets, .. } = event
         {
             self.secrets = (*secrets).clone();

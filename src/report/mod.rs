@@ -1,6 +1,6 @@
 //! What happens, in words for people or in JSON for programs: two views of one stream of events.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use miette::Diagnostic;
 
@@ -40,6 +40,16 @@ impl View {
     /// Whether nobody can be asked.
     pub fn is_for_programs(&self) -> bool {
         matches!(self, Self::Json(_))
+    }
+
+    /// Takes away what a person's screen shows: what comes next takes its place.
+    pub fn clear(&mut self) {
+        if let Self::Text(_) = self
+            && std::io::stdout().is_terminal()
+        {
+            // Cursor to the first place, and all behind it erased (ECMA-48, CUP and ED).
+            anstream::print!("\x1b[H\x1b[J");
+        }
     }
 
     /// Shows what happened.

@@ -1,11 +1,12 @@
 # An index that is older than $minutes is refreshed before something is installed from it.
 
-# What installing would bring. Asked only when something is missing, since it takes a second. apt is told to write
-# no cache and no log, because a plan writes nothing.
+# What installing would bring. Asked only when something is missing, since it takes a second. A plan writes nothing: no
+# log, and no cache. apt writes neither of its two where the directory of the first takes no file, and reads the second,
+# of the index alone, all the same if it is valid (apt-pkg/pkgcachegen.cc, MakeStatusCache).
 simulate() {
   [ -n "$2" ] || return 0
   # shellcheck disable=SC2086 # words on purpose
-  apt-get -s -y -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Debug::NoLocking=1 \
+  apt-get -s -y -o Dir::Cache::pkgcache=/proc/none/pkgcache.bin -o Debug::NoLocking=1 \
     -o Dir::Log::Planner=/dev/null -o Dir::Log::Solver=/dev/null $fix $1 install $2 2>&1 |
     sed -n 's/^Inst \([^ ]*\) \[\([^]]*\)\] (\([^ ]*\) .*/upgrade \1 \2 \3/p
       s/^Inst \([^ ]*\) (\([^ ]*\) .*/install \1 \2/p

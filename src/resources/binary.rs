@@ -31,12 +31,56 @@ pub struct Binary {
     pub keep: Option<Count>,
 }
 
+/// Where the releases of a binary stand, for whoever must run one of them whatever is current.
+#[derive(Clone, Debug)]
+pub(super) struct Releases {
+    pub to: String,
+    /// The one that shall be live.
+    pub release: String,
+    /// How many are kept.
+    pub keep: u32,
+}
+
+impl Releases {
+    /// `words` with this release in place of the current one, if they name that.
+    ///
+    /// # Errors
+    /// When no other release would be kept beside it.
+    pub fn pin(&self, words: &str) -> Result<Option<String>, Problem> {
+        let current = format!("{}/current/", self.to);
+        if !words.contains(&current) {
+            return Ok(None);
+        }
+        if self.keep < 2 {
+            return Err(Problem::new(
+                format!(
+                    "the binary in {} keeps one release, and two run for a while",
+                    self.to
+                ),
+                "let it keep 2 or more: `keep: 2`",
+            ));
+        }
+        let own = format!("{}/releases/{}/", self.to, self.release);
+        Ok(Some(words.replace(&current, &own)))
+    }
+}
+
 impl Declaration for Binary {
+    fn announce(&self, name: &str, cx: &mut Render<'_>) {
+        let release = cx.built(name).sha256[..12].to_owned();
+        cx.announce(Releases {
+            to: self.to.0.clone(),
+            release,
+            keep: self.keep.as_ref().map_or(5, |count| count.0),
+        });
+    }
+
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         let origin = match (&self.cargo, &self.path) {
             (Some(directory), None) => {
-                if !cx.document.source.has_package(&directory.0) {
-                    let manifest = cx.document.source.path(&directory.0).join("Cargo.toml");
+                let local = cx.local(&directory.0);
+                if !cx.document.source.has_package(&local) {
+                    let manifest = cx.document.source.path(&local).join("Cargo.toml");
                     return Err(Problem::new(
                         format!("{} is not there", manifest.display()),
                         "`cargo` names a package's directory, relative to the playbook",

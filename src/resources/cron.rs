@@ -9,10 +9,11 @@ use super::file::values;
 use crate::change::{Change, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::{Questions, Remains};
-use crate::language::scalar::{Line, LocalPath, Name, Schedule, Text, optional};
+use crate::language::scalar::{Duration, Flag, Line, LocalPath, Name, Schedule, Text, optional};
 use crate::language::{Declaration, Problem, Render};
 use crate::layout::PATH;
 use crate::managed::file::ManagedFile;
+use crate::shell::words;
 
 /// A job of cron's. Exactly one of `command`, `template` and `source` says what it runs.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -35,6 +36,18 @@ pub struct Job {
     /// Who runs it; root unless given.
     #[serde(default, deserialize_with = "optional")]
     pub user: Option<Name>,
+    /// Its environment. cron expands nothing in it.
+    #[serde(default)]
+    pub environment: IndexMap<Name, Text>,
+    /// Whom cron sends what it prints, if the host can send mail; its user unless given, nobody if empty.
+    #[serde(default, deserialize_with = "optional")]
+    pub mailto: Option<Text>,
+    /// It waits up to so long, by chance, before it begins, so that many hosts do not begin at once.
+    #[serde(default, deserialize_with = "optional")]
+    pub random_delay: Option<Duration>,
+    /// Whether it is passed over while its last run still goes on.
+    #[serde(default, deserialize_with = "optional")]
+    pub lock: Option<Flag>,
 }
 
 /// The command as cron is told: it makes a newline of a bare `%`, and takes the `\` from `\%` and `\\` (`child_process`
@@ -49,6 +62,44 @@ fn said(command: &str) -> String {
         said.push(c);
     }
     said
+}
+
+/// A value of a crontab's variable. What stands between two equal quotes is taken as it is (`load_env` in cron's env.c).
+fn assigned(key: &str, value: &str) -> Result<String, Problem> {
+    let mark = if value.contains('"') { '\'' } else { '"' };
+    if value.contains(mark) || value.contains('\n') {
+        return Err(Problem::new(
+            format!("cron cannot pass on a value of `{key}` that has quotes of both sorts, or several lines"),
+            "set it in a script",
+        ));
+    }
+    Ok(format!("{key}={mark}{value}{mark}"))
+}
+
+impl Job {
+    /// The lines of the crontab that stand before the job's own.
+    fn variables(&self) -> Result<Vec<String>, Problem> {
+        let mailto = self.mailto.iter().map(|mailto| ("MAILTO", &mailto.0));
+        let own = self
+            .environment
+            .iter()
+            .map(|(key, value)| (key.0.as_str(), &value.0));
+        own.chain(mailto)
+            .map(|(key, value)| assigned(key, value))
+            .collect()
+    }
+
+    /// The command with what is done around it. `lock` is the file that a run holds.
+    fn around(&self, command: String, lock: &str) -> String {
+        let mut command = command;
+        if self.lock.as_ref().is_some_and(|flag| flag.0) {
+            command = words(["flock", "--nonblock", lock, "sh", "-c", &command]);
+        }
+        if let Some(delay) = &self.random_delay {
+            command = format!("perl -e 'sleep rand {}'; {command}", delay.0 + 1);
+        }
+        command
+    }
 }
 
 impl Declaration for Job {
@@ -86,42 +137,72 @@ impl Declaration for Job {
         }
         let command = match (&script, &self.command) {
             (Some(script), _) => script.path.clone(),
-            (None, Some(command)) => said(&command.0),
+            (None, Some(command)) => command.0.clone(),
             (None, None) => String::new(),
         };
-        let mut entry = Map::new();
-        for (key, value) in [
-            ("name", name),
-            ("schedule", &self.schedule.0),
-            ("user", &user),
-            ("command", &command),
-            ("path", PATH),
-        ] {
-            entry.insert(key.into(), json!(value));
-        }
-        // cron skips names with a dot.
-        let path = format!("/etc/cron.d/{}", format!("{playbook}-{name}").replace('.', "_"));
-        let entry = ManagedFile::new(path, cx.template("cron.hbs", entry)?);
+        // Each user's own: one user's cannot be opened for writing by another.
+        let lock = format!("/run/lock/{playbook}-{name}.{user}");
+        let command = said(&self.around(command, &lock));
+        let variables = self.variables()?;
+        let entry = entry(name, &self.schedule.0, &user, &command, &variables, cx)?;
         let id = Id::new("cron", name);
         cx.needs_unit("cron.service", "cron", id.as_str());
         cx.push(Scheduled {
             id,
+            what: "cron job",
             schedule: self.schedule.0.clone(),
             user,
             entry,
-            script,
+            files: script.into_iter().collect(),
         });
         Ok(())
     }
 }
 
+/// An entry of cron's, and the files that it runs.
 #[derive(Debug)]
-struct Scheduled {
-    id: Id,
-    schedule: String,
-    user: String,
-    entry: ManagedFile,
-    script: Option<ManagedFile>,
+pub(super) struct Scheduled {
+    pub id: Id,
+    /// What it is called for people.
+    pub what: &'static str,
+    pub schedule: String,
+    pub user: String,
+    pub entry: ManagedFile,
+    /// In the order in which they are put in place.
+    pub files: Vec<ManagedFile>,
+}
+
+impl Scheduled {
+    /// The files before the entry that runs them.
+    fn all(&self) -> impl Iterator<Item = &ManagedFile> {
+        self.files.iter().chain([&self.entry])
+    }
+}
+
+/// The entry of cron's that runs `command` as `user`; `name` is unique in the playbook.
+pub(super) fn entry(
+    name: &str,
+    schedule: &str,
+    user: &str,
+    command: &str,
+    variables: &[String],
+    cx: &Render<'_>,
+) -> Result<ManagedFile, Problem> {
+    let mut values = Map::new();
+    for (key, value) in [
+        ("name", name),
+        ("schedule", schedule),
+        ("user", user),
+        ("command", command),
+        ("path", PATH),
+    ] {
+        values.insert(key.into(), json!(value));
+    }
+    values.insert("variables".into(), json!(variables));
+    // cron skips names with a dot.
+    let file = format!("{}-{name}", cx.document.name).replace('.', "_");
+    let content = cx.template("cron.hbs", values)?;
+    Ok(ManagedFile::new(format!("/etc/cron.d/{file}"), content))
 }
 
 impl Resource for Scheduled {
@@ -130,11 +211,7 @@ impl Resource for Scheduled {
     }
 
     fn needs(&self) -> Vec<Ref> {
-        let files = self
-            .script
-            .iter()
-            .chain([&self.entry])
-            .flat_map(ManagedFile::needs);
+        let files = self.all().flat_map(ManagedFile::needs);
         files
             .chain([Ref::Package("cron".into()), Ref::User(self.user.clone())])
             .collect()
@@ -149,10 +226,8 @@ impl Resource for Scheduled {
     }
 
     fn remains(&self) -> Remains {
-        let mut remains = self.entry.remains();
-        if let Some(script) = &self.script {
-            remains.extend(script.remains());
-        }
+        let mut remains = Remains::default();
+        self.all().for_each(|file| remains.extend(file.remains()));
         remains
     }
 
@@ -161,9 +236,7 @@ impl Resource for Scheduled {
     }
 
     fn ask(&self, questions: &mut Questions) {
-        for file in self.script.iter().chain([&self.entry]) {
-            file.ask(questions);
-        }
+        self.all().for_each(|file| file.ask(questions));
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
@@ -176,11 +249,10 @@ impl Resource for Scheduled {
         let mut change = Change::new(
             &self.id,
             verb,
-            format!("{word} cron job at {} as {}", self.schedule, self.user),
+            format!("{word} {} at {} as {}", self.what, self.schedule, self.user),
         );
         let mut differs = false;
-        // The script before the entry that runs it.
-        for file in self.script.iter().chain([&self.entry]) {
+        for file in self.all() {
             differs |= file.diff_into(cx, &mut change)?;
         }
         Ok(if differs { vec![change] } else { Vec::new() })

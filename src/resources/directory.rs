@@ -55,7 +55,7 @@ impl Directory {
     /// What its source puts below `path`.
     fn items(&self, source: &LocalPath, path: &str, cx: &Render<'_>) -> Result<Vec<Item>, Problem> {
         let top = self.place(path);
-        let nodes = cx.document.source.tree(&source.0, &self.exclude)?;
+        let nodes = cx.local_tree(&source.0, &self.exclude)?;
         let item = |(name, node): (&String, &Node)| {
             let path = format!("{}/{name}", path.trim_end_matches('/'));
             match node {

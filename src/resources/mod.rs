@@ -2,6 +2,7 @@
 
 pub mod absent;
 pub mod apt;
+pub mod backup;
 pub mod binary;
 mod certbot;
 pub mod certificate;
@@ -9,16 +10,20 @@ pub mod command;
 pub mod cron;
 pub mod directory;
 pub mod file;
+mod instances;
 pub mod link;
 pub mod logrotate;
 pub mod nginx;
 pub mod pruned;
 mod renewal;
 mod renewal_conf;
+mod rolling;
 pub mod supervised;
 pub mod supervisor;
 mod supervisor_config;
+mod supervisor_instance;
 pub mod systemd;
 mod systemd_files;
+mod systemd_instance;
 pub mod ufw;
 pub mod user;

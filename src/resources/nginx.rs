@@ -3,7 +3,11 @@
 //! A site with a certificate that is not there yet is put in place twice: first over HTTP, so that the
 //! authority's challenge finds its webroot, then with TLS and the redirect.
 
+mod auth;
+mod group;
+mod limit;
 mod location;
+mod program;
 mod served;
 
 use indexmap::IndexMap;
@@ -11,28 +15,35 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::location::{Location, quoted};
+use self::auth::Auth;
+use self::group::Groups;
+use self::limit::Limit;
+use self::location::{Called, Location, Networks, quoted};
 use self::served::{MEND_INSTALLATION, Served};
 use super::certbot::Issued;
 use super::certificate::{self, Wanted};
 use super::directory::Directory;
+use super::instances::HandsTo;
 use crate::change::Id;
 use crate::language::scalar::{
-    AbsPath, Address, Domain, Duration, Flag, Line, LocalPath, Name, Port, Url, UrlPath, optional,
+    AbsPath, Domain, Duration, Flag, Line, LocalPath, Name, Port, ServerName, Upstream, Url, UrlPath,
+    optional,
 };
 use crate::language::template::object;
 use crate::language::{Declaration, Placed, Problem, Render};
 use crate::managed::announced;
 use crate::managed::file::ManagedFile;
+use crate::managed::plain::Plain;
 
 /// A site: it hands its requests on to a program (`proxy`), serves files (`root`), redirects, or does so below the paths
 /// of its `locations` alone.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Site {
-    /// Where requests go: `127.0.0.1:8080`.
+    /// Where requests go: `127.0.0.1:8080`, `https://api.example.com`, `unix:/run/app.sock`, or the name of a program
+    /// with `instances` or of one of `upstreams`.
     #[serde(default, deserialize_with = "optional")]
-    pub proxy: Option<Address>,
+    pub proxy: Option<Upstream>,
     /// The directory on the host whose files are served.
     #[serde(default, deserialize_with = "optional")]
     pub root: Option<AbsPath>,
@@ -46,7 +57,7 @@ pub struct Site {
     /// The names that it answers to; those of its certificate, or any, unless given. With a certificate,
     /// HTTP redirects to the first.
     #[serde(default)]
-    pub names: Vec<Domain>,
+    pub names: Vec<ServerName>,
     /// Further names: who comes by one of them is sent to the first of `names`.
     #[serde(default)]
     pub redirect_from: Vec<Domain>,
@@ -77,6 +88,21 @@ pub struct Site {
     /// How long browsers and caches may keep an answer: `1h`, `30d`.
     #[serde(default, deserialize_with = "optional")]
     pub cache: Option<Duration>,
+    /// Groups of servers that requests go to by turns, by name.
+    #[serde(default)]
+    pub upstreams: Groups,
+    /// Who alone may ask: addresses and networks. A location that says who may has its own rules.
+    #[serde(default)]
+    pub allow: Networks,
+    /// Who may not ask: `all` (but for those of `allow`), addresses and networks.
+    #[serde(default)]
+    pub deny: Networks,
+    /// How much one address may ask of what has no limit of its own.
+    #[serde(default)]
+    pub limit: Option<Limit>,
+    /// Who may ask, with a name and a password.
+    #[serde(default)]
+    pub auth: Option<Auth>,
     /// Headers of every answer, by name. nginx's variables may stand in a value.
     #[serde(default)]
     pub headers: IndexMap<Name, Line>,
@@ -97,6 +123,10 @@ pub struct Site {
 /// The path below which a site has what it says of itself.
 const OWN: &str = "/";
 
+/// The places in a site's list of what holds for all of it, and of the first location.
+const WHOLE: usize = 0;
+const FIRST: usize = 1;
+
 impl Site {
     /// What the site says of itself.
     fn own(&self) -> Location {
@@ -109,6 +139,18 @@ impl Site {
             index: self.index.clone(),
             fallback: self.fallback.clone(),
             cache: self.cache.clone(),
+            ..Location::default()
+        }
+    }
+
+    /// What holds for all of it: who may ask, and how much. That is said once, for the whole server.
+    fn whole(&self) -> Location {
+        Location {
+            redirect: self.redirect.clone(),
+            allow: self.allow.clone(),
+            deny: self.deny.clone(),
+            limit: self.limit.clone(),
+            auth: self.auth.clone(),
             ..Location::default()
         }
     }
@@ -167,6 +209,10 @@ impl Site {
                 "give the site a `certificate`, or take `hsts` out",
             ));
         }
+        match self.redirect {
+            Some(_) => self.whole().check()?,
+            None => self.whole().check_alone()?,
+        }
         if self.redirect_from.is_empty() {
             return Ok(());
         }
@@ -176,10 +222,14 @@ impl Site {
                 "leave it in one of them",
             ));
         }
-        if self.names(certificate).is_empty() {
+        if self
+            .names(certificate)
+            .first()
+            .is_none_or(|first| first.starts_with('*'))
+        {
             return Err(Problem::new(
-                "`redirect_from` leads to the site's first name, and it has none",
-                "give the site `names`",
+                "`redirect_from` leads to the site's first name, and it has none that is a whole one",
+                "begin the site's `names` with one",
             ));
         }
         let covered = |name: &Domain| certificate.is_none_or(|issued| issued.domains.contains(&name.0));
@@ -203,6 +253,29 @@ impl Site {
         hsts.into_iter().chain(own).collect()
     }
 
+    /// Puts the files of passwords in place; their paths.
+    fn passwords(
+        &self,
+        name: &str,
+        locations: &[(String, Location)],
+        cx: &mut Render<'_>,
+    ) -> Result<Vec<String>, Problem> {
+        let whole = self.auth.iter().map(|auth| (WHOLE, auth));
+        let own = locations.iter().zip(FIRST..);
+        let own = own.filter_map(|((_, location), index)| Some((index, location.auth.as_ref()?)));
+        let mut paths = Vec::new();
+        for (index, auth) in whole.chain(own) {
+            let path = location::passwords(name, index);
+            let file = auth.file(path.clone())?;
+            cx.push(Plain {
+                id: Id::new("file", &path),
+                file,
+            });
+            paths.push(path);
+        }
+        Ok(paths)
+    }
+
     /// The site for a host with IPv6, and for one without.
     fn files(
         &self,
@@ -220,19 +293,38 @@ impl Site {
             (false, 80) => format!("http://{first}"),
             (false, port) => format!("http://{first}:{port}"),
         });
-        // A variable of nginx's own names, for it is everybody's.
-        let letters = name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-        let upgrade = format!("$connection_upgrade_{letters}");
+        let upgrade = format!("$connection_upgrade_{}", program::letters(name));
+        let called = Called {
+            site: name,
+            upgrade: &upgrade,
+            groups: &self.upstreams,
+        };
+        let programs = program::named(locations.iter().map(|(_, location)| location), &self.upstreams);
+        let instances = program::values(name, &programs, cx)?;
+        let whole = self.whole().values(OWN, WHOLE, &called);
         let upgrades = locations.iter().any(|(_, location)| location.upgrades());
         let flag = |flag: &Option<Flag>, unless: bool| flag.as_ref().map_or(unless, |flag| flag.0);
-        let locations = locations.iter();
-        let locations = locations.map(|(path, location)| location.values(path, &upgrade));
+        let locations = locations.iter().zip(FIRST..);
+        let locations = locations.map(|((path, location), index)| location.values(path, index, &called));
+        let locations: Vec<Value> = locations.collect();
+        let limits = std::iter::once(&whole)
+            .chain(&locations)
+            .map(|location| &location["limit"]);
+        let is_wild = names.first().is_some_and(|first| first.starts_with('*'));
         let mut values = object(json!({
             "name": name,
             "names": if names.is_empty() { "_".to_owned() } else { names.join(" ") },
             "listen": listen,
             "default_server": flag(&self.replaces_default, false),
-            "proxy": self.proxy.as_ref().map(|proxy| &proxy.0),
+            // What whoever comes by HTTP is sent on to.
+            "host": if is_wild { "$host" } else { "$server_name" },
+            "proxy": self.own().values(OWN, FIRST, &called)["proxy"],
+            "instances": instances,
+            "upstreams": group::values(name, &self.upstreams)?,
+            "limits": limits.filter(|limit| !limit.is_null()).collect::<Vec<_>>(),
+            "limit": whole["limit"],
+            "rules": whole["rules"],
+            "auth": whole["auth"],
             "timeout": self.timeout.as_ref().map_or(60, |time| time.0),
             "max_body": self.max_body.as_ref().map_or("1m", |size| &size.0),
             "webroot": certificate.map(|issued| &issued.webroot),
@@ -241,7 +333,7 @@ impl Site {
             "access_log": flag(&self.access_log, true),
             "gzip": self.gzip.as_ref().map(|gzip| if gzip.0 { "on" } else { "off" }),
             "headers": self.headers(tls),
-            "locations": locations.collect::<Vec<Value>>(),
+            "locations": locations,
             "redirect_from": (!from.is_empty()).then(|| from.join(" ")),
             "origin": origin,
         }));
@@ -269,6 +361,12 @@ impl Declaration for Site {
                 site: name.to_owned(),
             });
         }
+        let own = self.own();
+        let all = self.locations.values().map(|placed| &placed.value);
+        for program in program::named(all.chain([&own]), &self.upstreams) {
+            let site = name.to_owned();
+            cx.announce(HandsTo { program, site });
+        }
     }
 
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
@@ -281,6 +379,10 @@ impl Declaration for Site {
         let id = Id::new("nginx", name);
         cx.needs_unit("nginx.service", "nginx", id.as_str());
         cx.mends.insert("nginx".into(), MEND_INSTALLATION.concat());
+        if locations.iter().any(|(_, location)| location.is_verified()) {
+            cx.needs_package("ca-certificates", id.as_str());
+        }
+        let passwords = self.passwords(name, &locations, cx)?;
         let tls = certificate.is_some();
         let site = Served {
             id: id.clone(),
@@ -288,6 +390,7 @@ impl Declaration for Site {
             files: self.files(name, &locations, certificate.as_ref(), tls, cx)?,
             replaces_default: self.replaces_default.as_ref().is_some_and(|flag| flag.0),
             certificate: certificate.as_ref().map(|issued| issued.id.clone()),
+            passwords: passwords.clone(),
             unless: None,
         };
         if let Some(issued) = &certificate {
@@ -302,6 +405,7 @@ impl Declaration for Site {
                 files: self.files(name, &locations, certificate.as_ref(), false, cx)?,
                 replaces_default: site.replaces_default,
                 certificate: None,
+                passwords,
                 unless: Some(issued.clone()),
             });
         }

@@ -11,7 +11,7 @@ use crate::shell;
 /// Where supervisor's own configuration says that it reads.
 pub(super) const FOLDER: &str = "/etc/supervisor/conf.d/";
 /// The unit in which all programs run.
-const UNIT: &str = "supervisor.service";
+pub(super) const UNIT: &str = "supervisor.service";
 const CONFIG: &str = "/etc/supervisor/supervisord.conf";
 
 /// Whether supervisor reads the file at `path`, as it is packaged.
@@ -43,8 +43,8 @@ pub fn looking() -> String {
 /// A file that supervisor reads, and the programs that it declares.
 #[derive(Debug)]
 pub(super) struct Supervised {
-    id: Id,
-    file: ManagedFile,
+    pub id: Id,
+    pub file: ManagedFile,
     pub declared: Declared,
     pub users: Vec<String>,
     /// What it loads when it starts: its program first.
@@ -72,7 +72,7 @@ impl Supervised {
     }
 
     /// The fingerprint of all that the running program was started from.
-    fn inputs(&self, cx: &Context<'_>) -> String {
+    pub(super) fn inputs(&self, cx: &Context<'_>) -> String {
         let mut inputs = self.file.content.sha256.clone();
         for path in &self.reads {
             inputs += &cx.version(&Ref::Path(path.clone())).unwrap_or_default();
@@ -81,7 +81,7 @@ impl Supervised {
     }
 
     /// Refuses to promise a restart for a file whose changes nobody sees.
-    fn refuse_unseen(&self, cx: &Context<'_>) -> Result<(), Refusal> {
+    pub(super) fn refuse_unseen(&self, cx: &Context<'_>) -> Result<(), Refusal> {
         let unseen = |path: &&String| cx.version(&Ref::Path((*path).clone())).is_none();
         match self.reads.iter().skip(1).find(unseen) {
             None => Ok(()),
@@ -99,17 +99,22 @@ impl Supervised {
         Some(supervisor_config::read(text))
     }
 
-    /// The library and what it works on: `processes`, in groups of either declaration.
+    /// The library and what it works on.
     fn library(&self, cx: &Context<'_>, processes: &[Process]) -> String {
+        format!("{}\n{}", self.meant(cx, processes), looking())
+    }
+
+    /// What the library works on: `processes`, in groups of either declaration.
+    pub(super) fn meant(&self, cx: &Context<'_>, processes: &[Process]) -> String {
         let before = self.before(cx).unwrap_or_default();
         let groups: Vec<&str> = [&self.declared, &before]
             .into_iter()
             .flat_map(|declared| declared.groups.iter().map(String::as_str))
             .collect();
         let lines: Vec<String> = processes.iter().map(line).collect();
-        let [file, groups, processes, ask] =
-            [&*self.file.path, &groups.join("\n"), &lines.join("\n"), STATUS].map(shell::quote);
-        format!("file={file}\ngroups={groups}\nprocesses={processes}\nask={ask}\n{LIBRARY}")
+        let [file, groups, processes] =
+            [&*self.file.path, &groups.join("\n"), &lines.join("\n")].map(shell::quote);
+        format!("file={file}\ngroups={groups}\nprocesses={processes}")
     }
 
     /// Runs the program as it was: its old configuration is back, and what this run replaced of what it
@@ -144,7 +149,7 @@ impl Supervised {
     }
 
     /// Refuses a file that supervisor would not read, or would mix with another.
-    fn refuse_unread(&self, cx: &Context<'_>) -> Result<(), Refusal> {
+    pub(super) fn refuse_unread(&self, cx: &Context<'_>) -> Result<(), Refusal> {
         let path = &self.file.path;
         let answer = cx.facts.output("supervisor.included");
         // This very run may change what is included: then supervisor itself tells.
@@ -191,7 +196,7 @@ impl Supervised {
     }
 
     /// What is not as it should be of what supervisor says of its processes: whose state, and which.
-    fn wrong(&self, cx: &Context<'_>) -> Option<(String, String)> {
+    pub(super) fn wrong(&self, cx: &Context<'_>) -> Option<(String, String)> {
         let answer = cx.facts.output("supervisor.status");
         let silent =
             answer.is_empty() && cx.facts.output("supervisor.included").is_empty() || answer.contains("://");

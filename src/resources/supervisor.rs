@@ -5,8 +5,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::binary::Releases;
 use super::directory::Directory;
+use super::instances::{self, Instances, TakesTurns};
+use super::rolling::{Instance, Rolling};
 use super::supervised::{Ended, FOLDER, Supervised, name, reads};
+use super::supervisor_instance::SupervisorInstance;
 use crate::change::{Content, Id};
 use crate::language::scalar::{AbsPath, Count, Flag, Line, LocalPath, Name, optional};
 use crate::language::template::object;
@@ -49,6 +53,11 @@ pub struct Program {
     /// The directory of `out.log` and `err.log`; `/var/log/NAME` unless given. Rotation is logrotate's.
     #[serde(default, deserialize_with = "optional")]
     pub logs: Option<AbsPath>,
+    /// Two instances that take turns at two ports (`[8080, 8081]`): what is new comes up beside the one that serves, and
+    /// gets the requests of the sites that name the program in `proxy` when it is ready. `{port}` in the command and in
+    /// values of the environment is an instance's own port, and so is its variable `PORT`.
+    #[serde(default)]
+    pub instances: Option<Instances>,
     /// Files that it reads at its start: it is started again when they change.
     #[serde(default)]
     pub restart_on: Vec<AbsPath>,
@@ -57,17 +66,35 @@ pub struct Program {
     pub template: Option<LocalPath>,
 }
 
+/// A program as supervisor shall know it.
+struct Named<'a> {
+    name: &'a str,
+    logs: &'a str,
+    /// Its port, where it is one of two instances.
+    port: Option<u16>,
+}
+
 impl Program {
-    fn values(&self, name: &str, logs: &str) -> Result<Map<String, Value>, Problem> {
+    fn values(&self, named: &Named<'_>, command: &str) -> Result<Map<String, Value>, Problem> {
+        let Named { name, logs, port } = named;
+        let own = |text: &str| match port {
+            Some(port) => text.replace("{port}", &port.to_string()),
+            None => text.to_owned(),
+        };
         let mut environment = Vec::new();
         for (key, value) in &self.environment {
-            environment.push(format!("{key}={}", quote(&escape(&value.0)?)?));
+            environment.push(format!("{key}={}", quote(&escape(&own(&value.0))?)?));
+        }
+        if let Some(port) = port
+            && !self.environment.keys().any(|key| key.0 == "PORT")
+        {
+            environment.push(format!("PORT=\"{port}\""));
         }
         let on = |flag: &Option<Flag>| flag.as_ref().is_none_or(|flag| flag.0);
         let number = |count: &Option<Count>, or| count.as_ref().map_or(or, |count| count.0);
         Ok(object(json!({
             "name": name,
-            "command": escape(&self.command.0)?,
+            "command": escape(&own(command))?,
             "user": self.user.as_ref().map_or("root", |user| &user.0),
             "directory": escape(self.directory.as_ref().map_or("/", |path| &path.0))?,
             "environment": environment.join(","),
@@ -76,7 +103,87 @@ impl Program {
             "startsecs": number(&self.startsecs, 1),
             "stopwaitsecs": number(&self.stopwaitsecs, 10),
             "logs": logs,
+            "port": port,
         })))
+    }
+
+    /// The program under a name of supervisor's; `command` is what runs there.
+    fn supervised(&self, named: &Named<'_>, command: &str, cx: &Render<'_>) -> Result<Supervised, Problem> {
+        let template = self
+            .template
+            .as_ref()
+            .map_or("supervisor.conf.hbs", |path| &path.0);
+        let content = cx.template(template, self.values(named, command)?)?;
+        let file = ManagedFile::new(format!("{FOLDER}{}.conf", named.name), content);
+        let mut supervised = Supervised::new(Id::new("supervisor", named.name), file);
+        if supervised.declared.processes.is_empty() {
+            return Err(Problem::new(
+                format!("the template {template} declares no program"),
+                "it wants a section `[program:{{name}}]`",
+            ));
+        }
+        supervised.own = true;
+        supervised
+            .users
+            .extend(self.user.iter().map(|user| user.0.clone()));
+        let executable = self.command.0.split(' ').next().unwrap_or_default().to_owned();
+        let restart_on = self.restart_on.iter().map(|path| path.0.clone());
+        supervised.reads = std::iter::once(executable).chain(restart_on).collect();
+        let directory = self.directory.iter().map(|path| path.0.clone());
+        supervised.needs.extend(directory.chain([named.logs.to_owned()]));
+        supervised.startsecs = self.startsecs.as_ref().map_or(1, |count| count.0);
+        Ok(supervised)
+    }
+
+    /// The command with its release in place of whatever is current: an instance that supervisor starts again is what
+    /// it came up as.
+    fn pinned(&self, cx: &Render<'_>) -> Result<String, Problem> {
+        for releases in cx.announced::<Releases>() {
+            if let Some(command) = releases.pin(&self.command.0)? {
+                return Ok(command);
+            }
+        }
+        Ok(self.command.0.clone())
+    }
+
+    /// Two instances that take turns.
+    fn rolling(
+        &self,
+        name: &str,
+        logs: &str,
+        declared: &Instances,
+        cx: &Render<'_>,
+    ) -> Result<Rolling, Problem> {
+        let ports = declared.ports()?;
+        if self.autostart.as_ref().is_some_and(|flag| !flag.0) {
+            return Err(Problem::new(
+                "`instances` of a program that is not started: `autostart: false`",
+                "take out one of the two",
+            ));
+        }
+        let command = self.pinned(cx)?;
+        let instance = |port: u16| -> Result<Box<dyn Instance>, Problem> {
+            let own = format!("{name}-{port}");
+            let named = Named {
+                name: &own,
+                logs,
+                port: Some(port),
+            };
+            Ok(Box::new(SupervisorInstance {
+                supervised: self.supervised(&named, &command, cx)?,
+                alone: (port == ports[0]).then(|| name.to_owned()),
+            }))
+        };
+        Ok(Rolling {
+            id: Id::new("supervisor", name),
+            turns: TakesTurns {
+                program: name.to_owned(),
+                ports,
+            },
+            instances: [instance(ports[0])?, instance(ports[1])?],
+            declared: declared.clone(),
+            sites: instances::sites(name, cx)?,
+        })
     }
 }
 
@@ -112,6 +219,10 @@ fn quote(value: &str) -> Result<String, Problem> {
 }
 
 impl Section for Programs {
+    fn announce(&self, cx: &mut Render<'_>) {
+        self.0.announce(cx);
+    }
+
     fn render(&self, cx: &mut Render<'_>) {
         self.0.render(cx);
         // Files that others put where supervisor reads are loaded as if this kind had written them.
@@ -146,6 +257,10 @@ fn files(cx: &Render<'_>) -> Vec<(String, Content)> {
 }
 
 impl Declaration for Program {
+    fn announce(&self, name: &str, cx: &mut Render<'_>) {
+        instances::announce(name, self.instances.as_ref(), cx);
+    }
+
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         if !self.command.0.starts_with('/') {
             return Err(Problem::new(
@@ -157,36 +272,26 @@ impl Declaration for Program {
             .logs
             .as_ref()
             .map_or_else(|| format!("/var/log/{name}"), |path| path.0.clone());
-        let template = self
-            .template
-            .as_ref()
-            .map_or("supervisor.conf.hbs", |path| &path.0);
-        let content = cx.template(template, self.values(name, &logs)?)?;
-        let file = ManagedFile::new(format!("{FOLDER}{name}.conf"), content);
+        cx.refuse_secret(&self.command.0)?;
+        cx.needs_unit(
+            "supervisor.service",
+            "supervisor",
+            Id::new("supervisor", name).as_str(),
+        );
         if !announced::has_directory(cx, &logs) && !cx.has(&Id::new("directory", &logs)) {
             Directory::default().render(&logs, cx)?;
         }
-        let id = Id::new("supervisor", name);
-        cx.needs_unit("supervisor.service", "supervisor", id.as_str());
-        let executable = self.command.0.split(' ').next().unwrap_or_default().to_owned();
-        cx.refuse_secret(&self.command.0)?;
-        let mut supervised = Supervised::new(id, file);
-        if supervised.declared.processes.is_empty() {
-            return Err(Problem::new(
-                format!("the template {template} declares no program"),
-                "it wants a section `[program:{{name}}]`",
-            ));
+        match &self.instances {
+            Some(declared) => cx.push(self.rolling(name, &logs, declared, cx)?),
+            None => {
+                let named = Named {
+                    name,
+                    logs: &logs,
+                    port: None,
+                };
+                cx.push(self.supervised(&named, &self.command.0, cx)?);
+            }
         }
-        supervised.own = true;
-        supervised
-            .users
-            .extend(self.user.iter().map(|user| user.0.clone()));
-        let restart_on = self.restart_on.iter().map(|path| path.0.clone());
-        supervised.reads = std::iter::once(executable).chain(restart_on).collect();
-        let directory = self.directory.iter().map(|path| path.0.clone());
-        supervised.needs.extend(directory.chain([logs]));
-        supervised.startsecs = self.startsecs.as_ref().map_or(1, |count| count.0);
-        cx.push(supervised);
         Ok(())
     }
 }

@@ -4,7 +4,9 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::instances::{self, Instances};
 use super::systemd_files::{covers, glob, unit_of};
+use super::systemd_instance;
 use crate::change::{Action, Change, Id, Verb, sha256};
 use crate::daemons::text::unit;
 use crate::desired::{Context, Ref, Refusal, Resource};
@@ -29,11 +31,27 @@ pub struct Unit {
     /// Whether it runs; true unless given.
     #[serde(default, deserialize_with = "optional")]
     pub running: Option<Flag>,
+    /// Two instances that take turns at two ports (`[8080, 8081]`), made from the template `NAME@.service` of `files`:
+    /// what is new comes up beside the one that serves, and gets the requests of the sites that name the unit in `proxy`
+    /// when it is ready. `%i` is an instance's own port, and so is its variable `PORT`.
+    #[serde(default)]
+    pub instances: Option<Instances>,
 }
 
 impl Section for Units {
+    fn announce(&self, cx: &mut Render<'_>) {
+        self.0.announce(cx);
+    }
+
     fn render(&self, cx: &mut Render<'_>) {
         self.0.render(cx);
+        let turning = self
+            .0
+            .iter()
+            .filter(|(_, unit)| unit.value.value.instances.is_some());
+        let templates: Vec<String> = turning
+            .map(|(name, _)| systemd_instance::template(&name.0))
+            .collect();
         for (name, package) in cx.units.clone() {
             if !cx.has(&id(&name)) {
                 let service = Service::new(&name, Some(true), Some(true), cx);
@@ -47,6 +65,7 @@ impl Section for Units {
         for file in unit_files(cx) {
             if let Some(unit) = unit_of(&file)
                 && !cx.has(&id(unit))
+                && !templates.iter().any(|template| template == unit)
             {
                 cx.push(Service::new(unit, None, None, cx));
             }
@@ -55,7 +74,23 @@ impl Section for Units {
 }
 
 impl Declaration for Unit {
+    fn announce(&self, name: &str, cx: &mut Render<'_>) {
+        let name = name.trim_end_matches(".service");
+        instances::announce(name, self.instances.as_ref(), cx);
+    }
+
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
+        if let Some(declared) = &self.instances {
+            if self.enabled.is_some() || self.running.is_some() {
+                return Err(Problem::new(
+                    "of `instances` one runs and starts with the host: `enabled` and `running` say nothing",
+                    "take them out",
+                ));
+            }
+            let program = name.trim_end_matches(".service");
+            cx.push(systemd_instance::rolling(program, id(name), declared, cx)?);
+            return Ok(());
+        }
         let on = |flag: &Option<Flag>| Some(flag.as_ref().is_none_or(|flag| flag.0));
         let service = Service::new(name, on(&self.enabled), on(&self.running), cx);
         let package = cx.units.get(&service.unit).cloned();
@@ -84,7 +119,7 @@ fn id(name: &str) -> Id {
 }
 
 /// What the host's sh does with units.
-const LIBRARY: &str = include_str!("systemd.sh");
+pub(super) const LIBRARY: &str = include_str!("systemd.sh");
 
 #[derive(Debug)]
 struct Service {

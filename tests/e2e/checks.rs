@@ -27,6 +27,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if leaked:
                 open("/srv/leaks", "a").write(path)
         posted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        open("/srv/posts", "a").write("\n")
         self.answer(401, json.dumps({"key": key, "posted": posted["it's"], "type": self.headers["Content-Type"]}).encode())
 
 http.server.HTTPServer(("0.0.0.0", 8080), Handler).serve_forever()
@@ -45,6 +46,7 @@ checks:
   bytes: { http: "http://127.0.0.1:8080/bytes", within: 60s }
   tcp: { tcp: "127.0.0.1:8080", within: 60s }
   reads-nothing: { command: cat }
+  counted: { command: "echo >>/srv/counted" }
   json-here: { http: "http://HOST:8080/health", from: here, expect: { json: { count: 3 } }, within: 60s }
   tcp-here: { tcp: "HOST:8080", from: here, within: 60s }
   posted:
@@ -108,8 +110,17 @@ fn checks_are_asked_until_they_are_right_or_their_time_is_up() {
         "systemd-run --quiet sh -c 'until [ $(cat /srv/tries | wc -l) -ge 3 ]; do sleep 0.05; done; exec python3 /srv/serve.py'",
     );
     let right = run(host.command("apply", RIGHT).env("KEY", KEY)).ok();
-    assert!(right.stdout.contains("10 checks passed"), "{}", right.stdout);
-    assert_eq!(host.sh("wc -l </srv/tries"), "3");
+    assert!(right.stdout.contains("11 checks passed"), "{}", right.stdout);
+    let asked = "cat /srv/tries | wc -l; cat /srv/counted | wc -l; cat /srv/posts | wc -l";
+    assert_eq!(host.sh(asked), "3\n1\n2", "none was asked before the apply");
+
+    // With nothing to change they are asked beside the probe, and again until they are right.
+    host.sh("rm /srv/tries");
+    let again = run(host.command("apply", RIGHT).env("KEY", KEY)).ok();
+    for said in ["Nothing to change.", "11 checks passed"] {
+        assert!(again.stdout.contains(said), "{}", again.stdout);
+    }
+    assert_eq!(host.sh(asked), "3\n2\n4");
 
     let wrong = run(host.command("apply", WRONG).env("KEY", KEY));
     assert_eq!(wrong.status, 1, "{}", wrong.stdout);

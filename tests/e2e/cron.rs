@@ -50,16 +50,38 @@ name: lines
 cron:
   month: { schedule: "@reboot", command: 'date +\%Y-\%m >> /tmp/month' }
   tab: { schedule: "@reboot", command: 'printf "a\\tb" >/tmp/tab; printf %s ''a\\tb\%\\%\'' >/tmp/odd' }
-  plain: { schedule: "@reboot", command: "date +%H%% | tr -d '%' >/tmp/hour", user: nobody }
+  busy: { schedule: "@reboot", command: "touch /tmp/busy", lock: true }
+  free:
+    schedule: "@reboot"
+    command: printf '%s %s' "$NOTE" "it's" >/tmp/free
+    environment: { NOTE: 'say "100%" $HOME', MAILTO: "" }
+    random_delay: 1s
+    lock: true
+    user: nobody
+  plain: { schedule: "@reboot", command: "sleep 1; date +%H%% | tr -d '%' >/tmp/hour", user: nobody }
 "#;
     host.converge(playbook);
+    host.sh("systemd-run --quiet --unit=busy flock /run/lock/lines-busy.root sleep infinity");
     // It is as if the host had just started.
     host.sh("rm /run/crond.reboot && systemctl restart cron");
-    wait_for("the jobs have run", || host.sh("ls /tmp").contains("hour"));
+    wait_for("the jobs have run", || {
+        let there = host.sh("ls /tmp");
+        there.contains("hour") && there.contains("free")
+    });
     assert_eq!(host.sh("cat /tmp/month"), host.sh("date +%Y-%m"));
     assert_eq!(host.sh("cat /tmp/tab"), "a\tb");
     assert_eq!(host.sh("cat /tmp/odd"), r"a\\tb\%\\%\");
     assert_eq!(host.sh("stat -c %U /tmp/hour"), "nobody");
+    assert_eq!(host.sh("cat /tmp/free"), "say \"100%\" $HOME it's");
+    assert_eq!(
+        host.sh("ls /tmp/busy 2>/dev/null || true"),
+        "",
+        "its last run still goes on"
+    );
+    host.sh("systemctl stop busy && rm /run/crond.reboot && systemctl restart cron");
+    wait_for("its lock is free", || {
+        !host.sh("ls /tmp/busy 2>/dev/null || true").is_empty()
+    });
 }
 
 #[test]

@@ -27,6 +27,10 @@ static IMAGE: LazyLock<Option<Image>> = LazyLock::new(|| {
 static MORE: LazyLock<Option<Image>> =
     LazyLock::new(|| Some(with(IMAGE.as_ref()?, "daemons", "udev rsyslog kmod")));
 
+/// The usual packages, and what backups may need.
+static ARCHIVERS: LazyLock<Option<Image>> =
+    LazyLock::new(|| Some(with(IMAGE.as_ref()?, "archivers", "age rclone zstd dma")));
+
 /// The next release, Debian 13, with what tests of it need.
 static NEXT: LazyLock<Option<Image>> = LazyLock::new(|| {
     base()?;
@@ -106,6 +110,11 @@ impl Host {
     /// A host with the usual packages and udev, rsyslog and kmod.
     pub fn with_daemons() -> Option<Self> {
         Some(Self::of(MORE.as_ref()?))
+    }
+
+    /// A host with the usual packages, age, rclone, zstd and a sendmail.
+    pub fn with_archivers() -> Option<Self> {
+        Some(Self::of(ARCHIVERS.as_ref()?))
     }
 
     /// A host of Debian 13 with cron, logrotate and the same.

@@ -72,6 +72,39 @@ fn a_log_is_rotated_under_a_running_program() {
 }
 
 #[test]
+fn by_size_and_by_the_hour() {
+    let Some(host) = Host::boot() else { return };
+    host.sh("mkdir /srv/log && chown nobody: /srv/log && chmod 775 /srv/log && head -c 2000 /dev/zero >/srv/log/big");
+    host.sh("chown nobody: /srv/log/big; head -c 500 /dev/zero >/srv/small");
+    let playbook = |every: &str| {
+        format!(
+            "name: sizes
+logrotate:
+  big: {{ paths: [/srv/log/big], size: 1k, dateext: true, copytruncate: true, su: nobody nogroup, maxage: 9 }}
+  small: {{ paths: [/srv/small], size: 1k }}
+  often: {{ paths: [/srv/often], every: {every}, maxsize: 1M, prerotate: touch /srv/before }}
+"
+        )
+    };
+    host.converge(&playbook("hourly"));
+    let when = "systemctl show -p TimersCalendar logrotate.timer";
+    assert!(
+        host.sh(when).contains("OnCalendar=*-*-* *:00:00 ;"),
+        "{}",
+        host.sh(when)
+    );
+    let inode = host.sh("stat -c %i /srv/log/big");
+    host.sh("echo x >/srv/often; systemctl start logrotate.service; logrotate -f /etc/logrotate.d/often");
+    let today = host.sh("date +%Y%m%d");
+    assert_eq!(host.sh("ls /srv/log"), format!("big\nbig-{today}"));
+    assert_eq!(host.sh("stat -c '%i %s' /srv/log/big"), format!("{inode} 0"));
+    assert_eq!(host.sh("ls /srv"), "before\nlog\noften\noften.1\nsmall");
+    // What made it every hour goes with the last that wants it.
+    host.converge(&playbook("daily"));
+    assert!(!host.sh(when).contains("*:00:00"), "{}", host.sh(when));
+}
+
+#[test]
 fn what_logrotate_does_not_take_does_not_go_live() {
     let Some(host) = Host::boot() else { return };
     // Whom a command was to bring, and did not.

@@ -67,7 +67,7 @@ fn hides_the_password(host: &Host) {
     assert_eq!(found, "0");
 }
 
-//~ sudo | sudo 1.9 and sudo-rs, with and without a password: Debian 12, Debian 13, Ubuntu-24.04-like, Ubuntu-26.04-like (with Rust coreutils) | the password is given when it is asked for, once, and stands in no process list, log or journal; a wrong one is tried once
+//~ sudo | sudo 1.9 and sudo-rs, with and without a password: Debian 12, Debian 13, Ubuntu-24.04-like, Ubuntu-26.04-like (with Rust coreutils) | the password is given when it is asked for, once, and stands in no process list, log or journal; a wrong one is tried once; where sudo allows some commands only, or none, its words are shown
 #[test]
 fn every_host_of_the_matrix_lets_a_user_become_root() {
     for (name, image, provider) in images::all() {
@@ -98,6 +98,21 @@ fn every_host_of_the_matrix_lets_a_user_become_root() {
         let file = host.file("password", "its-password\n");
         let mut plan = command(&host, "ann", "plan");
         run(plan.arg("--sudo-password-file").arg(file)).ok();
+        // What sudo-rs says is the same for both.
+        let (some, none) = match name.contains("26.04") {
+            true => (
+                "may not become root: sudo-rs: I'm sorry ann",
+                "may not become root: sudo-rs: I'm sorry ann",
+            ),
+            false => (
+                "lets ann run only some commands",
+                "may not become root: ann is not in the sudoers file",
+            ),
+        };
+        host.sh("echo 'ann ALL=(ALL) /usr/bin/apt-get' >/etc/sudoers.d/ann");
+        refuses(with_password(&host, "ann", "plan", "its-password"), &[some]);
+        host.sh("rm /etc/sudoers.d/ann");
+        refuses(with_password(&host, "ann", "plan", "its-password"), &[none]);
         hides_the_password(&host);
     }
 }

@@ -80,7 +80,8 @@ fn a_plan_for_an_applied_host_writes_nothing() {
     host.converge(&EVERYTHING.replace("PACKAGES", "curl"));
     host.sh("echo drift >>/srv/app/file");
     quiet(&host);
-    // apt is asked what installing would bring; it would like to write a cache for that.
+    // apt is asked what installing would bring. It would like to write a cache for that where there is no valid one.
+    host.sh("ls /var/cache/apt/srcpkgcache.bin && touch /etc/apt/sources.list.d");
     let plan = plan_writes_nothing(&host, &EVERYTHING.replace("PACKAGES", "cowsay"));
     assert_eq!(plan.status, 2, "{}", plan.stderr);
     for line in ["cowsay 3", "- drift", "2 changes: 1 to create, 1 to update."] {

@@ -189,6 +189,99 @@ fn the_shipped_static_site_is_served() {
 }
 
 #[test]
+fn groups_sockets_limits_and_passwords() {
+    let Some(host) = Host::boot() else { return };
+    host.sh(BACKEND);
+    // The same program behind a socket, and with TLS under a name whose certificate the host trusts.
+    host.sh(
+        "sed 's/^socketserver.ThreadingTCPServer(.*/socketserver.ThreadingUnixStreamServer(\"\\/run\\/app.sock\", Backend).serve_forever()/' \
+           /srv/backend.py >/srv/by_socket.py
+         systemd-run --quiet --unit=socket sh -c 'umask 0; exec python3 /srv/by_socket.py'
+         cd /srv && openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=rates.example -addext subjectAltName=DNS:rates.example \
+           -keyout key.pem -out cert.pem 2>/dev/null
+         echo '127.0.0.1 rates.example wrong.example' >>/etc/hosts
+         systemd-run --quiet --unit=tls --working-directory=/srv openssl s_server -accept 9443 -key key.pem -cert cert.pem -WWW
+         echo rates >/srv/list
+         for try in $(seq 600); do [ -S /run/app.sock ] && exit; sleep 0.05; done; journalctl -u socket; exit 1",
+    );
+    let playbook = |more: &str| {
+        format!(
+            r#"
+name: web
+files: {{ /usr/local/share/ca-certificates/rates.crt: {{ source: cert.pem }} }}
+commands:
+  trust: {{ run: update-ca-certificates, unless: "test -e /etc/ssl/certs/rates.pem", after: [file./usr/local/share/ca-certificates/rates.crt] }}
+nginx:
+  web:
+    names: ["*.example.com", intranet]
+    proxy: app
+    after: [command.trust]
+    replaces_default: true
+    upstreams:
+      app: [{{ server: "127.0.0.1:1" }}, {{ server: "unix:/run/app.sock", weight: 2 }}, {{ server: "127.0.0.1:9000", backup: true }}]
+    locations:
+      /socket/: {{ proxy: "unix:/run/app.sock" }}
+      /list: {{ proxy: https://rates.example:9443 }}
+      /wrong: {{ proxy: https://wrong.example:9443 }}
+      /slow/: {{ limit: {{ rate: 1r/m, burst: 1 }} }}
+      /staff/: {{ auth: {{ users: {{ ann: pass, bob: '$6$saltsalt$LDXPTlgBwvos30nDQYE87p0HOcSSLvqM4sFnKbmhnABtBtA32fiC3O10o2AoRuO4wxB/8/wHS5Kpe4CLBip/10' }} }} }}
+{more}"#
+        )
+    };
+    let certificate = host.sh("cat /srv/cert.pem");
+    host.file("cert.pem", &(certificate + "\n"));
+    host.converge(&playbook(""));
+    let body = |path: &str| get(&host, "shop.example.com", path);
+    let code = |curl: &str| {
+        host.sh(&format!(
+            "curl -so /dev/null -w '%{{http_code}}' -H 'Host: intranet' {curl}"
+        ))
+    };
+    for path in ["/", "/socket/a", "/b"] {
+        let answer = body(path);
+        assert!(
+            answer.contains("200 OK") && answer.contains(&format!("{path} none none")),
+            "{answer}"
+        );
+    }
+    host.sh("systemctl stop socket");
+    assert!(body("/after").contains("/after none"), "the backup answers");
+    let list = body("/list");
+    assert!(
+        list.contains("rates"),
+        "{list}{}",
+        host.sh("tail -n 5 /var/log/nginx/error.log")
+    );
+    assert_eq!(
+        code("http://127.0.0.1/wrong"),
+        "502",
+        "its certificate is another's"
+    );
+
+    let codes = [1, 2, 3].map(|_| code("http://127.0.0.1/slow/"));
+    assert_eq!(codes, ["200", "200", "429"]);
+    for (user, wanted) in [
+        ("", "401"),
+        ("-u ann:pass", "200"),
+        ("-u ann:wrong", "401"),
+        ("-u bob:Hello", "200"),
+    ] {
+        assert_eq!(code(&format!("{user} http://127.0.0.1/staff/")), wanted, "{user}");
+    }
+    assert_eq!(
+        host.sh("stat -c '%a %U:%G' /etc/nginx/passwords/*"),
+        "640 root:www-data"
+    );
+
+    // Of the whole site; a location that says who may has its own rules.
+    host.converge(&playbook(
+        "      /here/: { allow: [127.0.0.1] }\n    deny: [127.0.0.1]\n",
+    ));
+    assert_eq!(code("http://127.0.0.1/"), "403");
+    assert_eq!(code("http://127.0.0.1/here/"), "200");
+}
+
+#[test]
 fn sites_with_like_names_take_upgrades_beside_each_other() {
     let Some(host) = Host::boot() else { return };
     host.sh(BACKEND);

@@ -287,21 +287,13 @@ fn a_failure_says_what_exists_and_the_next_run_goes_on_with_it() {
         elsewhere.path().join(".ssh/id_ed25519"),
     )
     .expect("copied");
-    // ssh takes the folder of known hosts from the list of users, not from HOME.
-    let from_elsewhere = || {
-        let mut command = up(&cloud.vultr, &elsewhere, failing);
-        command
-            .arg("--known-hosts")
-            .arg(elsewhere.path().join("known_hosts"));
-        command
-    };
-    let unknown = run(&mut from_elsewhere());
+    let unknown = run(&mut up(&cloud.vultr, &elsewhere, failing));
     assert!(
         unknown.status == 1 && unknown.stderr.contains("is not known: ssh-ed25519 SHA256:"),
         "{}",
         unknown.stderr
     );
-    let learnt = run(from_elsewhere().arg("--accept-new")).ok();
+    let learnt = run(up(&cloud.vultr, &elsewhere, failing).arg("--accept-new")).ok();
     assert!(learnt.stdout.contains("mcp-1 is up:"), "{}", learnt.stdout);
 }
 

@@ -129,14 +129,48 @@ async fn a_server_gets_the_time_that_the_configuration_gives_it() {
     assert!(matches!(silent, SshError::Timeout { seconds: 1, .. }), "{silent}");
 }
 
-//~ Configuration | `RevokedHostKeys`, `KnownHostsCommand`, `RequiredRSASize`, algorithms that nobody here speaks | refused by name, file and line before anybody is reached
+//~ Host key | in the file of `RevokedHostKeys`, which may also be a KRL or absent | refused by file and line
+#[tokio::test(flavor = "multi_thread")]
+async fn no_host_has_a_key_of_the_file_of_revoked_ones() {
+    let sshd = sshd_or_skip!();
+    let file = sshd.path("revoked");
+    let text = format!(
+        "Host web\n RevokedHostKeys {}\n IdentityFile {}\n{}",
+        file.display(),
+        sshd.path("id").display(),
+        way(&sshd)
+    );
+    let options = configured(&sshd, &text);
+    let other = keygen(&sshd.path("another"), "ed25519", "");
+    fs::write(&file, format!("# stolen\n\n{other}")).unwrap();
+    Connection::open(&web(), &options).await.unwrap().close().await;
+
+    let own = fs::read_to_string(sshd.path("host_key.pub")).unwrap();
+    fs::write(&file, format!("# stolen\n{other}  {own}")).unwrap();
+    let revoked = error(Connection::open(&web(), &options).await);
+    let SshError::RevokedKey { place, .. } = &revoked else {
+        panic!("{revoked}")
+    };
+    assert_eq!(*place, format!("{}:3", file.display()));
+
+    fs::write(&file, format!("{other}ssh-ed25519 AAAA\n")).unwrap();
+    let broken = error(Connection::open(&web(), &options).await).to_string();
+    assert!(broken.ends_with("line 2 is no public key"), "{broken}");
+    super::ways::ssh_keygen(&["-q", "-k", "-f", &file.display().to_string()]);
+    let binary = error(Connection::open(&web(), &options).await).to_string();
+    assert!(binary.contains("is a key revocation list"), "{binary}");
+    fs::remove_file(&file).unwrap();
+    let absent = error(Connection::open(&web(), &options).await);
+    assert!(matches!(&absent, SshError::KnownHosts { .. }), "{absent}");
+}
+
+//~ Configuration | `KnownHostsCommand`, `RequiredRSASize`, algorithms that nobody here speaks | refused by name, file and line before anybody is reached
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_followed_is_refused_before_anybody_is_reached() {
     let sshd = sshd_or_skip!();
     let place = format!("({}:5)", sshd.path("config").display());
     let refused = |directive: &str| format!("does not follow `{directive}` for web {place}");
     for (line, words) in [
-        ("RevokedHostKeys /x", &*refused("RevokedHostKeys /x")),
         ("KnownHostsCommand /x %H", &*refused("KnownHostsCommand /x %H")),
         ("RequiredRSASize 4096", &*refused("RequiredRSASize 4096")),
         (

@@ -17,7 +17,7 @@ pub fn is_file(path: &str) -> bool {
 }
 
 /// Keys and values; an empty value takes back those before it.
-fn values<'a>(text: &'a str, wanted: &'a str) -> Vec<&'a str> {
+fn values<'a>(text: &'a str, wanted: &str) -> Vec<&'a str> {
     let mut found = Vec::new();
     for line in text.lines() {
         match line.trim().split_once('=') {
@@ -47,6 +47,13 @@ pub(super) fn accounts(text: &str) -> Vec<Account> {
         .into_iter()
         .flat_map(str::split_whitespace);
     users.chain(groups.chain(more).filter_map(group)).collect()
+}
+
+/// The command lines that the unit runs.
+pub fn commands(text: &str) -> impl Iterator<Item = &str> {
+    ["ExecStartPre", "ExecStart"]
+        .into_iter()
+        .flat_map(|key| values(text, key))
 }
 
 /// Where a socket unit listens.

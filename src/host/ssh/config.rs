@@ -55,6 +55,8 @@ pub(super) struct Resolved {
     pub algorithms: Algorithms,
     /// Files of known host keys.
     pub known_hosts: Vec<PathBuf>,
+    /// Files of keys that no host may have.
+    pub revoked: Vec<PathBuf>,
     /// The one that a new key is written to.
     pub learns_in: Option<PathBuf>,
     /// The name in these files, if it is another than the host's.
@@ -101,7 +103,7 @@ impl Family {
 }
 
 /// What change whom we reach or whom we trust, and are not followed, but for the value beside them.
-const REFUSED: [(&str, &str, &str); 5] = [
+const REFUSED: [(&str, &str, &str); 4] = [
     ("knownhostscommand", "KnownHostsCommand", "none"),
     (
         "nohostauthenticationforlocalhost",
@@ -110,7 +112,6 @@ const REFUSED: [(&str, &str, &str); 5] = [
     ),
     ("proxyusefdpass", "ProxyUseFdpass", "no"),
     ("requiredrsasize", "RequiredRSASize", "1024"),
-    ("revokedhostkeys", "RevokedHostKeys", "none"),
 ];
 
 /// Fills what `target` leaves open from the configuration; the target and the options win.
@@ -208,8 +209,9 @@ impl Settings<'_> {
             Some(path) => Ok(PathBuf::from(path)),
             None => Err(unfollowed(&setting.key, setting)),
         };
+        // What nobody configured is where HOME leads, as with keys: `ssh -G` takes it from the list of users.
         let paths = |key: &str| -> Result<Option<Vec<PathBuf>>, SshError> {
-            let setting = self.first(key);
+            let setting = self.first(key).filter(|setting| setting.made);
             let words = setting.into_iter().flat_map(|setting| {
                 let named = setting.words.iter().filter(|word| *word != "none");
                 named.map(move |word| path(setting, word))
@@ -267,9 +269,12 @@ impl Settings<'_> {
             Some(file) => (vec![file.clone()], Some(file.clone())),
             None => {
                 let own = paths("userknownhostsfile")?;
-                let own = own.unwrap_or_else(|| vec![local.home.join(".ssh/known_hosts")]);
+                let usual = ["known_hosts", "known_hosts2"].map(|name| local.home.join(".ssh").join(name));
+                let own = own.unwrap_or_else(|| usual.to_vec());
                 let global = paths("globalknownhostsfile")?;
-                let global = global.unwrap_or_else(|| vec!["/etc/ssh/ssh_known_hosts".into()]);
+                let usual =
+                    ["ssh_known_hosts", "ssh_known_hosts2"].map(|name| PathBuf::from("/etc/ssh").join(name));
+                let global = global.unwrap_or_else(|| usual.to_vec());
                 let learns_in = own.first().cloned();
                 ([own, global].concat(), learns_in)
             }
@@ -297,6 +302,7 @@ impl Settings<'_> {
             batch: self.is_on("batchmode", false),
             algorithms,
             known_hosts,
+            revoked: paths("revokedhostkeys")?.unwrap_or_default(),
             learns_in,
             hashes_names: self.is_on("hashknownhosts", false),
             // A name of its own says that the address says nothing; through a proxy it is another's.

@@ -77,6 +77,7 @@ fn the_configuration_fills_what_the_target_leaves_open() {
             "/home/ann/one".into(),
             "/two".into(),
             "/etc/ssh/ssh_known_hosts".into(),
+            "/etc/ssh/ssh_known_hosts2".into(),
         ],
         learns_in: Some("/home/ann/one".into()),
         certificates: vec!["/home/ann/.ssh/ca.pub".into()],
@@ -139,7 +140,10 @@ fn what_is_not_followed_is_refused_by_its_place() {
         ),
         ("ProxyCommand nc %C\n", "`proxycommand nc %C` for web (c:1)"),
         ("ProxyJump a,b:x\n", "`proxyjump a,b:x` for web (c:1)"),
-        ("RevokedHostKeys /x\n", "`RevokedHostKeys /x` for web (c:1)"),
+        (
+            "RevokedHostKeys ~bob/x\n",
+            "`revokedhostkeys ~bob/x` for web (c:1)",
+        ),
         ("Ciphers arcfour,none\n", "`Ciphers arcfour,none` for web (c:1)"),
         ("BindAddress eth0\n", "`BindAddress eth0` for web (c:1)"),
         ("\nInclude config.d/*\n", "c:2: `include`"),
@@ -194,6 +198,9 @@ fn what_ssh_prints_is_read() {
     assert_eq!(web.known_hosts, ["/a", "/b"].map(PathBuf::from));
     assert_eq!((web.connect_timeout, web.keepalive), (CONNECT_TIMEOUT, KEEPALIVE));
     assert!(web.trusts_anyone && !web.accept_new);
+    let listed = "userknownhostsfile /root/.ssh/known_hosts /root/.ssh/known_hosts2\n";
+    let web = means("web", &openssh::read(listed, listed), &without).expect("resolved");
+    assert_eq!(web.known_hosts[0], Path::new("/home/ann/.ssh/known_hosts"));
     let refused = |text: &str, usual: &str| {
         let settings = openssh::read(text, usual);
         means("web", &settings, &without).map(|_| ())

@@ -19,7 +19,8 @@ use super::sessions::Sessions;
 use super::way::Reached;
 use crate::host::target::Target;
 
-/// Between two tries at a host that boots: a firewall that limits connections takes five in 30 s (`ufw limit`).
+/// Between two tries at a host that boots: a firewall that limits connections takes five in 30 s (`ufw limit`), and what
+/// sshd writes down for each failed login (5 s; sshd_config(5), PerSourcePenalties) is over before the next.
 const KNOCK: Duration = Duration::from_secs(7);
 
 /// A connection to a host, logged in. Dropping it ends it.
@@ -37,11 +38,22 @@ impl Connection {
     /// Any [`SshError`] but those of commands.
     pub async fn open(target: &Target, options: &Options) -> Result<Connection, SshError> {
         let start = Instant::now();
+        let waits = |error: &SshError| error.is_of_booting() && start.elapsed() + KNOCK < options.wait;
+        Self::open_while(target, options, waits).await
+    }
+
+    /// Connects and logs in, and tries again as long as `waits` says so of what it failed with.
+    ///
+    /// # Errors
+    /// Any [`SshError`] but those of commands.
+    pub async fn open_while(
+        target: &Target,
+        options: &Options,
+        mut waits: impl FnMut(&SshError) -> bool,
+    ) -> Result<Connection, SshError> {
         let there = loop {
             match log_in(target, options, &[], 0).await {
-                Err(error) if error.is_of_booting() && start.elapsed() + KNOCK < options.wait => {
-                    sleep(KNOCK).await
-                }
+                Err(error) if waits(&error) => sleep(KNOCK).await,
                 ended => break ended?,
             }
         };

@@ -171,9 +171,9 @@ pub enum SshError {
     ))]
     Onward { hop: String, to: String, cause: String },
 
-    /// A known_hosts file cannot be read or written.
-    #[error("cannot use the known hosts in {}: {cause}", file.display())]
-    #[diagnostic(help("check its permissions, or name another known-hosts file"))]
+    /// A known_hosts file, or one of revoked keys, cannot be read or written.
+    #[error("cannot use the host keys in {}: {cause}", file.display())]
+    #[diagnostic(help("check the file and its permissions, or name another"))]
     KnownHosts { file: PathBuf, cause: String },
 
     /// Nothing is known about the host's key.
@@ -383,7 +383,7 @@ fn help_of(cause: &SshError) -> String {
 
 impl SshError {
     /// Whether a host that boots says so.
-    pub(super) fn is_of_booting(&self) -> bool {
+    pub fn is_of_booting(&self) -> bool {
         match self {
             SshError::Refused { .. }
             | SshError::Connect { .. }
@@ -391,6 +391,8 @@ impl SshError {
             | SshError::Resolve { .. }
             | SshError::TurnedAway { .. }
             | SshError::Closed { .. }
+            | SshError::Handshake { .. }
+            | SshError::Lost { .. }
             | SshError::Onward { .. }
             | SshError::Booting { .. }
             | SshError::Proxy { .. } => true,

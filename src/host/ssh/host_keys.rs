@@ -49,6 +49,14 @@ impl HostKeys {
                 Err(error) => return Err(unusable(file, &error)),
             }
         }
+        for file in &resolved.revoked {
+            // As with ssh none is trusted where it cannot be read.
+            let bytes = fs::read(file).map_err(|error| unusable(file, &error))?;
+            known.revoke(file, &bytes).map_err(|cause| SshError::KnownHosts {
+                file: file.clone(),
+                cause,
+            })?;
+        }
         let is_asked = !resolved.strict && !resolved.batch;
         Ok(HostKeys {
             known,

@@ -12,6 +12,9 @@ use russh::keys::{Algorithm, PublicKey};
 use super::config::DEFAULT_PORT;
 use super::glob::glob;
 
+/// How OpenSSH's binary lists begin (its PROTOCOL.krl).
+const KRL: &[u8] = b"SSHKRL\n\0";
+
 /// One line that could be read.
 #[derive(Debug)]
 pub(super) struct Line {
@@ -77,6 +80,30 @@ impl KnownHosts {
                 });
             }
         }
+    }
+
+    /// Adds the keys of a file that no host may have, one a line (ssh_config(5), RevokedHostKeys).
+    ///
+    /// # Errors
+    /// What of it cannot be read: then it is not known what it revokes.
+    pub fn revoke(&mut self, file: &Path, bytes: &[u8]) -> Result<(), String> {
+        if bytes.starts_with(KRL) {
+            return Err("it is a key revocation list of `ssh-keygen -k`, of which only lists of public keys are read here".into());
+        }
+        for (index, line) in String::from_utf8_lossy(bytes).lines().enumerate() {
+            let mut words = line.split_whitespace();
+            let words = [words.next(), words.next()].map(Option::unwrap_or_default);
+            if words[0].is_empty() || words[0].starts_with('#') {
+                continue;
+            }
+            let entry = format!("@revoked * {}", words.join(" ")).parse();
+            self.lines.push(Line {
+                file: file.to_owned(),
+                number: index + 1,
+                entry: entry.map_err(|_| format!("line {} is no public key", index + 1))?,
+            });
+        }
+        Ok(())
     }
 
     /// The algorithms of the keys known for a host, to be asked for first.

@@ -71,10 +71,12 @@ pub fn access(
     }
     let address = machine.address.ok_or(ProvisionError::NoAddress { label })?;
     let record = Record::of(provider.name(), &machine.label).filter(|record| record.is_of(machine));
-    let known_hosts = match (&options.known_hosts, record) {
-        (None, Some(record)) => record.known_hosts(address)?,
-        (given, _) => given.clone(),
+    // The key that the machine was given is surer than any file.
+    let given = match record {
+        Some(record) => record.known_hosts(address)?,
+        None => None,
     };
+    let known_hosts = given.or_else(|| options.known_hosts.clone());
     Ok(Access {
         target: Target {
             user: Some(user.unwrap_or_else(|| "root".into())),

@@ -13,9 +13,6 @@ use crate::transaction::run::Access;
 
 /// Between two questions about a machine that is being made.
 const POLL: Duration = Duration::from_secs(3);
-/// Between two tries to connect: `ufw limit` refuses the sixth within 30 s, and what sshd writes down for each failed
-/// login (5 s; sshd_config(5), PerSourcePenalties) is over before the next.
-const KNOCK: Duration = Duration::from_secs(6);
 /// How long a provider may take to hand a machine out.
 const HANDOUT: Duration = Duration::from_secs(30 * 60);
 /// How long its SSH may take to answer then, and to let us in.
@@ -120,50 +117,38 @@ async fn let_in(
     let (start, mut said) = (Instant::now(), String::new());
     // Since when somebody has answered who is not, or not yet, as cloud-init was told to make him.
     let mut odd: Option<Instant> = None;
-    loop {
-        let error = match Connection::open(&access.target, &access.options).await {
-            Ok(connection) => return Ok(connection),
-            Err(error) => error,
+    let connected = Connection::open_while(&access.target, &access.options, |error| {
+        let waits = if is_odd(error) {
+            odd.get_or_insert_with(Instant::now).elapsed() <= SETUP
+        } else {
+            odd = None;
+            error.is_of_booting() && start.elapsed() <= BOOT
         };
-        match &error {
-            SshError::Refused { .. }
-            | SshError::Connect { .. }
-            | SshError::Timeout { .. }
-            | SshError::Closed { .. }
-            | SshError::Handshake { .. }
-            | SshError::TurnedAway { .. }
-            | SshError::Lost { .. } => odd = None,
-            SshError::ChangedKey(_) | SshError::Auth { .. } => {
-                if odd.get_or_insert_with(Instant::now).elapsed() > SETUP {
-                    return Err(not_ours(access, label, error));
-                }
-            }
-            _ => return Err(error.into()),
-        }
-        if start.elapsed() > BOOT {
-            return Err(slow(label, BOOT, error.to_string()));
-        }
         let now = error.to_string();
-        if said != now {
+        if waits && said != now {
             observe(&Event::Awaits {
                 what: format!("SSH: {now}"),
             });
             said = now;
         }
-        sleep(KNOCK).await;
-    }
+        waits
+    });
+    connected
+        .await
+        .map_err(|error| match (&error, access.target.host.parse()) {
+            (SshError::ChangedKey(_), Ok(address)) => ProvisionError::AnotherKey {
+                label: label.to_owned(),
+                address,
+                cause: error.to_string(),
+            },
+            _ if error.is_of_booting() => slow(label, BOOT, error.to_string()),
+            _ => error.into(),
+        })
 }
 
-/// The end of patience with somebody who answers, and is not as cloud-init was told to make him.
-fn not_ours(access: &Access, label: &str, error: SshError) -> ProvisionError {
-    match (&error, access.target.host.parse()) {
-        (SshError::ChangedKey(_), Ok(address)) => ProvisionError::AnotherKey {
-            label: label.to_owned(),
-            address,
-            cause: error.to_string(),
-        },
-        _ => error.into(),
-    }
+/// Somebody answers who is not as cloud-init was told to make him.
+fn is_odd(error: &SshError) -> bool {
+    matches!(error, SshError::ChangedKey(_) | SshError::Auth { .. })
 }
 
 /// Waits on the machine itself, across its reboots.

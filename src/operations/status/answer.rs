@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Disk, Process, Program, Runner, Site, Space, Status, System, Updates};
+use super::firewall::firewall;
+use super::jobs::jobs;
+use super::{Disk, Monitor, Process, Program, Runner, Site, Space, Status, System, Updates};
 use crate::layout::Frame;
+use crate::operations::backups;
 use crate::operations::generation::Kept;
 
 /// How many of the largest processes are told.
@@ -19,6 +22,8 @@ struct Seen {
     supervised: String,
     exits: BTreeMap<String, u64>,
     units: Vec<(String, String)>,
+    /// cron's tables.
+    tables: String,
 }
 
 struct Running {
@@ -29,7 +34,7 @@ struct Running {
 }
 
 /// The whole answer; none where it is cut off or foreign.
-pub(super) fn read(answer: &[u8], host: &str) -> Option<Status> {
+pub(in crate::operations) fn read(answer: &[u8], host: &str) -> Option<Status> {
     let mut status = Status {
         host: host.to_owned(),
         ..Status::default()
@@ -51,6 +56,11 @@ pub(super) fn read(answer: &[u8], host: &str) -> Option<Status> {
             "exits" => seen.exits = text.lines().filter_map(exits).collect(),
             "unit" => seen.units.push((frame.name.to_owned(), text.into_owned())),
             "site" => status.sites.push(site(frame.name, &text, status.system.now)),
+            "backup" => status.backups.push(backups::answer::about(&text)),
+            "firewall" => status.firewall = firewall(&text),
+            "jobs" => seen.tables = text.into_owned(),
+            "ran" => status.jobs = jobs(&seen.tables, &text, frame.name == "yes"),
+            "monitor" => status.monitors.push(monitor(frame.name, &text)),
             "failed" => status.failed = text.lines().map(str::to_owned).collect(),
             "updates" => status.updates = Some(updates(&text)),
             "generation" => {
@@ -214,6 +224,19 @@ fn site(name: &str, text: &str, now: u64) -> Site {
         certificates: of("ssl_certificate"),
         ends,
         days: ends.and_then(days),
+    }
+}
+
+/// What a monitor keeps in mind; a crash may have left half of a number.
+fn monitor(name: &str, text: &str) -> Monitor {
+    let fields = fields(text);
+    let field = |name| fields.get(name).copied().unwrap_or_default();
+    Monitor {
+        name: name.to_owned(),
+        program: field("program").to_owned(),
+        asked: field("asked").parse().unwrap_or_default(),
+        failures: field("failures").parse().unwrap_or_default(),
+        restarts: field("restarts").parse().unwrap_or_default(),
     }
 }
 

@@ -5,7 +5,10 @@ use serde::Serialize;
 
 mod answer;
 pub mod ask;
+mod firewall;
+mod jobs;
 
+use super::backups::Backup;
 use super::generation::Kept;
 
 /// How a host fares. Sizes are in bytes, times in seconds since 1970.
@@ -19,6 +22,14 @@ pub struct Status {
     pub programs: Vec<Program>,
     /// The sites that nginx reads.
     pub sites: Vec<Site>,
+    /// The monitors that ship with hostwright, as far as the newest generations declare them.
+    pub monitors: Vec<Monitor>,
+    /// The backups that the newest generations declare.
+    pub backups: Vec<Backup>,
+    /// What the firewall lets in.
+    pub firewall: Firewall,
+    /// What cron runs.
+    pub jobs: Vec<Job>,
     /// The units that have failed.
     pub failed: Vec<String>,
     /// What apt would upgrade; none where apt does not say.
@@ -131,6 +142,51 @@ pub struct Site {
     pub ends: Option<u64>,
     /// In how many days, rounded down; below 0 it has ended.
     pub days: Option<i64>,
+}
+
+/// A host's firewall.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Firewall {
+    /// What keeps its rules: `ufw`, or `iptables`; none where there are no rules.
+    pub tool: Option<String>,
+    /// Whether the kernel has them.
+    pub active: bool,
+    /// What becomes of incoming traffic that no rule is about, in the kernel's word: `drop`, `accept`.
+    pub incoming: String,
+    /// The rules for incoming traffic, in the tool's words.
+    pub rules: Vec<String>,
+}
+
+/// A job of cron's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Job {
+    /// The file that has it.
+    pub table: String,
+    /// When it runs, as it is written there.
+    pub schedule: String,
+    /// Who runs it.
+    pub user: String,
+    /// What is run.
+    pub command: String,
+    /// When it was started last, as far as the log goes back.
+    pub ran: Option<u64>,
+    /// The exit status of that run; none where cron does not log failures (cron(8), `-L`).
+    pub status: Option<i32>,
+}
+
+/// A monitor of a program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Monitor {
+    /// Its playbook and its name: `PLAYBOOK-NAME`.
+    pub name: String,
+    /// What it watches; nothing where it watches backups alone.
+    pub program: String,
+    /// When it ran last.
+    pub asked: u64,
+    /// How often in a row the program was not well.
+    pub failures: u32,
+    /// How often it was restarted, and has not been well since.
+    pub restarts: u32,
 }
 
 /// What apt would upgrade.

@@ -4,6 +4,8 @@ use std::io::IsTerminal;
 
 use miette::Diagnostic;
 
+mod backups;
+mod doctor;
 pub mod error;
 mod history;
 mod machines;
@@ -64,6 +66,7 @@ impl Text {
                 let (resources, checks) = (counted(resources.len(), "resource"), counted(*checks, "check"));
                 self.say(&format!("{file} is valid: {resources}, {checks}."));
             }
+            Event::Expanded { text } => self.say(text.trim_end()),
             Event::Doing { what } => self.say(what),
             Event::Booted { host, address } => self.say(&format!("Booted the host {host} at {address}\n")),
             Event::Waiting { host, run, doing } => {
@@ -122,6 +125,25 @@ impl Text {
                 };
                 self.say(&format!("Generation {number} of {playbook} has {checks}."));
             }
+            Event::BackingUp { secrets, .. } => self.secrets = (*secrets).clone(),
+            Event::Backups { host, backups } => {
+                self.tell(&self.secrets.redact(&backups::listed(host, backups)))
+            }
+            Event::BackedUp(done)
+            | Event::BackupVerified(done)
+            | Event::BackupDrilled(done)
+            | Event::Restored(done) => {
+                let text = self.secrets.redact(&backups::done(done));
+                match done.failed {
+                    true => self.tell(&text),
+                    false => self.say(text.trim_end()),
+                }
+            }
+            Event::RestorePlan {
+                host,
+                archive,
+                differences,
+            } => self.say(&backups::plan(host, archive, differences, self.verbose)),
             Event::Logs { sources, secrets } => {
                 self.secrets = (*secrets).clone();
                 let widths = sources.iter().map(|source| source.chars().count());
@@ -137,6 +159,19 @@ impl Text {
             Event::Reconnecting { host } => self.warn(&format!(
                 "the connection to {host} was lost; it is made again, and goes on from the last line"
             )),
+            Event::Diagnosis { diagnosis, secrets } => {
+                self.secrets = (*secrets).clone();
+                let text = self.secrets.redact(&doctor::text(diagnosis));
+                match diagnosis.findings.is_empty() {
+                    true => self.say(&text),
+                    false => self.tell(&format!("{text}\n")),
+                }
+            }
+            Event::Mended {
+                finding,
+                status,
+                said,
+            } => self.tell(&self.secrets.redact(&doctor::mended(finding, *status, said))),
             Event::Status(status) => self.tell(&format!("{}\n", status::text(status))),
             Event::SecondPlan(plan) => {
                 let text = plan::text(plan, &self.secrets, self.verbose);

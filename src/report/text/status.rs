@@ -2,12 +2,18 @@
 
 use std::fmt::Write;
 
+use super::backups;
 use super::history::{author, time};
 use crate::change::counted;
-use crate::operations::status::{Disk, Program, Runner, Site, Space, Status, System, Updates};
+use crate::operations::status::{
+    Disk, Firewall, Job, Monitor, Program, Runner, Site, Space, Status, System, Updates,
+};
 
 /// A certificate that ends in fewer days than this should have been renewed: certbot does it 30 days before.
 const SOON: i64 = 21;
+
+/// So much of a job's command is shown.
+const COMMAND: usize = 48;
 
 pub(super) fn text(status: &Status) -> String {
     let mut text = String::new();
@@ -24,6 +30,11 @@ pub(super) fn text(status: &Status) -> String {
     table(&mut text, "Sites", status.sites.iter().map(site).collect());
     table(
         &mut text,
+        "Cron",
+        status.jobs.iter().map(|each| job(each, now)).collect(),
+    );
+    table(
+        &mut text,
         "Failed units",
         status
             .failed
@@ -31,6 +42,10 @@ pub(super) fn text(status: &Status) -> String {
             .map(|unit| vec![format!("✗ {unit}")])
             .collect(),
     );
+    let monitors = status.monitors.iter().map(|each| monitor(each, now));
+    table(&mut text, "Monitors", monitors.collect());
+    let backups = status.backups.iter().map(|backup| backups::row(backup, now));
+    table(&mut text, "Backups", backups.collect());
     let generations = status.generations.iter().map(|kept| {
         let (number, made) = (format!("{} of {}", kept.number, kept.playbook), &kept.generation);
         vec![number, time(made.at), format!("by {}", author(&made.by))]
@@ -81,6 +96,7 @@ fn system(text: &mut String, status: &Status) {
         .iter()
         .map(|process| format!("{} {}", process.name, size(process.memory)));
     line("largest", largest.collect::<Vec<_>>().join(", "));
+    line("firewall", firewall(&status.firewall));
     line("updates", updates(status.updates));
     if *reboot_required {
         line("reboot", "required: an update takes effect only then".into());
@@ -99,6 +115,51 @@ fn updates(updates: Option<Updates>) -> String {
             )
         }
     }
+}
+
+fn firewall(firewall: &Firewall) -> String {
+    let Firewall {
+        tool,
+        active,
+        incoming,
+        rules,
+    } = firewall;
+    let Some(tool) = tool else {
+        return "none".into();
+    };
+    if !active {
+        return format!("{tool} is enabled, and the kernel has none of its rules");
+    }
+    let rules = match rules.is_empty() {
+        true => "no rules".to_owned(),
+        false => rules.join(", "),
+    };
+    format!("{tool}: {rules}; {incoming} the rest")
+}
+
+fn job(job: &Job, now: u64) -> Vec<String> {
+    let ran = job
+        .ran
+        .map(|at| format!("ran {} ago", span(now.saturating_sub(at))));
+    let (mark, result) = match (job.ran, job.status) {
+        (None, _) => ('-', String::new()),
+        (_, None) => ('-', "cron logs no results".to_owned()),
+        (_, Some(0)) => ('✓', "went well".to_owned()),
+        (_, Some(status)) => ('✗', format!("failed with {status}")),
+    };
+    let short: String = job.command.chars().take(COMMAND).collect();
+    let dots = if short.len() < job.command.len() {
+        "…"
+    } else {
+        ""
+    };
+    vec![
+        format!("{mark} {}", job.schedule),
+        job.user.clone(),
+        format!("{short}{dots}"),
+        ran.unwrap_or_else(|| "not in the log".into()),
+        result,
+    ]
 }
 
 fn program(program: &Program, now: u64) -> Vec<String> {
@@ -145,8 +206,31 @@ fn site(site: &Site) -> Vec<String> {
     ]
 }
 
+fn monitor(monitor: &Monitor, now: u64) -> Vec<String> {
+    let Monitor {
+        name,
+        program,
+        asked,
+        failures,
+        restarts,
+    } = monitor;
+    let (mark, said) = match (failures, &**program) {
+        (0, "") => ('✓', String::new()),
+        (0, program) => ('✓', format!("{program} is well")),
+        (failures, program) => {
+            let restarts = counted(*restarts as usize, "restart");
+            (
+                '✗',
+                format!("{program} is not well, {failures} in a row, {restarts}"),
+            )
+        }
+    };
+    let asked = format!("asked {} ago", span(now.saturating_sub(*asked)));
+    vec![format!("{mark} {name}"), said, asked]
+}
+
 /// Rows under a title, their columns aligned; columns that are empty throughout are left out.
-fn table(text: &mut String, title: &str, rows: Vec<Vec<String>>) {
+pub(super) fn table(text: &mut String, title: &str, rows: Vec<Vec<String>>) {
     if rows.is_empty() {
         return;
     }
@@ -180,7 +264,7 @@ fn percent(space: &Space) -> u64 {
 }
 
 /// Bytes, by three digits.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     let mut amount = bytes as f64 / 1e6;
     let mut unit = "MB";
     for larger in ["GB", "TB"] {
@@ -195,7 +279,7 @@ fn size(bytes: u64) -> String {
 }
 
 /// A time that has passed, in the largest unit of which there are two.
-fn span(seconds: u64) -> String {
+pub(super) fn span(seconds: u64) -> String {
     let units = [(24 * 60 * 60, "day"), (60 * 60, "hour"), (60, "minute")];
     let found = units.into_iter().find(|(length, _)| seconds >= 2 * length);
     let (length, name) = found.unwrap_or((1, "second"));

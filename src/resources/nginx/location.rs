@@ -8,16 +8,21 @@ use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, json};
 
+use super::auth::Auth;
+use super::group::{self, Groups};
+use super::limit::Limit;
+use super::program;
 use crate::language::Problem;
-use crate::language::scalar::{AbsPath, Address, Duration, Flag, Name, Network, Url, UrlPath, optional};
+use crate::language::scalar::{AbsPath, Duration, Flag, Name, Network, Upstream, Url, UrlPath, optional};
 
 /// What is below a path of a site: of `proxy`, `root` and `redirect` the one that it says, or the site's own.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Location {
-    /// Where requests go, with their whole path: `127.0.0.1:9000`.
+    /// Where requests go, with their whole path: `127.0.0.1:9000`, `https://api.example.com`, `unix:/run/app.sock`, or
+    /// the name of a program with `instances` or of one of the site's `upstreams`.
     #[serde(default, deserialize_with = "optional")]
-    pub proxy: Option<Address>,
+    pub proxy: Option<Upstream>,
     /// The directory on the host that the whole path is looked for in: `/assets/a.css` is `ROOT/assets/a.css`.
     #[serde(default, deserialize_with = "optional")]
     pub root: Option<AbsPath>,
@@ -45,6 +50,31 @@ pub struct Location {
     /// Who may not ask: `all` (but for those of `allow`), addresses and networks.
     #[serde(default)]
     pub deny: Networks,
+    /// How much one address may ask.
+    #[serde(default)]
+    pub limit: Option<Limit>,
+    /// Who may ask, with a name and a password.
+    #[serde(default)]
+    pub auth: Option<Auth>,
+}
+
+/// How nginx calls what a site's locations need, which is everybody's.
+pub struct Called<'a> {
+    pub site: &'a str,
+    /// The variable for the header `Connection` of an upgrade.
+    pub upgrade: &'a str,
+    /// The site's own groups of servers.
+    pub groups: &'a Groups,
+}
+
+/// What nginx counts of the location at this place of a site's list, or keeps of its users.
+fn own(site: &str, index: usize) -> String {
+    format!("{site}@{index}")
+}
+
+/// Where the passwords stand of whoever may ask there.
+pub(super) fn passwords(site: &str, index: usize) -> String {
+    format!("/etc/nginx/passwords/{}", own(site, index))
 }
 
 impl Location {
@@ -97,23 +127,31 @@ impl Location {
                 "give it one of `proxy`, `root` and `redirect`, or `deny: all`",
             ));
         }
-        if self.redirect.is_some() && !(self.allow.0.is_empty() && self.deny.0.is_empty()) {
+        if self.redirect.is_some() && (self.asks_who() || self.limit.is_some()) {
             return Err(Problem::new(
-                "nginx redirects before it looks at who asks, so `allow` and `deny` would do nothing",
+                "nginx redirects before it looks at who asks, so `allow`, `deny`, `auth` and `limit` would do nothing",
                 "take them out, or protect what the redirect leads to",
             ));
         }
+        self.check_alone()
+    }
+
+    /// Whether it matters who asks.
+    fn asks_who(&self) -> bool {
+        !(self.allow.0.is_empty() && self.deny.0.is_empty()) || self.auth.is_some()
+    }
+
+    /// Refuses what belongs to something that is not there.
+    pub fn check_alone(&self) -> Result<(), Problem> {
         if self.allow.has_all() {
             return Err(Problem::new(
                 "`allow: all` says nothing",
                 "name the addresses that may ask, or take it out",
             ));
         }
-        self.check_alone()
-    }
-
-    /// Refuses what belongs to something that is not there.
-    pub fn check_alone(&self) -> Result<(), Problem> {
+        if let Some(limit) = &self.limit {
+            limit.check()?;
+        }
         for (name, is_said, of, is_there) in [
             (
                 "websocket",
@@ -134,22 +172,38 @@ impl Location {
         Ok(())
     }
 
+    /// Whether the certificate of whoever it hands requests on to is looked at.
+    pub fn is_verified(&self) -> bool {
+        self.proxy.as_ref().is_some_and(|proxy| proxy.https().is_some())
+    }
+
     /// Whether connections may be upgraded.
     pub fn upgrades(&self) -> bool {
         self.websocket.as_ref().is_some_and(|flag| flag.0)
     }
 
-    /// It, for a template. `upgrade` is nginx's variable for the header `Connection` of an upgrade.
-    pub fn values(&self, path: &str, upgrade: &str) -> Value {
-        let index: Vec<&str> = self.index.iter().map(|name| name.0.as_str()).collect();
+    /// It, for a template. It stands at this place of the site's list.
+    pub fn values(&self, path: &str, index: usize, called: &Called<'_>) -> Value {
+        let name = self.proxy.as_ref().and_then(Upstream::name);
+        let program = name.filter(|name| !group::has(called.groups, name));
+        let proxy = self.proxy.as_ref().map(|proxy| match (program, name) {
+            (Some(program), _) => program::variable(called.site, program),
+            (None, Some(group)) => group::called(called.site, group),
+            (None, None) => proxy.https().unwrap_or(&proxy.0).to_owned(),
+        });
+        let files: Vec<&str> = self.index.iter().map(|name| name.0.as_str()).collect();
         json!({
             "path": path,
             "rules": self.rules(),
-            "proxy": self.proxy.as_ref().map(|proxy| &proxy.0),
-            "upgrade": self.upgrades().then_some(upgrade),
+            "limit": self.limit.as_ref().map(|limit| limit.values(&own(called.site, index))),
+            "auth": self.auth.as_ref().map(|auth| auth.values(&passwords(called.site, index), called.site)),
+            "by_name": program.is_some(),
+            "proxy": proxy,
+            "https": self.is_verified(),
+            "upgrade": self.upgrades().then_some(called.upgrade),
             "timeout": self.timeout.as_ref().map_or(60, |time| time.0),
             "root": self.root.as_ref().map(|root| word(&root.0)),
-            "index": (!index.is_empty()).then(|| index.join(" ")),
+            "index": (!files.is_empty()).then(|| files.join(" ")),
             "fallback": self.fallback.as_ref().map(|path| &path.0),
             "cache": self.cache.as_ref().map(|time| format!("{}s", time.0)),
             "redirect": self.redirect.as_ref().map(|url| &url.0),

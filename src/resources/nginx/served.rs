@@ -86,6 +86,8 @@ pub(super) struct Served {
     pub replaces_default: bool,
     /// The certificate that must be there first.
     pub certificate: Option<Id>,
+    /// The files of passwords that it reads.
+    pub passwords: Vec<String>,
     /// A certificate that makes this site needless: the site for the challenge gives way to the one with TLS.
     pub unless: Option<Issued>,
 }
@@ -128,6 +130,7 @@ impl Resource for Served {
     fn needs(&self) -> Vec<Ref> {
         let mut needs = vec![Ref::Package("nginx".into()), Ref::Id(Id::new("systemd", "nginx"))];
         needs.extend(self.certificate.clone().map(Ref::Id));
+        needs.extend(self.passwords.iter().cloned().map(Ref::Path));
         needs
     }
 

@@ -1,0 +1,319 @@
+//! Programs of which two instances take turns, on a host: a new one comes up beside the one that serves, gets the
+//! requests when it is ready, and the old one ends when nothing goes on in it any more.
+//!
+//! An instance is a file, which whoever runs it reads: in the end the one that serves has one, and the other none. So a
+//! host that dies in between comes up with the one that served, with the new one, or with both; and as nginx turns to the
+//! other where nobody listens (`nginx/program.rs`), it serves. The file names the release by its own path, so that an
+//! instance never runs another than it came up with.
+
+use std::fmt::Debug;
+
+use super::instances::{Instances, TakesTurns};
+use crate::change::{Action, Change, Content, Detail, Id, Verb};
+use crate::desired::{Context, Ref, Refusal, Resource};
+use crate::facts::{Questions, Remains};
+use crate::managed::file::ManagedFile;
+use crate::shell;
+
+/// What the host's sh does with instances, whoever runs them.
+const LIBRARY: &str = include_str!("rolling.sh");
+
+/// Asks a program whether it is ready.
+const ASKER: &str = include_str!("instance_ready.pl");
+
+/// How an instance is on a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Whoever runs instances does not know it.
+    Unknown,
+    /// It runs, or is about to.
+    Runs,
+    /// It is known and does not run: what is said of it.
+    Down(String),
+}
+
+/// One of the two instances, as whoever runs it has it.
+pub(super) trait Instance: Debug + Send + Sync {
+    /// What it is made from.
+    fn file(&self) -> &ManagedFile;
+    /// What it is called for the host's memory of what it was started from.
+    fn stamp(&self) -> String;
+    /// What must be there first.
+    fn needs(&self) -> Vec<Ref>;
+    /// Files that it reads at its start.
+    fn reads(&self) -> &[String];
+    /// The file of the playbook that its own one is made from.
+    fn made_from(&self) -> Option<&String> {
+        None
+    }
+    /// Says what must be known of it.
+    fn ask(&self, questions: &mut Questions);
+    /// Refuses what could not run.
+    fn refuse(&self, cx: &Context<'_>) -> Result<(), Refusal>;
+    /// The fingerprint of all that it is started from.
+    fn inputs(&self, cx: &Context<'_>) -> String;
+    /// How it is.
+    fn state(&self, cx: &Context<'_>) -> State;
+    /// Whether it starts with the host.
+    fn is_kept(&self, _cx: &Context<'_>) -> bool {
+        true
+    }
+    /// Whether it runs in this unit of systemd's.
+    fn runs_in(&self, unit: &str) -> bool;
+    /// Whether the program still runs as it did before it had instances.
+    fn runs_alone(&self, _cx: &Context<'_>) -> bool {
+        false
+    }
+    /// The sh that `rolling.sh` wants of whoever runs it.
+    fn library(&self) -> String;
+    /// The sh that says that this instance is meant.
+    fn meant(&self, cx: &Context<'_>) -> String;
+    /// How long whoever runs it may take to start it, in seconds.
+    fn to_start(&self) -> u32;
+}
+
+/// A program of which two instances take turns.
+#[derive(Debug)]
+pub(super) struct Rolling {
+    pub id: Id,
+    pub turns: TakesTurns,
+    pub declared: Instances,
+    pub instances: [Box<dyn Instance>; 2],
+    /// The sites that hand requests on to it.
+    pub sites: Vec<String>,
+}
+
+impl Rolling {
+    fn port(&self, at: usize) -> u16 {
+        self.turns.ports[at]
+    }
+
+    fn name(&self) -> &str {
+        &self.turns.program
+    }
+
+    /// Whether the instance is what it should be, but for running.
+    fn is_right(&self, at: usize, cx: &Context<'_>) -> bool {
+        let instance = &self.instances[at];
+        let put_back = instance.reads().iter().any(|path| cx.replaces(path));
+        let loaded = cx.facts.loaded(&instance.stamp()) == Some(instance.inputs(cx).as_str());
+        instance.file().is_there(cx) && instance.is_kept(cx) && loaded && !put_back
+    }
+
+    /// Whether there is anything of the instance.
+    fn is_there(&self, at: usize, cx: &Context<'_>) -> bool {
+        let instance = &self.instances[at];
+        let file = cx.facts.path(&instance.file().path).is_some();
+        file || instance.state(cx) != State::Unknown || instance.runs_alone(cx)
+    }
+
+    /// The sh for both instances.
+    fn library(&self) -> String {
+        let [ready, asker] = [self.declared.ready(), ASKER].map(shell::quote);
+        let runner = self.instances[0].library();
+        format!("ready={ready}\nasker={asker}\n{LIBRARY}{runner}")
+    }
+
+    /// Adds the end of an instance that gets no requests any more. What goes wrong with that makes nothing of the
+    /// change undone: the next plan sees it.
+    fn end(&self, at: usize, cx: &Context<'_>, mut change: Change, library: &str) -> Change {
+        let (instance, port) = (&self.instances[at], self.port(at));
+        let file = instance.file();
+        change = change.shell(format!("{library}drained {port} {}", self.declared.drain()));
+        if cx.facts.path(&file.path).is_some() {
+            change = change.action(Action::Remove {
+                path: file.path.clone(),
+                secret: file.content.secret,
+            });
+        }
+        let meant = instance.meant(cx);
+        change.shell(format!(
+            "{meant}\nend_instance || echo 'note: the instance at port {port} could not be ended'"
+        ))
+    }
+
+    /// Takes away what is left of an instance that gets no requests.
+    fn leftover(&self, at: usize, cx: &Context<'_>) -> Vec<Change> {
+        if !self.is_there(at, cx) {
+            return Vec::new();
+        }
+        let summary = format!("end the instance of {} at port {}", self.name(), self.port(at));
+        let change = Change::new(&self.id, Verb::Remove, summary)
+            .note(format!("port {} has the requests", self.port(1 - at)));
+        vec![self.end(at, cx, change, &self.library())]
+    }
+
+    /// Where nginx looks with each request.
+    fn turn(&self, arriving: usize, cx: &Context<'_>) -> Option<Action> {
+        let path = self.turns.turned();
+        let is_turned = cx.facts.path(&path).is_some();
+        match arriving {
+            0 if is_turned => Some(Action::Remove { path, secret: false }),
+            1 if !is_turned => {
+                let [first, second] = self.turns.ports;
+                let text = format!(
+                    "While this file is here, requests for {} go to port {second}, else to port {first}.\n",
+                    self.name()
+                );
+                Some(Action::Write {
+                    path,
+                    content: Content::new(text.into_bytes(), false),
+                    mode: "0644".into(),
+                    owner: "root:root".into(),
+                    validate: None,
+                    like: None,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Lets an instance take over.
+    fn roll(&self, arriving: usize, states: &[State; 2], cx: &Context<'_>) -> Change {
+        let leaving = 1 - arriving;
+        let (instance, file) = (&self.instances[arriving], self.instances[arriving].file());
+        let (port, old_port, name) = (self.port(arriving), self.port(leaving), self.name());
+        let leaves = self.is_there(leaving, cx);
+        let (verb, summary) = match leaves {
+            true => (
+                Verb::Update,
+                format!("bring {name} up at port {port}, in place of the one at port {old_port}"),
+            ),
+            false if file.is_there(cx) => (Verb::Run, format!("bring {name} up again at port {port}")),
+            false => (Verb::Create, format!("bring {name} up at port {port}")),
+        };
+        let mut change = Change::new(&self.id, verb, summary);
+        change.details.extend(self.difference(arriving, cx));
+        let down = states.iter().find_map(|state| match state {
+            State::Down(said) => Some(said),
+            _ => None,
+        });
+        match down {
+            Some(said) => change = change.note(format!("it is {said} now")),
+            None if leaves && self.instances[leaving].file().is_there(cx) => {
+                change = change.note("what it runs from is not what it was last started from");
+            }
+            None => {}
+        }
+        let asked = match self.declared.ready() {
+            "tcp" => format!("when it listens at port {port}"),
+            path => format!("when it answers GET {path}"),
+        };
+        change = change.note(format!(
+            "requests go there {asked}, within {} s",
+            self.declared.within()
+        ));
+        if leaves {
+            let drain = self.declared.drain();
+            change = change.note(format!(
+                "the one at port {old_port} serves until then, and ends when nothing goes on in it, after {drain} s at most"
+            ));
+        }
+        let name = instance.stamp();
+        let value = instance.inputs(cx);
+        let arrive = format!("arrive {port} {} {}", self.declared.within(), instance.to_start());
+        change = change
+            .action(Action::Unloaded { name: name.clone() })
+            .action(file.write())
+            .shell(format!("{}{}\n{arrive}", self.library(), instance.meant(cx)))
+            .action(Action::Loaded { name, value });
+        change.actions.extend(self.turn(arriving, cx));
+        if leaves {
+            change = self.end(leaving, cx, change, "");
+        }
+        change.recover = Some(self.go_back(arriving, cx));
+        change
+    }
+
+    /// What differs between the file of the instance that serves and that of the one to come.
+    fn difference(&self, arriving: usize, cx: &Context<'_>) -> Option<Detail> {
+        let [new, old] = [arriving, 1 - arriving].map(|at| self.instances[at].file());
+        let path = new.path.clone();
+        if old.is_there(cx) || new.is_there(cx) {
+            return None;
+        }
+        if new.content.secret {
+            let text = format!("{path}: the contents hold a secret and are not shown");
+            return Some(Detail::Note(text));
+        }
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let before = cx.facts.content(&old.path).or_else(|| cx.facts.content(&path));
+        Some(Detail::Diff {
+            path,
+            old: before.map(text).unwrap_or_default(),
+            new: text(&new.content.bytes),
+        })
+    }
+
+    /// The files are back: the instance that served does so again, and the new one ends.
+    fn go_back(&self, arriving: usize, cx: &Context<'_>) -> String {
+        let leaving = 1 - arriving;
+        let [new, old] = [arriving, leaving].map(|at| &self.instances[at]);
+        let taken_back = new
+            .reads()
+            .iter()
+            .chain(new.made_from())
+            .filter(|path| cx.changes(&Ref::Path((*path).clone())))
+            .map(|path| format!("take_back {}\n", shell::quote(path)));
+        let (port, old_port) = (self.port(arriving), self.port(leaving));
+        let (within, drain) = (self.declared.within(), self.declared.drain());
+        let old_file = shell::quote(&old.file().path);
+        format!(
+            "{}{}{}\nif [ -e {old_file} ]; then\n  resume_instance\n  await {old_port} {within}\nfi\n{}\ndrained {port} {drain}\nend_instance",
+            self.library(),
+            taken_back.collect::<String>(),
+            old.meant(cx),
+            new.meant(cx),
+        )
+    }
+}
+
+impl Resource for Rolling {
+    fn id(&self) -> &Id {
+        &self.id
+    }
+
+    /// Its sites come first: until the program is up they have nothing, and those of a program that ran alone are on
+    /// the way to its first instance by then.
+    fn needs(&self) -> Vec<Ref> {
+        let sites = self.sites.iter().map(|site| Ref::Id(Id::new("nginx", site)));
+        let own = self.instances.iter().flat_map(|instance| instance.needs());
+        sites.chain(own).collect()
+    }
+
+    fn remains(&self) -> Remains {
+        let mut remains = Remains::default();
+        for instance in &self.instances {
+            remains.extend(instance.file().remains());
+        }
+        remains.paths.insert(self.turns.turned());
+        remains
+    }
+
+    fn ends(&self, unit: &str, _: &Context<'_>) -> bool {
+        self.instances.iter().any(|instance| instance.runs_in(unit))
+    }
+
+    fn ask(&self, questions: &mut Questions) {
+        questions.path(&self.turns.turned());
+        for instance in &self.instances {
+            instance.file().ask(questions);
+            instance.ask(questions);
+        }
+    }
+
+    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
+        for instance in &self.instances {
+            instance.refuse(cx)?;
+        }
+        let asked = usize::from(cx.facts.path(&self.turns.turned()).is_some());
+        let states = [0, 1].map(|at| self.instances[at].state(cx));
+        let serves = |at: &usize| states[*at] == State::Runs || self.instances[*at].runs_alone(cx);
+        let serving = [asked, 1 - asked].into_iter().find(serves);
+        if serving == Some(asked) && states[asked] == State::Runs && self.is_right(asked, cx) {
+            return Ok(self.leftover(1 - asked, cx));
+        }
+        let arriving = serving.map_or(asked, |at| 1 - at);
+        Ok(vec![self.roll(arriving, &states, cx)])
+    }
+}

@@ -1,0 +1,22 @@
+# Instances under supervisor, by supervisor.sh: `file`, `groups` and `processes` are of the one that is meant.
+
+start_instance() { bring_up yes "$1"; }
+
+# shellcheck disable=SC2046 # a name each
+halt_instance() {
+  if ! systemctl is-active --quiet supervisor.service; then return 0; fi
+  known=$(ours | awk '$7 != 0 { print $4 }')
+  [ -z "$known" ] || supervisorctl stop $(echo "$known")
+}
+
+has_fallen() { case $(not_right) in *bad*) ;; *) return 1 ;; esac }
+
+# shellcheck disable=SC2046 # a name each
+tell_instance() { why $(ours | awk '{ print $4 }'); }
+
+end_instance() { take; }
+
+resume_instance() {
+  [ -e "$file" ] || return 0
+  answers && take && do_all no "$(ours)"
+}

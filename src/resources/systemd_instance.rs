@@ -1,0 +1,174 @@
+//! One of two instances that systemd runs: `NAME@PORT.service`, in a file of its own that is made from the template
+//! `NAME@.service`. So it names its release by its own path, and a change of the template leaves it as it is.
+
+use super::binary::Releases;
+use super::instances::{self, Instances, TakesTurns};
+use super::rolling::{Instance, Rolling, State};
+use super::systemd_files::{covers, unit_of};
+use crate::change::{Id, sha256};
+use crate::daemons::text::unit;
+use crate::desired::{Context, Ref, Refusal};
+use crate::facts::Questions;
+use crate::language::{Problem, Render};
+use crate::managed::announced::{self, Stands};
+use crate::managed::file::ManagedFile;
+use crate::shell;
+
+const FOLDER: &str = "/etc/systemd/system";
+
+/// What `rolling.sh` wants of systemd.
+const LIBRARY: &str = include_str!("rolling_systemd.sh");
+
+#[derive(Debug)]
+struct SystemdInstance {
+    unit: String,
+    file: ManagedFile,
+    /// The template.
+    template: String,
+    reads: Vec<String>,
+}
+
+/// The unit that the instances of `name` are made from.
+pub(super) fn template(name: &str) -> String {
+    format!("{name}@.service")
+}
+
+/// Two instances of the program `name` that take turns.
+pub(super) fn rolling(name: &str, id: Id, declared: &Instances, cx: &Render<'_>) -> Result<Rolling, Problem> {
+    let ports = declared.ports()?;
+    let template = format!("{FOLDER}/{}", template(name));
+    let Some(content) = announced::content(cx, &template) else {
+        return Err(Problem::missing(
+            format!("the instances of {name} are made from {template}, and this playbook puts no file there"),
+            "declare it under `files`, with `%i` where the port stands",
+        ));
+    };
+    let text = String::from_utf8_lossy(&content.bytes).into_owned();
+    if !text.lines().any(|line| line.trim() == "[Install]") {
+        return Err(Problem::new(
+            format!("{template} has no section [Install]: its instances would not start with the host"),
+            "add `[Install]` and `WantedBy=multi-user.target`",
+        ));
+    }
+    let mut pinned = text.clone();
+    for releases in cx.announced::<Releases>() {
+        if let Some(words) = releases.pin(&pinned)? {
+            pinned = words;
+        }
+    }
+    // Its own word for the port comes later, and counts.
+    let pinned = pinned.replacen("[Service]", "[Service]\nEnvironment=PORT=%i", 1);
+    let head = format!(
+        "# Managed by hostwright ({}), from {template}: changes made here are undone by the next apply.\n",
+        cx.document.name
+    );
+    let instance = |port: u16| -> Box<dyn Instance> {
+        let unit = format!("{name}@{port}.service");
+        let content = cx.content(format!("{head}{pinned}").into_bytes());
+        let file = ManagedFile::new(format!("{FOLDER}/{unit}"), content);
+        let file = file.mode("0644");
+        let reads = reads(&text, &unit, &template, cx);
+        Box::new(SystemdInstance {
+            unit,
+            file,
+            template: template.clone(),
+            reads,
+        })
+    };
+    Ok(Rolling {
+        id,
+        turns: TakesTurns {
+            program: name.to_owned(),
+            ports,
+        },
+        instances: ports.map(instance),
+        declared: declared.clone(),
+        sites: instances::sites(name, cx)?,
+    })
+}
+
+/// The paths that its command names, and drop-ins of the playbook's.
+fn reads(text: &str, own: &str, template: &str, cx: &Render<'_>) -> Vec<String> {
+    let named = unit::commands(text);
+    let named = named.flat_map(|command| command.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+    let named = named.map(|word| word.trim_start_matches(['-', '@', ':', '+', '!']).to_owned());
+    let named = named.filter(|word| word.starts_with('/') && !word.contains('%'));
+    let said = cx.announced::<Stands>().map(|stands| stands.path.clone());
+    let drop_ins =
+        said.filter(|path| path != template && unit_of(path).is_some_and(|unit| covers(unit, own)));
+    named.chain(drop_ins).collect()
+}
+
+impl Instance for SystemdInstance {
+    fn file(&self) -> &ManagedFile {
+        &self.file
+    }
+
+    fn stamp(&self) -> String {
+        Id::new("systemd", self.unit.trim_end_matches(".service")).to_string()
+    }
+
+    fn needs(&self) -> Vec<Ref> {
+        let mut needs = self.file.needs();
+        let paths = self.reads.iter().chain([&self.template]);
+        needs.extend(paths.map(|path| Ref::Path(path.clone())));
+        needs
+    }
+
+    fn reads(&self) -> &[String] {
+        &self.reads
+    }
+
+    fn made_from(&self) -> Option<&String> {
+        Some(&self.template)
+    }
+
+    fn ask(&self, questions: &mut Questions) {
+        questions.unit(&self.unit);
+    }
+
+    fn refuse(&self, _: &Context<'_>) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn inputs(&self, cx: &Context<'_>) -> String {
+        let versions = self
+            .reads
+            .iter()
+            .filter_map(|path| cx.version(&Ref::Path(path.clone())));
+        let inputs = versions.fold(self.file.content.sha256.clone(), |all, version| all + &version);
+        sha256(inputs.as_bytes())
+    }
+
+    fn is_kept(&self, cx: &Context<'_>) -> bool {
+        cx.facts.unit(&self.unit).file.starts_with("enabled")
+    }
+
+    fn state(&self, cx: &Context<'_>) -> State {
+        let fact = cx.facts.unit(&self.unit);
+        if fact.runs() {
+            State::Runs
+        } else if cx.facts.path(&self.file.path).is_none() {
+            State::Unknown
+        } else {
+            State::Down(fact.active)
+        }
+    }
+
+    fn runs_in(&self, unit: &str) -> bool {
+        unit == self.unit
+    }
+
+    fn library(&self) -> String {
+        format!("{}{LIBRARY}", super::systemd::LIBRARY)
+    }
+
+    fn meant(&self, _: &Context<'_>) -> String {
+        let (unit, file) = (shell::quote(&self.unit), shell::quote(&self.file.path));
+        format!("instance={unit}\nfile={file}")
+    }
+
+    fn to_start(&self) -> u32 {
+        0
+    }
+}
