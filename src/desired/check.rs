@@ -27,7 +27,7 @@ impl Check {
                 let texts = std::iter::once(url).chain(post).chain(headers);
                 texts.map(String::as_str).collect()
             }
-            Probe::Tcp(text) | Probe::Command(text) => vec![text],
+            Probe::Tcp(text) | Probe::Command(text) | Probe::Measure(text) => vec![text],
         }
     }
 }

@@ -80,6 +80,7 @@ fn the_configuration_fills_what_the_target_leaves_open() {
             "/etc/ssh/ssh_known_hosts2".into(),
         ],
         learns_in: Some("/home/ann/one".into()),
+        revoked: Vec::new(),
         certificates: vec!["/home/ann/.ssh/ca.pub".into()],
         methods: vec![MethodKind::Password, MethodKind::PublicKey],
         prompts: 1,
