@@ -8,7 +8,6 @@ pub mod ask;
 mod firewall;
 mod jobs;
 
-pub(crate) use answer::read;
 
 use super::backups::Backup;
 use super::generation::Kept;
