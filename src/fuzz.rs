@@ -126,7 +126,7 @@ pub fn answers(bytes: &[u8]) {
 }
 
 fn other_answer(bytes: &[u8]) {
-    let _ = status::read(bytes, "host");
+    let _ = status::answer::read(bytes, "host");
     WANTED.with(|wanted| {
         let checks = wanted.iter().flat_map(|wanted| &wanted.desired.checks);
         let _ = on_host::judge(&checks.collect::<Vec<_>>(), bytes);

@@ -10,9 +10,11 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use russh::keys::PrivateKey;
 
-use super::secrets::Wrong;
 use crate::host::provider::folder;
 use crate::host::ssh::Person;
+
+/// What is wrong with a secret, and what to do.
+pub(super) type Wrong = (String, String);
 
 /// Names the file of the identity.
 const VARIABLE: &str = "HOSTWRIGHT_AGE_IDENTITY";

@@ -240,7 +240,7 @@ fn a_playbook_consists_of_others() {
             std::fs::remove_file(folder.0.path().join(name)).expect("removed");
         }
     }
-    let again = reload(&bundle, bundle.read(&contents.collect()), false).expect("read again");
+    let again = reload(&bundle, bundle.read(&contents.collect()), false, None).expect("read again");
     let again = render(&again, None).expect("rendered again");
     assert_eq!(
         again.desired.meaning.as_ref().expect("a meaning").digest,

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use indexmap::IndexMap;
 
-use super::age::{self, Identities};
+use super::age::{self, Identities, Wrong};
 use super::head::{Head, SecretSource, Var};
 use crate::host::ssh::Person;
 use crate::language::Placed;
@@ -19,9 +19,6 @@ use crate::language::scalar::Name;
 use crate::language::scope::nearest;
 use crate::language::template;
 use crate::secret::{SHORTEST, Secrets};
-
-/// What is wrong with a secret, and what to do.
-pub(super) type Wrong = (String, String);
 
 /// One source, by the words of the playbook.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -3,12 +3,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-mod answer;
+pub(crate) mod answer;
 pub mod ask;
 mod firewall;
 mod jobs;
-
-pub(crate) use answer::read;
 
 use super::backups::Backup;
 use super::generation::Kept;
