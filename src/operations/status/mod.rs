@@ -3,11 +3,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-mod answer;
+pub(crate) mod answer;
 pub mod ask;
 mod firewall;
 mod jobs;
-
 
 use super::backups::Backup;
 use super::generation::Kept;
