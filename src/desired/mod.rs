@@ -66,6 +66,11 @@ pub trait Resource: Debug + Send + Sync {
         false
     }
 
+    /// What may run on the host from other than what is wanted now: it stays as long as it does.
+    fn runs_from(&self, _facts: &Facts) -> Vec<String> {
+        Vec::new()
+    }
+
     /// A fingerprint of what it puts in place, for daemons that must load it again when it changes.
     fn version(&self) -> Option<String> {
         None

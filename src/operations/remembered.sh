@@ -74,12 +74,17 @@ newest() {
   done
 }
 
-# declared_units: the units that these declare, by entries of their own or as files.
+# declared_units: the units that these declare, by entries of their own or as files. Of two instances that take turns
+# those that are there stand for their program.
 declared_units() {
   for generation in $(newest); do
     declared=$base/generations/$generation/declared
-    sed -n 's/^{"id":"systemd\.\([^"]*\)".*/\1/p' "$declared"
-    grep -o '"/etc/systemd/system/[^"/@]*\.\(service\|timer\|socket\)"' "$declared" | sed 's:.*/\(.*\)":\1:'
+    sed -n '/system\/[^"\/]*@[0-9]*\.service"/!s/^{"id":"systemd\.\([^"]*\)".*/\1/p' "$declared"
+    grep -o '"/etc/systemd/system/[^"/@]*\(@[0-9]*\)\{0,1\}\.\(service\|timer\|socket\)"' "$declared" | tr -d '"' |
+      while IFS= read -r file; do
+        case $file in *@.*) continue ;; *@*) [ -e "$file" ] || continue ;; esac
+        echo "${file##*/}"
+      done
   done 2>/dev/null | sed '/\./!s/$/.service/' | sort -u
 }
 

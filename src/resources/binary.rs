@@ -154,9 +154,20 @@ impl Release {
             .unwrap_or_default();
         // The one that has been live until now stays whatever its age: it is the way back.
         let is_live = |name: &String| live == format!("releases/{name}");
+        let running: Vec<String> = cx
+            .entries
+            .iter()
+            .flat_map(|entry| entry.resource.runs_from(cx.facts))
+            .collect();
+        let runs = |name: &String| {
+            let own = format!("{}/{name}/", self.releases());
+            running.iter().any(|program| program.starts_with(&own))
+        };
         let mut others: Vec<&String> = others.iter().filter(|name| *name != self.release()).collect();
         others.sort_by_key(|name| !is_live(name));
-        others.split_off(others.len().min(self.keep - 1))
+        let mut surplus = others.split_off(others.len().min(self.keep - 1));
+        surplus.retain(|name| !runs(name));
+        surplus
     }
 }
 

@@ -11,9 +11,10 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use crate::language::scalar::{Duration, Port, Ready, optional};
 use crate::language::{Problem, Render};
 
-/// The ports at which the two instances listen, or those with what else is said of them.
+/// Two instances of a program that take turns. A list of the two ports is short for what says nothing else.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Instances")]
 pub struct Details {
     /// The two ports. A program reads its own from the variable `PORT`, or from `{port}` in its command.
     ports: Vec<Port>,
@@ -85,16 +86,16 @@ impl<'de> Deserialize<'de> for Instances {
 }
 
 impl JsonSchema for Instances {
+    fn inline_schema() -> bool {
+        true
+    }
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Instances".into()
+        "PortsOrInstances".into()
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let details = generator.subschema_for::<Details>();
         let ports = generator.subschema_for::<Vec<Port>>();
-        let details = Details::json_schema(generator);
-        json_schema!({
-            "description": "Two instances that take turns: their two ports, or a mapping with `ports`.",
-            "anyOf": [ports, details],
-        })
+        json_schema!({ "anyOf": [details, ports] })
     }
 }
 

@@ -9,9 +9,9 @@
 use std::fmt::Debug;
 
 use super::instances::{Instances, TakesTurns};
-use crate::change::{Action, Change, Content, Detail, Id, Verb};
+use crate::change::{Action, Change, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::{Questions, Remains};
+use crate::facts::{Facts, Questions, Remains};
 use crate::managed::file::ManagedFile;
 use crate::shell;
 
@@ -42,6 +42,8 @@ pub(super) trait Instance: Debug + Send + Sync {
     fn needs(&self) -> Vec<Ref>;
     /// Files that it reads at its start.
     fn reads(&self) -> &[String];
+    /// The programs that a file of its sort runs.
+    fn programs(&self, text: &str) -> Vec<String>;
     /// The file of the playbook that its own one is made from.
     fn made_from(&self) -> Option<&String> {
         None
@@ -143,29 +145,17 @@ impl Rolling {
         vec![self.end(at, cx, change, &self.library())]
     }
 
-    /// Where nginx looks with each request.
-    fn turn(&self, arriving: usize, cx: &Context<'_>) -> Option<Action> {
-        let path = self.turns.turned();
-        let is_turned = cx.facts.path(&path).is_some();
-        match arriving {
-            0 if is_turned => Some(Action::Remove { path, secret: false }),
-            1 if !is_turned => {
-                let [first, second] = self.turns.ports;
-                let text = format!(
-                    "While this file is here, requests for {} go to port {second}, else to port {first}.\n",
-                    self.name()
-                );
-                Some(Action::Write {
-                    path,
-                    content: Content::new(text.into_bytes(), false),
-                    mode: "0644".into(),
-                    owner: "root:root".into(),
-                    validate: None,
-                    like: None,
-                })
-            }
-            _ => None,
-        }
+    /// The sh that sends requests to an instance.
+    fn turn(&self, to: usize) -> String {
+        let [first, second] = self.turns.ports;
+        let text = match to {
+            0 => String::new(),
+            _ => format!(
+                "While this file is here, requests for {} go to port {second}, else to port {first}.",
+                self.name()
+            ),
+        };
+        shell::words(["turn", &self.turns.turned(), &text])
     }
 
     /// Lets an instance take over.
@@ -217,7 +207,7 @@ impl Rolling {
             .action(file.write())
             .shell(format!("{}{}\n{arrive}", self.library(), instance.meant(cx)))
             .action(Action::Loaded { name, value });
-        change.actions.extend(self.turn(arriving, cx));
+        change = change.shell(self.turn(arriving));
         if leaves {
             change = self.end(leaving, cx, change, "");
         }
@@ -258,8 +248,10 @@ impl Rolling {
         let (port, old_port) = (self.port(arriving), self.port(leaving));
         let (within, drain) = (self.declared.within(), self.declared.drain());
         let old_file = shell::quote(&old.file().path);
+        // The new one has the requests until the old one is ready again.
+        let turn = self.turn(usize::from(cx.facts.path(&self.turns.turned()).is_some()));
         format!(
-            "{}{}{}\nif [ -e {old_file} ]; then\n  resume_instance\n  await {old_port} {within}\nfi\n{}\ndrained {port} {drain}\nend_instance",
+            "{}{}{}\nif [ -e {old_file} ]; then\n  resume_instance\n  await {old_port} {within}\nfi\n{turn}\n{}\ndrained {port} {drain}\nend_instance",
             self.library(),
             taken_back.collect::<String>(),
             old.meant(cx),
@@ -279,6 +271,15 @@ impl Resource for Rolling {
         let sites = self.sites.iter().map(|site| Ref::Id(Id::new("nginx", site)));
         let own = self.instances.iter().flat_map(|instance| instance.needs());
         sites.chain(own).collect()
+    }
+
+    /// A release that an instance names stays, whichever it is.
+    fn runs_from(&self, facts: &Facts) -> Vec<String> {
+        let programs = self.instances.iter().filter_map(|instance| {
+            let text = facts.content(&instance.file().path)?;
+            Some(instance.programs(&String::from_utf8_lossy(text)))
+        });
+        programs.flatten().collect()
     }
 
     fn remains(&self) -> Remains {

@@ -41,6 +41,19 @@ await() {
   done
 }
 
+# turn SWITCH TEXT: from here on requests go to the second instance, for which this file stands; without a text, to the
+# first. It is not put back like other files: an undoing turns back when the old instance is ready again.
+turn() {
+  if [ -z "$2" ]; then
+    rm -f -- "$1"
+    return
+  fi
+  mkdir -p -- "${1%/*}"
+  printf '%s\n' "$2" >"$1.new"
+  sync -- "$1.new"
+  mv -fT -- "$1.new" "$1"
+}
+
 # drained PORT SECONDS: nobody talks to the instance any more, and for half a second nobody has, or the time is over.
 drained() {
   give_up=$(($(date +%s) + $2))

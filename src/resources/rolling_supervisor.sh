@@ -2,11 +2,11 @@
 
 start_instance() { bring_up yes "$1"; }
 
-# shellcheck disable=SC2046 # a name each
+# shellcheck disable=SC2086 # a name each
 halt_instance() {
   if ! systemctl is-active --quiet supervisor.service; then return 0; fi
-  known=$(ours | awk '$7 != 0 { print $4 }')
-  [ -z "$known" ] || supervisorctl stop $(echo "$known")
+  awake=$(ours | awk '$7 != 0 || $5 == "BACKOFF" { print $4 }')
+  [ -z "$awake" ] || supervisorctl stop $awake
 }
 
 has_fallen() { case $(not_right) in *bad*) ;; *) return 1 ;; esac }

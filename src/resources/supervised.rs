@@ -50,6 +50,8 @@ pub(super) struct Supervised {
     /// What it loads when it starts: its program first.
     pub reads: Vec<String>,
     pub needs: Vec<String>,
+    /// What ends before it begins: the instances that it had.
+    pub after: Vec<Id>,
     pub startsecs: u32,
     /// Whether this kind puts the file in place; else another does, and supervisor need not be there.
     pub own: bool,
@@ -64,6 +66,7 @@ impl Supervised {
             users: declared.users.clone(),
             reads: declared.programs.clone(),
             needs: declared.directories.clone(),
+            after: Vec::new(),
             startsecs: 1,
             own: false,
             declared,
@@ -137,7 +140,7 @@ impl Supervised {
     /// Brings the programs up on what is now on disk, and waits until they are as they should be.
     fn bring_up(&self, cx: &Context<'_>, restart: bool) -> String {
         let restart = if restart { "yes" } else { "no" };
-        let wait = self.startsecs + 20;
+        let wait = self.startsecs.saturating_add(20);
         let library = self.library(cx, &self.declared.processes);
         let bring_up = format!("bring_up {restart} {wait}");
         match self.own {
@@ -281,6 +284,7 @@ impl Resource for Supervised {
         needs.extend(self.users.iter().map(|user| Ref::User(user.clone())));
         let paths = self.reads.iter().chain(&self.needs);
         needs.extend(paths.map(|path| Ref::Path(path.clone())));
+        needs.extend(self.after.iter().cloned().map(Ref::Id));
         let elsewhere = self.declared.elsewhere.iter();
         needs.extend(elsewhere.map(|program| Ref::Id(Id::new("supervisor", program))));
         needs

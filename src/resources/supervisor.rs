@@ -256,6 +256,19 @@ fn files(cx: &Render<'_>) -> Vec<(String, Content)> {
         .collect()
 }
 
+/// The instances that the program `name` had and has no more: they hold its ports.
+fn instances_before(program: &str, cx: &Render<'_>) -> Vec<Id> {
+    let gone = cx
+        .announced::<Stands>()
+        .filter(|stands| matches!(stands.what, What::Nothing) && reads(&stands.path));
+    let names = gone.map(|stands| name(&stands.path));
+    let instances = names.filter(|name| {
+        let port = name.strip_prefix(program).and_then(|rest| rest.strip_prefix('-'));
+        port.is_some_and(|port| port.parse::<u16>().is_ok())
+    });
+    instances.map(|name| Id::new("supervisor", name)).collect()
+}
+
 impl Declaration for Program {
     fn announce(&self, name: &str, cx: &mut Render<'_>) {
         instances::announce(name, self.instances.as_ref(), cx);
@@ -289,7 +302,9 @@ impl Declaration for Program {
                     logs: &logs,
                     port: None,
                 };
-                cx.push(self.supervised(&named, &self.command.0, cx)?);
+                let mut supervised = self.supervised(&named, &self.command.0, cx)?;
+                supervised.after = instances_before(name, cx);
+                cx.push(supervised);
             }
         }
         Ok(())

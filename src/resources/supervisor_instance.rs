@@ -2,6 +2,7 @@
 
 use super::rolling::{Instance, State};
 use super::supervised::{Supervised, UNIT, looking};
+use super::supervisor_config;
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 use crate::managed::file::ManagedFile;
@@ -32,6 +33,10 @@ impl Instance for SupervisorInstance {
 
     fn reads(&self) -> &[String] {
         &self.supervised.reads
+    }
+
+    fn programs(&self, text: &str) -> Vec<String> {
+        supervisor_config::read(text).programs
     }
 
     fn ask(&self, questions: &mut Questions) {

@@ -16,8 +16,8 @@ use crate::shell;
 
 const FOLDER: &str = "/etc/systemd/system";
 
-/// What `rolling.sh` wants of systemd.
-const LIBRARY: &str = include_str!("rolling_systemd.sh");
+/// What the host's sh does with units, and what `rolling.sh` wants of that.
+const LIBRARY: [&str; 2] = [include_str!("systemd.sh"), include_str!("rolling_systemd.sh")];
 
 #[derive(Debug)]
 struct SystemdInstance {
@@ -87,12 +87,16 @@ pub(super) fn rolling(name: &str, id: Id, declared: &Instances, cx: &Render<'_>)
     })
 }
 
+/// The paths that a unit's commands name.
+fn words(text: &str) -> impl Iterator<Item = String> {
+    let words = unit::commands(text).flat_map(str::split_whitespace);
+    let words = words.map(|word| word.trim_start_matches(['-', '@', ':', '+', '!']));
+    words.filter(|word| word.starts_with('/')).map(str::to_owned)
+}
+
 /// The paths that its command names, and drop-ins of the playbook's.
 fn reads(text: &str, own: &str, template: &str, cx: &Render<'_>) -> Vec<String> {
-    let named = unit::commands(text);
-    let named = named.flat_map(|command| command.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
-    let named = named.map(|word| word.trim_start_matches(['-', '@', ':', '+', '!']).to_owned());
-    let named = named.filter(|word| word.starts_with('/') && !word.contains('%'));
+    let named = words(text).filter(|word| !word.contains('%'));
     let said = cx.announced::<Stands>().map(|stands| stands.path.clone());
     let drop_ins =
         said.filter(|path| path != template && unit_of(path).is_some_and(|unit| covers(unit, own)));
@@ -117,6 +121,10 @@ impl Instance for SystemdInstance {
 
     fn reads(&self) -> &[String] {
         &self.reads
+    }
+
+    fn programs(&self, text: &str) -> Vec<String> {
+        words(text).collect()
     }
 
     fn made_from(&self) -> Option<&String> {
@@ -160,7 +168,7 @@ impl Instance for SystemdInstance {
     }
 
     fn library(&self) -> String {
-        format!("{}{LIBRARY}", super::systemd::LIBRARY)
+        LIBRARY.concat()
     }
 
     fn meant(&self, _: &Context<'_>) -> String {

@@ -24,6 +24,15 @@ nginx:
   site: { proxy: app, replaces_default: true }
 "#;
 
+/// The same program when it has no instances.
+fn alone() -> String {
+    let start = UNDER_SUPERVISOR.find("    instances:").expect("instances");
+    let end = start + UNDER_SUPERVISOR[start..].find('\n').expect("a line") + 1;
+    let text = UNDER_SUPERVISOR.replace(&UNDER_SUPERVISOR[start..end], "");
+    text.replace("MOOD: good", "MOOD: good, PORT: \"8080\"")
+        .replace("proxy: app", "proxy: \"127.0.0.1:8080\"")
+}
+
 const UNDER_SYSTEMD: &str = r#"
 name: app
 users: { app: { system: true } }
@@ -95,12 +104,41 @@ fn all_well(seen: &Seen, releases: &[&str]) {
     eprintln!("{:?}, {} long ones", seen.answers, seen.long);
 }
 
+/// A release that is up, and undone because of what comes after it.
+fn undone(host: &Host, playbook: &str) {
+    let before = host.sh(STATE);
+    release(host, "undone");
+    let kind = if playbook.contains("supervisor:") {
+        "supervisor"
+    } else {
+        "systemd"
+    };
+    let playbook =
+        format!("{playbook}commands: {{ wrong: {{ run: 'false', creates: /no, after: [{kind}.app] }} }}\n");
+    let failed = run(host
+        .command("apply", &playbook)
+        .args(["--on-failure", "rollback"]));
+    assert_eq!(failed.status, 1, "{}", failed.stdout);
+    assert_eq!(host.sh(STATE), before);
+}
+
 /// Releases, a broken one, a restart and a rollback, while visitors come.
 fn days_of(playbook: &str) {
     let Some(host) = Host::boot() else { return };
     let many: u32 = std::env::var("HOSTWRIGHT_RELEASES").map_or(1, |text| text.parse().expect("a number"));
     release(&host, "one");
+    if playbook == UNDER_SUPERVISOR {
+        // Who comes anew each time does not notice that the program gets instances.
+        host.converge(&alone());
+        host.sh("systemd-run --quiet --unit=watch sh -c 'while curl -sf http://127.0.0.1/ >/dev/null; do :; done'");
+    }
     host.converge(playbook);
+    if playbook == UNDER_SUPERVISOR {
+        assert_eq!(
+            host.sh("systemctl is-active watch; systemctl stop watch"),
+            "active"
+        );
+    }
     let load = Load::on(SocketAddr::new(host.machine.address().into(), 80));
     wait_for("visitors", || load.count("one good") > 0);
     let workers = host.sh("pgrep -x nginx");
@@ -122,6 +160,7 @@ fn days_of(playbook: &str) {
         for _ in 0..2 {
             fails(&host, playbook, "broken", &["no such table: visitors"]);
         }
+        undone(&host, playbook);
     }
     // Another environment is a restart, and going back one more.
     release(&host, &format!("release-{}", 1 + many));
@@ -129,6 +168,11 @@ fn days_of(playbook: &str) {
     host.converge(&better.replace("MOOD=good", "MOOD=better"));
     run(host.bare("rollback").arg("--yes")).ok();
     assert_eq!(host.sh("pgrep -x nginx"), workers, "nginx was not reloaded");
+    let logs = run(host.bare("logs").arg("app")).ok();
+    assert!(logs.stdout.contains("begins: release-"), "{}", logs.stdout);
+    let status = run(&mut host.bare("status")).stdout;
+    assert!(status.contains("✓ app"), "{status}");
+    assert!(!status.contains("✗ app"), "{status}");
     let last = format!("release-{}", 1 + many);
     let before = load.count(&format!("{last} good"));
     wait_for("the old mood", || load.count(&format!("{last} good")) > before);
@@ -196,6 +240,11 @@ fn power_goes(playbook: &str) {
     host.converge(playbook);
     assert_eq!(running(&host), "1");
     serves(&host, "three good");
+    if playbook == UNDER_SUPERVISOR {
+        host.converge(&alone());
+        assert_eq!(running(&host), "1");
+        serves(&host, "three good");
+    }
 }
 
 #[test]

@@ -15,14 +15,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         # It listens before it can do anything.
-        if time.monotonic() - BORN < 0.7 or RELEASE == "sick":
+        if time.monotonic() - BORN < 0.5 or RELEASE == "sick":
             print("not yet:", self.path, flush=True)
             self.answer(503, b"not yet\n")
         elif self.path == "/long":
             self.send_response(200)
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            for piece in range(10):
+            for piece in range(8):
                 self.chunk(b"piece %d\n" % piece)
                 time.sleep(0.1)
             self.chunk(b"end\n")
@@ -55,4 +55,5 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 if RELEASE == "broken":
     print("no such table: visitors", file=sys.stderr)
     sys.exit(3)
+print("begins:", RELEASE, flush=True)
 Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()

@@ -42,6 +42,17 @@ pub(super) fn upstreams(conf: &str) -> Vec<String> {
     found
 }
 
+/// Whether another server of the same group answers: nginx passes requests on to that (of two instances that take turns
+/// one listens).
+fn has_another(conf: &str, address: &str, answers: impl Fn(&str) -> bool) -> bool {
+    let groups = conf.split("upstream ").skip(1);
+    let mut groups = groups.filter_map(|rest| Some(upstreams(rest.split('}').next()?)));
+    groups.any(|group| {
+        let mut others = group.iter().filter(|other| *other != address);
+        group.iter().any(|own| own == address) && others.any(|other| answers(other))
+    })
+}
+
 /// The last lines of a site's log of errors.
 fn errors<'s>(seen: &'s Seen, site: &str) -> impl Iterator<Item = &'s str> {
     seen.text("errors", site).lines().skip(1)
@@ -67,7 +78,11 @@ fn broken(seen: &Seen, site: &str, conf: &str) -> Option<Finding> {
     for address in upstreams(conf) {
         let direct = seen.answer("direct", &address);
         let silent = direct.and_then(|direct| direct.status.err());
-        if let Some(why) = silent {
+        let answers = |other: &str| {
+            let direct = seen.answer("direct", other);
+            direct.is_some_and(|direct| direct.status.is_ok())
+        };
+        if let Some(why) = silent.filter(|_| !has_another(conf, &address, answers)) {
             let finding = match why.starts_with(HANGS) {
                 true => hangs(&what, &address, why),
                 false => refused(seen, &what, site, &address, why),
@@ -277,4 +292,22 @@ fn closed(seen: &Seen) -> Vec<Finding> {
         })
     };
     closed.filter_map(finding).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_may_have_another_in_its_place() {
+        let conf = "upstream site.app.8080 {
+    server 127.0.0.1:8080 max_fails=0;
+    server 127.0.0.1:8081 max_fails=0 backup;
+}
+server { location / { proxy_pass http://127.0.0.1:9000; } }";
+        let one = |other: &str| other == "127.0.0.1:8081";
+        assert!(has_another(conf, "127.0.0.1:8080", one));
+        assert!(!has_another(conf, "127.0.0.1:8081", one));
+        assert!(!has_another(conf, "127.0.0.1:9000", one));
+    }
 }

@@ -22,7 +22,10 @@ programs() {
   while IFS=$tab read -r full _ _ _ _ out err; do
     own=$full
     if [ "${full%%:*}" = "${full#*:}" ]; then own=${full#*:}; fi
-    case "$1" in '' | "$own" | "$full" | "${full%%:*}" | "${full#*:}") ;; *) continue ;; esac
+    # An instance of a program has its port behind the program's name.
+    program=${own%-*}
+    case ${own##*-} in *[!0-9]*) program=$own ;; esac
+    case "$1" in '' | "$own" | "$program" | "$full" | "${full%%:*}" | "${full#*:}") ;; *) continue ;; esac
     case $out in /*) add "$own" "$out" ;; esac
     case $err in /*) add "$own err" "$err" ;; esac
   done <<END
@@ -50,7 +53,14 @@ unit() {
   case $unit in *.*) ;; *) unit=$unit.service ;; esac
   if [ "$(systemctl show -p LoadState --value -- "$unit" 2>/dev/null)" = loaded ]; then
     add "${unit%.service}" "unit:$unit"
+    return
   fi
+  for file in "/etc/systemd/system/${unit%.service}"@[0-9]*.service; do
+    if [ -f "$file" ]; then
+      unit=${file##*/}
+      add "${unit%.service}" "unit:$unit"
+    fi
+  done
 }
 
 find_sources() {

@@ -8,6 +8,8 @@ pub mod ask;
 mod firewall;
 mod jobs;
 
+pub(crate) use answer::read;
+
 use super::backups::Backup;
 use super::generation::Kept;
 
