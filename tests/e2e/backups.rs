@@ -309,6 +309,13 @@ fn archives_are_encrypted_and_kept_elsewhere() {
         "{}",
         refused.stdout
     );
+    let unlisted = backed_up(&host, "list", "sealed");
+    assert!(
+        unlisted.status == 1 && unlisted.text().contains("Host key verification failed"),
+        "{}{}",
+        unlisted.stdout,
+        unlisted.stderr
+    );
     let watch = || {
         host.sh("/usr/local/lib/away/watch && /usr/local/lib/away/watch && sed 's/^[^ ]* [^ ]* //' /var/log/watch.log && rm -f /var/log/watch.log")
     };

@@ -64,8 +64,8 @@ pub enum BackupError {
         /// How many.
         count: usize,
     },
-    /// It cannot be said what a restore would do.
-    #[error("the backup {name} of {host} cannot be restored: {said}")]
+    /// It cannot be said what archives there are, or what one holds.
+    #[error("the archives of the backup {name} of {host} cannot be read: {said}")]
     #[diagnostic(help(
         "`hostwright backup list` tells what archives there are; --age-identity FILE opens encrypted ones"
     ))]

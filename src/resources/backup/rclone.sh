@@ -12,7 +12,9 @@ listing() {
 
 manifests() {
   rclone_do cat --include "/$prefix-*.manifest" -- "$remote_path" 2>"$state/rclone" && return
-  grep -q 'directory not found' "$state/rclone"
+  grep -q 'directory not found' "$state/rclone" && return
+  cat "$state/rclone" >&2
+  return 1
 }
 
 put() {

@@ -367,8 +367,10 @@ about) about ;;
 news) news ;;
 list)
   take 60
+  all=$(archives) || exit 1
   about
-  archives | sed 's/^/archive=/' && kept | sed 's/^/kept=/'
+  printf '%s\n' "$all" | sed -n 's/^./archive=&/p'
+  kept | sed 's/^/kept=/'
   ;;
 run)
   trap '' HUP PIPE
