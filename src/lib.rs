@@ -2,6 +2,9 @@
 //! read into facts, their difference is a plan, and a plan is compiled to a transaction that the host
 //! runs by itself. The modules stand on floors: each imports only from those below it.
 
+#[doc(hidden)]
+pub mod fuzz;
+
 pub mod cli;
 
 pub mod report;

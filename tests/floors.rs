@@ -192,7 +192,7 @@ fn circle(start: &str, to: &BTreeMap<&str, BTreeSet<&str>>) -> Option<Vec<String
 }
 
 /// Rooms and files that are pure, but for those that stand behind them.
-const PURE: [(&str, &[&str]); 21] = [
+const PURE: [(&str, &[&str]); 22] = [
     ("change", &[]),
     ("checks", &["here"]),
     ("daemons", &[]),
@@ -201,9 +201,10 @@ const PURE: [(&str, &[&str]); 21] = [
     ("language", &["source", "tree"]),
     ("layout", &[]),
     ("managed", &[]),
+    ("operations::doctor", &["ask", "way"]),
     ("path", &[]),
     ("plan", &[]),
-    ("playbook", &["load", "secrets"]),
+    ("playbook", &["age", "load", "secrets"]),
     // What goes on on a terminal has a clock.
     ("report", &["text::progress"]),
     ("resources", &[]),

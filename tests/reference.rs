@@ -173,3 +173,58 @@ fn the_reference_says_what_the_schema_says() {
         "docs/reference.md is stale: UPDATE=1 cargo test --test reference"
     );
 }
+
+/// The causes that a text names in `mark`s: `family.cause`.
+fn causes(text: &str, mark: char) -> std::collections::BTreeSet<String> {
+    let families = [
+        "backup",
+        "certificate",
+        "clock",
+        "cron",
+        "disk",
+        "dpkg",
+        "exchange",
+        "logrotate",
+        "mcp",
+        "memory",
+        "program",
+        "site",
+        "slow",
+        "ssh",
+        "supervisor",
+        "unit",
+    ];
+    let is_cause = |word: &&str| {
+        word.split_once('.').is_some_and(|(family, cause)| {
+            let plain = |c: char| c == '-' || c.is_ascii_lowercase();
+            families.contains(&family) && !cause.is_empty() && cause.chars().all(plain)
+        })
+    };
+    text.split(mark).filter(is_cause).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_cause_that_doctor_finds_is_in_its_page() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = std::fs::read_dir(root.join("src/operations/doctor")).expect("a folder");
+    let mut found = std::collections::BTreeSet::new();
+    for path in sources.map(|entry| entry.expect("an entry").path()) {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if name.ends_with(".rs") && !name.ends_with("tests.rs") {
+            found.extend(causes(&std::fs::read_to_string(&path).expect("a source"), '"'));
+        }
+    }
+    let mut told = causes(
+        &std::fs::read_to_string(root.join("docs/doctor.md")).expect("a page"),
+        '`',
+    );
+    // It is no cause.
+    found.remove("supervisor.service");
+    told.remove("supervisor.service");
+    assert!(found.len() > 60, "{found:?}");
+    assert_eq!(found, told);
+}

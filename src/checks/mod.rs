@@ -13,7 +13,9 @@ pub mod here;
 mod measure;
 pub mod on_host;
 
-/// A check. Exactly one of `http`, `tcp`, `command`, `disk` and `memory` says what is asked.
+/// A check. Exactly one of `http`, `tcp`, `command`, `disk` and `memory` says what is asked. It is asked after an apply
+/// until it is right, and where nothing has changed since the last one at the same time as the host: it should change
+/// nothing itself.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckDeclaration {

@@ -5,11 +5,14 @@ use std::process::ExitCode;
 use tokio::signal::ctrl_c;
 
 use super::common::{Choice, HostArgs, PlaybookArgs, boxed};
+use super::person::person;
 use super::prompt::{confirmed, is_interactive};
 use super::{Exit, Failure};
 use crate::desired::Desired;
 use crate::language::PlaybookError;
-use crate::operations::apply::{ApplyError, check, plan_and_check_when_free, plan_when_free, run_and_verify};
+use crate::operations::apply::{
+    ApplyError, go_on_checking, plan_and_check_when_free, plan_when_free, run_and_verify,
+};
 use crate::operations::checking::Seen;
 use crate::operations::event::Event;
 use crate::operations::history::go_back;
@@ -86,7 +89,8 @@ async fn apply(args: &Args, view: &mut View) -> Exit {
 
 /// Nobody is asked: the plan has been read.
 async fn saved_plan(saved: &Saved, choice: &Choice, args: &Args, view: &mut View) -> Exit {
-    let (playbook, overrides) = saved.playbook();
+    let (playbook, mut overrides) = saved.playbook();
+    overrides.person = person(false);
     let proved = prove(&playbook, &overrides, &mut |event| view.event(event)).map_err(boxed)?;
     let (mut built, mut session) = connect(proved, args.host.access_to(choice).await?)
         .await
@@ -159,7 +163,7 @@ async fn finish(
                 .await
                 .map_err(boxed)?;
         }
-        match check(session, desired, seen, observe).await {
+        match go_on_checking(session, desired, seen, observe).await {
             Err(failed @ ApplyError::Checks { .. }) if on_failure == OnFailure::Rollback && plan.records => {
                 go_back(session, &desired.name, observe).await.map_err(boxed)?;
                 Err(boxed(failed))

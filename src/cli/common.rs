@@ -141,6 +141,15 @@ impl Choice {
         })
     }
 
+    /// The host, as a person calls it.
+    pub fn title(&self) -> String {
+        let place = self.place.as_ref().map(ToString::to_string).unwrap_or_default();
+        match &self.host {
+            Some(host) if host.name != place => format!("{} ({place})", host.name),
+            _ => place,
+        }
+    }
+
     /// The playbook, and the values that its vars have on the host.
     pub fn playbook(&self) -> Result<(PathBuf, Vec<(String, Option<String>)>), Failure> {
         let own = self
@@ -158,6 +167,18 @@ impl Choice {
 }
 
 impl HostArgs {
+    /// What the target chooses.
+    ///
+    /// # Errors
+    /// When no host is named.
+    pub fn choice(&self) -> Result<Choice, Failure> {
+        let choice = Choice::of(None, self.target.as_ref(), true)?;
+        match choice.place {
+            Some(_) => Ok(choice),
+            None => Err(nowhere()),
+        }
+    }
+
     /// How to reach the host; where a provider knows its address, the provider is asked. HOSTWRIGHT_SSH_PASSWORD is
     /// what logs in where keys do not do.
     ///
@@ -295,6 +316,7 @@ impl PlaybookArgs {
             set: self.set.clone(),
             vars: self.vars.clone(),
             rehearsal,
+            person: person::person(false),
         };
         Ok((playbook, overrides))
     }

@@ -8,7 +8,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Failure;
-use super::common::boxed;
 use crate::host::provider::Place;
 use crate::language::parse::from_str;
 use crate::language::scalar::{Line, LocalPath, Name, optional};
@@ -99,15 +98,15 @@ impl Hosts {
         };
         // As it would be typed from here.
         let file = file.strip_prefix(&here).map_or(file.clone(), Path::to_path_buf);
-        let unreadable = |error: std::io::Error| {
+        let unreadable = |error: std::io::Error| -> Failure {
             let message = format!("{} cannot be read: {error}", file.display());
-            boxed(PlaybookError::plain(message, "make it readable, in UTF-8"))
+            Box::new(PlaybookError::plain(message, "make it readable, in UTF-8"))
         };
         let owner = std::fs::metadata(&file).map_err(unreadable)?.uid();
         let own = std::fs::metadata(&here).map_err(unreadable)?.uid();
         // A folder above may be anybody's, /tmp say; what stands there says where secrets go.
         if ![0, own, rustix::process::geteuid().as_raw()].contains(&owner) {
-            return Err(boxed(PlaybookError::plain(
+            return Err(Box::new(PlaybookError::plain(
                 format!(
                     "{} belongs to another user than this folder and you",
                     file.display()
@@ -116,7 +115,9 @@ impl Hosts {
             )));
         }
         let text = std::fs::read_to_string(&file).map_err(unreadable)?;
-        Self::read(file, &text).map(Some).map_err(boxed)
+        Self::read(file, &text)
+            .map(Some)
+            .map_err(|errors| Box::new(errors) as Failure)
     }
 
     fn read(file: PathBuf, text: &str) -> Result<Self, PlaybookErrors> {
@@ -168,13 +169,13 @@ impl Hosts {
         let file = self.file.display();
         match &self.hosts[..] {
             [host] => Ok(host),
-            [] => Err(boxed(PlaybookError::plain(
+            [] => Err(Box::new(PlaybookError::plain(
                 format!("no TARGET is given, and {file} has no host"),
                 "name one: `root@203.0.113.7`, or write it there",
             ))),
             several => {
                 let names: Vec<&str> = several.iter().map(|host| host.name.as_str()).collect();
-                Err(boxed(PlaybookError::plain(
+                Err(Box::new(PlaybookError::plain(
                     format!(
                         "{file} has several hosts, and none is named: {}",
                         names.join(", ")
@@ -188,7 +189,7 @@ impl Hosts {
 
 /// No host is named, and none is declared.
 pub(super) fn nowhere() -> Failure {
-    boxed(PlaybookError::plain(
+    Box::new(PlaybookError::plain(
         format!("no TARGET is given, and neither this folder nor one above it has a {NAME}"),
         format!(
             "name a host: `root@203.0.113.7`; or write into {NAME}: `hosts: {{ web: {{ target: \
@@ -205,7 +206,7 @@ pub(super) fn no_playbook(host: Option<&Host>) -> Failure {
             "no PLAYBOOK is given, and neither this folder nor one above it has a {NAME} that names one"
         ),
     };
-    boxed(PlaybookError::plain(
+    Box::new(PlaybookError::plain(
         message,
         "name a playbook: `site.yml`; `hostwright new` writes one",
     ))

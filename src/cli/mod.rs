@@ -21,6 +21,8 @@ mod hosts;
 mod logs;
 mod machine;
 mod man;
+mod menu;
+mod new;
 mod person;
 mod plan;
 mod prompt;
@@ -29,6 +31,7 @@ mod rollback;
 mod schema;
 mod show;
 mod ssh;
+mod starter;
 mod status;
 mod switches;
 mod trust;
@@ -48,6 +51,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a first playbook, by a few questions
+    New(new::Args),
     /// Parse, validate and render a playbook; no host is contacted
     Check(check::Args),
     /// Show what would change on a host; changes nothing
@@ -82,6 +87,8 @@ enum Command {
     Exec(exec::Args),
     /// Log in with the system's ssh, told what is known of a host
     Ssh(ssh::Args),
+    /// What there is to do with a host, each with the command that does it
+    Menu(menu::Args),
     /// From nothing to a running server: order a machine, or find it, apply a playbook and run its checks
     Up(up::Args),
     /// Order, show and destroy machines
@@ -117,6 +124,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(answer) => {
             let _ = answer.print();
+            if let Some(hint) = switches::hint(&answer) {
+                anstream::eprintln!("{hint}");
+            }
             // A wrong command line ends with 1: for `plan --detailed-exitcode` 2 means changes.
             return if answer.use_stderr() {
                 ExitCode::FAILURE
@@ -140,6 +150,8 @@ pub fn main() -> ExitCode {
     };
     let result = runtime.block_on(async {
         match &cli.command {
+            Command::New(args) => new::run(args),
+            Command::Menu(args) => menu::run(args).await,
             Command::Check(args) => check::run(args).await,
             Command::Plan(args) => plan::run(args).await,
             Command::Apply(args) => apply::run(args).await,

@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::Path;
+use std::sync::LazyLock;
 
 use crate::host::ssh::{Ask, Password, Person};
 
@@ -29,10 +30,13 @@ fn terminal() -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open("/dev/tty")
 }
 
+/// It is one person who is asked, whoever asks: the passphrase of an SSH key is that of the age identity, too.
+static PERSON: LazyLock<Person> = LazyLock::new(|| Person::new(Terminal));
+
 /// Whoever can be asked: nobody where input comes from elsewhere, unless that is wanted.
 pub(super) fn person(wanted: bool) -> Option<Person> {
     let is_there = (wanted || io::stdin().is_terminal()) && terminal().is_ok();
-    is_there.then(|| Person::new(Terminal))
+    is_there.then(|| PERSON.clone())
 }
 
 /// A file that should hold a password does not.

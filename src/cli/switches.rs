@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::builder::BoolishValueParser;
+use clap::error::{ContextKind, ContextValue};
 use clap::{ArgAction, Command};
 
 /// What has no name in the environment: what asks for something else to be done than usual, or says yes to one thing
@@ -31,6 +32,18 @@ pub(super) fn with_environment(command: Command) -> Command {
         _ => arg,
     });
     command.mut_subcommands(with_environment)
+}
+
+/// That a wrong value came from the environment, if it did: `error` names the switch as if it had been typed.
+pub(super) fn hint(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(arg)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let long = arg.strip_prefix("--")?.split([' ', '=']).next()?;
+    let (typed, name) = (format!("--{long}"), name(long));
+    let is_typed = std::env::args().any(|word| word == typed || word.starts_with(&format!("{typed}=")));
+    let is_set = std::env::var_os(&name).is_some();
+    (is_set && !is_typed).then(|| format!("{name} is set in the environment, and counts as {typed}"))
 }
 
 /// A switch, and where it can be given.

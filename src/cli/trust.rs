@@ -11,7 +11,6 @@ use crate::host::ssh::{
     Alias, Connection, KeyPair, Options, Password, SshError, TrustError, authorize, change_password,
 };
 use crate::operations::apply::{check, plan_when_free, run_and_verify};
-use crate::operations::checking::Seen;
 use crate::operations::event::Event;
 use crate::operations::playbook::prove;
 use crate::operations::session::connect;
@@ -232,7 +231,7 @@ async fn keys_only(access: Access, view: &mut View) -> Result<(), Failure> {
             .await
             .map_err(boxed)?,
     }
-    check(&session, &built.desired, Seen::new(), &mut observe)
+    check(&session, &built.desired, &mut observe)
         .await
         .map_err(boxed)?;
     session.close().await;

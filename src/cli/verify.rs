@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use super::Exit;
 use super::common::{AppliedArgs, boxed};
 use crate::operations::apply::check;
-use crate::operations::checking::Seen;
 use crate::operations::event::Event;
 use crate::operations::history::Which;
 use crate::report::View;
@@ -33,7 +32,7 @@ async fn verify(args: &Args, view: &mut View) -> Exit {
         checks: desired.checks.len(),
         secrets: &desired.secrets,
     });
-    check(&session, &desired, Seen::new(), &mut |event| view.event(event))
+    check(&session, &desired, &mut |event| view.event(event))
         .await
         .map_err(boxed)?;
     session.close().await;

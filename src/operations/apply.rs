@@ -226,11 +226,23 @@ fn back(session: &Session, desired: &Desired, plan: &Plan, facts: &Facts) -> Opt
     ))
 }
 
-/// Asks the playbook's checks and tells how each ended. What has been `seen` to be right is not asked again.
+/// Asks the playbook's checks and tells how each ended.
 ///
 /// # Errors
 /// When one failed, or the host itself does not answer.
 pub async fn check(
+    session: &Session,
+    desired: &Desired,
+    observe: &mut Observe<'_>,
+) -> Result<(), ApplyError> {
+    go_on_checking(session, desired, Seen::new(), observe).await
+}
+
+/// The same, but for what has been `seen` to be right.
+///
+/// # Errors
+/// When one failed, or the host itself does not answer.
+pub async fn go_on_checking(
     session: &Session,
     desired: &Desired,
     seen: Seen,

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::apply::{ApplyError, check, plan_when_free, run_and_verify};
-use super::checking::Seen;
 use super::event::{Event, Observe};
 use super::generation::{About, Generation, History, Kept, Run};
 use super::playbook::Built;
 use super::remembered::library;
 use super::session::Session;
 use crate::change::{Content, Detail};
-use crate::host::ssh::SshError;
+use crate::host::ssh::{Person, SshError};
 use crate::language::PlaybookErrors;
 use crate::layout::{Frame, NoFrame};
 use crate::playbook::bundle::{Bundle, Kept as KeptContent, KeptNode};
@@ -112,6 +111,7 @@ pub struct Whole {
     /// What the playbook meant.
     pub bundle: Bundle,
     contents: BTreeMap<String, Content>,
+    person: Option<Person>,
 }
 
 /// All that the host remembers.
@@ -301,6 +301,7 @@ pub async fn whole(session: &Session, playbook: Option<&str>, which: Which) -> R
             generation,
             bundle,
             contents,
+            person: session.person(),
         }),
         _ => Err(HistoryError::Missing {
             host,
@@ -328,7 +329,8 @@ impl Whole {
     }
 
     fn rendered(&self, rehearsal: bool) -> Result<Built, PlaybookErrors> {
-        let loaded = reload(&self.bundle, self.bundle.read(&self.contents), rehearsal)?;
+        let contents = self.bundle.read(&self.contents);
+        let loaded = reload(&self.bundle, contents, rehearsal, self.person.as_ref())?;
         Built::new(loaded, self.bundle.artifacts())
     }
 }
@@ -372,7 +374,7 @@ pub async fn go_back(
     let plan = plan_when_free(session, &mut built, observe).await?;
     observe(&Event::Plan(&plan));
     run_and_verify(session, &built.desired, &plan, OnFailure::Stop, observe).await?;
-    Ok(check(session, &built.desired, Seen::new(), observe).await?)
+    Ok(check(session, &built.desired, observe).await?)
 }
 
 /// What differs between two generations of a playbook: its text, the values given, what rendering read.

@@ -6,7 +6,6 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::apply::{self, ApplyError};
-use super::checking::Seen;
 use super::event::{Event, Observe, Part};
 use super::interrupts::{CannotListen, Interrupts};
 use super::playbook::{BuildError, Proved};
@@ -161,7 +160,7 @@ async fn on(
         return Err(RehearseError::NotEmpty);
     }
     let part = Instant::now();
-    apply::check(&session, desired, Seen::new(), observe).await?;
+    apply::check(&session, desired, observe).await?;
     timings.add("checks", part);
     session.close().await;
     Ok(())

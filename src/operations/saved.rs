@@ -91,13 +91,21 @@ impl Saved {
     /// # Errors
     /// When it is a plan that cannot be read.
     pub fn read(path: &Path) -> Result<Option<Self>, SavedError> {
-        let Ok(text) = std::fs::read_to_string(path) else {
-            return Ok(None);
-        };
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(path, &text),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The plan that a text is, which stands at `path`; none if it is something else.
+    ///
+    /// # Errors
+    /// When it is a plan that cannot be read.
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Option<Self>, SavedError> {
         if !text.starts_with("{\"hostwright_plan\"") {
             return Ok(None);
         }
-        let saved: Self = serde_json::from_str(&text).map_err(|error| SavedError::File {
+        let saved: Self = serde_json::from_str(text).map_err(|error| SavedError::File {
             path: path.to_path_buf(),
             verb: "read",
             cause: error.to_string(),
@@ -159,7 +167,7 @@ impl Saved {
             host: self.host.clone(),
             set: self.set.clone(),
             vars: self.vars.clone(),
-            rehearsal: false,
+            ..Overrides::default()
         };
         (self.playbook.clone(), overrides)
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::playbook::{BuildError, Built, Proved};
 use crate::desired::Desired;
 use crate::facts::{DecodeError, Facts, Questions, decode, decode_first, script};
-use crate::host::ssh::{self, Connection, Exec, Reached, Script, SshError};
+use crate::host::ssh::{self, Connection, Exec, Person, Reached, Script, SshError};
 use crate::host::target::Target;
 use crate::language::PlaybookErrors;
 use crate::plan::{Plan, PlanError, plan};
@@ -90,6 +90,11 @@ impl Session {
     pub async fn open(access: Access) -> Result<Self, SshError> {
         let connection = Connection::open(&access.target, &access.options).await?;
         Ok(Self { access, connection })
+    }
+
+    /// Who can be asked.
+    pub fn person(&self) -> Option<Person> {
+        self.access.options.person.clone()
     }
 
     /// Reads what must be known for `desired`: one exec.

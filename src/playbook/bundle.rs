@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 
+use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 
 use crate::change::{Content, sha256};
@@ -44,9 +45,20 @@ pub struct Bundle {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// Its SHA-256, in hex.
+    #[serde(deserialize_with = "hash")]
     pub sha256: String,
     /// How many bytes it has.
     pub size: u64,
+}
+
+/// The hash that names a content, of a host's or anybody's.
+fn hash<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let is_hex = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f');
+    match text.len() == 64 && text.bytes().all(is_hex) {
+        true => Ok(text),
+        false => Err(D::Error::custom("a SHA-256 has 64 digits")),
+    }
 }
 
 /// A directory that was read.
@@ -224,6 +236,20 @@ impl Keeping<'_> {
             nodes: nodes.collect(),
             path: key.0.clone(),
             exclude: key.1.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_of_another_length_names_nothing() {
+        let kept = |hash: &str| serde_json::from_str::<Kept>(&format!(r#"{{"sha256":"{hash}","size":1}}"#));
+        assert!(kept(&sha256(b"x")).is_ok());
+        for odd in ["", "abc", &"ä".repeat(32), &"A".repeat(64), &"a".repeat(65)] {
+            assert!(kept(odd).is_err(), "{odd}");
         }
     }
 }

@@ -8,7 +8,8 @@ use super::Playbook;
 use super::bundle::Bundle;
 use super::head::{Given, Head, Var};
 use super::parts::Reading;
-use super::secrets::secret;
+use super::secrets::Reader;
+use crate::host::ssh::Person;
 use crate::language::document::Document;
 use crate::language::expanded::Expanded;
 use crate::language::node::Entries;
@@ -30,6 +31,8 @@ pub struct Overrides {
     pub vars: Option<PathBuf>,
     /// Whether the playbook's `rehearsal` values apply.
     pub rehearsal: bool,
+    /// Who can be asked for what opens a secret.
+    pub person: Option<Person>,
 }
 
 /// A playbook that has been read, and what its rendering needs.
@@ -57,23 +60,31 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, PlaybookErrors
     let file = path.display().to_string();
     let text = read(path)?;
     let source = Source::new(path.parent().unwrap_or(Path::new(".")));
-    from_text(file.clone(), text, source, |head, wrong| {
+    let secrets = Reader::new(overrides.person.as_ref());
+    from_text(file.clone(), text, source, secrets, |head, wrong| {
         given(head, wrong, &file, overrides)
     })
 }
 
-/// Reads the playbook of a bundle, of whose contents `read` are there. Secrets come from where they come from today.
-/// On a rehearsal the playbook's `rehearsal` values come before those that were given.
+/// Reads the playbook of a bundle that a host remembers, of whose contents `read` are there. Secrets come from where they
+/// come from today, as far as this machine's playbook says so, too, or the person does. On a rehearsal the playbook's
+/// `rehearsal` values come before those that were given.
 ///
 /// # Errors
 /// What is wrong and where.
-pub fn reload(bundle: &Bundle, read: Read, rehearsal: bool) -> Result<Loaded, PlaybookErrors> {
+pub fn reload(
+    bundle: &Bundle,
+    read: Read,
+    rehearsal: bool,
+    person: Option<&Person>,
+) -> Result<Loaded, PlaybookErrors> {
     let source = Source::noted(Path::new(&bundle.directory), read);
     let vars = bundle.vars.iter();
     let mut given: Given = vars
         .map(|(name, value)| (name.clone(), Var(value.clone())))
         .collect();
-    from_text(bundle.file.clone(), bundle.text.clone(), source, |head, _| {
+    let (file, text) = (bundle.file.clone(), bundle.text.clone());
+    from_text(file, text, source, Reader::of_host(person), |head, _| {
         if rehearsal {
             given.extend(rehearsed(head));
         }
@@ -81,22 +92,18 @@ pub fn reload(bundle: &Bundle, read: Read, rehearsal: bool) -> Result<Loaded, Pl
     })
 }
 
-/// The secrets of a bundle's playbook that are set here and now, whatever else of it cannot be read.
+/// The secrets of a bundle's playbook that can be had here and now, to hide them, whatever else of it cannot be read.
 pub fn secrets_of(bundle: &Bundle) -> Secrets {
     let mut secrets = Secrets::default();
-    let own = (
-        &bundle.file,
-        Path::new(&bundle.directory).to_path_buf(),
-        &bundle.text,
-    );
-    let included = bundle.included.iter().map(|(path, text)| {
-        let place = Path::new(&bundle.directory).join(path);
-        (path, place.parent().unwrap_or(&place).to_path_buf(), text)
-    });
-    for (file, directory, text) in std::iter::once(own).chain(included) {
-        let head = from_str::<Head>(file, text).value;
-        for placed in head.iter().flat_map(|head| head.secrets.values()) {
-            if let Ok(value) = secret(&placed.value, &directory) {
+    let mut reader = Reader::of_host(None);
+    let directory = Path::new(&bundle.directory);
+    let own = Path::new(&bundle.file).file_name().unwrap_or_default();
+    let included = bundle.included.iter();
+    let included = included.map(|(path, text)| (directory.join(path), text));
+    for (file, text) in std::iter::once((directory.join(own), &bundle.text)).chain(included) {
+        let head = from_str::<Head>(&bundle.file, text).value;
+        for (name, placed) in head.iter().flat_map(|head| &head.secrets) {
+            if let Some(value) = reader.to_hide(&file, name, &placed.value) {
                 secrets.add(&value);
             }
         }
@@ -108,9 +115,10 @@ fn from_text(
     file: String,
     text: String,
     source: Source,
+    secrets: Reader<'_>,
     given: impl FnOnce(&Head, &[&str]) -> Result<(Given, Vec<PlaybookError>), PlaybookError>,
 ) -> Result<Loaded, PlaybookErrors> {
-    let mut reading = Reading::new(&source);
+    let mut reading = Reading::new(&source, secrets);
     let mut own = Given::new();
     let whole = reading.whole(&file, &text, |head, wrong| {
         let (given, errors) = given(head, wrong)?;

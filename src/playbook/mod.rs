@@ -1,5 +1,6 @@
 //! The whole playbook: the list of kinds, loading and rendering.
 
+mod age;
 pub mod bundle;
 pub mod head;
 pub mod load;
@@ -36,7 +37,7 @@ macro_rules! kinds {
             /// Values that `${name}` and templates may use. `--set` and `--vars` change them.
             #[serde(default)]
             pub vars: IndexMap<Name, Var>,
-            /// Values that are never shown, from this machine's environment or files.
+            /// Values that are never shown, from this machine's environment, files or commands, or from encrypted files.
             #[serde(default)]
             pub secrets: IndexMap<Name, SecretSource>,
             /// How many generations of it a host keeps; 20 unless given.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::head::{Given, Head, Include, Var};
 use super::merge::merge;
 use super::schema;
-use super::secrets::{remarks, secret};
+use super::secrets::{Reader, remarks};
 use super::sections::HEAD;
 use crate::language::document::{Part, tidy};
 use crate::language::expanded::{Expanded, File, error};
@@ -33,6 +33,7 @@ type Values = (Given, Vec<PlaybookError>);
 /// What is read of all files.
 pub(super) struct Reading<'s> {
     source: &'s Source,
+    reader: Reader<'s>,
     schema: Option<Value>,
     /// The files on the way to the one that is being read: each one's path, and where the next is included.
     way: Vec<(String, usize)>,
@@ -50,9 +51,10 @@ pub(super) struct Reading<'s> {
 
 impl<'s> Reading<'s> {
     /// The beginning.
-    pub fn new(source: &'s Source) -> Self {
+    pub fn new(source: &'s Source, reader: Reader<'s>) -> Self {
         Self {
             source,
+            reader,
             schema: None,
             way: Vec::new(),
             files: Vec::new(),
@@ -124,7 +126,7 @@ impl<'s> Reading<'s> {
         }
         let (values, errors) = given(&head, &wrong).map_err(|error| vec![error])?;
         self.errors.extend(errors);
-        let scope = Rc::new(self.scope(number, &head, &wrong, &values));
+        let scope = Rc::new(self.scope(number, &path, &head, &wrong, &values));
         self.parts[number].scope = Rc::clone(&scope);
         self.parts[number].vars = head
             .vars
@@ -184,7 +186,7 @@ impl<'s> Reading<'s> {
     }
 
     /// The vars and secrets of a file.
-    fn scope(&mut self, number: usize, head: &Head, wrong: &[&str], given: &Given) -> Scope {
+    fn scope(&mut self, number: usize, path: &str, head: &Head, wrong: &[&str], given: &Given) -> Scope {
         let File { name: file, text } = self.files[number].clone();
         let mut scope = Scope::default();
         for name in wrong {
@@ -219,14 +221,15 @@ impl<'s> Reading<'s> {
                 }
             }
         }
-        let directory = self.source.path(&self.parts[number].folder);
+        let path = self.source.path(path);
+        let mut unknown = Vec::new();
         for (name, placed) in head.secrets.iter().filter(|(name, _)| right(name)) {
             let value = match head.vars.contains_key(name) {
                 true => Err((
                     format!("`{name}` is a var as well as a secret"),
                     "rename one of the two".to_owned(),
                 )),
-                false => secret(&placed.value, &directory),
+                false => self.reader.secret(&path, name, &placed.value),
             };
             match value {
                 Ok(value) => {
@@ -237,12 +240,16 @@ impl<'s> Reading<'s> {
                     self.secrets.add(&value);
                     scope.set(&name.0, Some(value));
                 }
-                Err((message, help)) => {
+                Err(wrong) => {
                     scope.set_unknown(&name.0);
-                    let error = at((placed.line, placed.column), message);
-                    self.errors.push(error.with_help(Some(help)));
+                    unknown.push((placed, wrong));
                 }
             }
+        }
+        // What a command says as it fails may hold any of the others.
+        for (placed, (message, help)) in unknown {
+            let error = at((placed.line, placed.column), self.secrets.redact(&message));
+            self.errors.push(error.with_help(Some(help)));
         }
         scope
     }

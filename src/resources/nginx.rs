@@ -301,7 +301,7 @@ impl Site {
             upgrade: &upgrade,
             groups: &self.upstreams,
         };
-        let programs = program::named(locations.iter().map(|(_, location)| location), &self.upstreams);
+        let programs = location::programs(locations.iter().map(|(_, location)| location), &self.upstreams);
         let instances = program::values(name, &programs, cx)?;
         let whole = self.whole().values(OWN, WHOLE, &called);
         let upgrades = locations.iter().any(|(_, location)| location.upgrades());
@@ -365,7 +365,7 @@ impl Declaration for Site {
         }
         let own = self.own();
         let all = self.locations.values().map(|placed| &placed.value);
-        for program in program::named(all.chain([&own]), &self.upstreams) {
+        for program in location::programs(all.chain([&own]), &self.upstreams) {
             let site = name.to_owned();
             cx.announce(HandsTo { program, site });
         }

@@ -140,7 +140,7 @@ impl Supervised {
     /// Brings the programs up on what is now on disk, and waits until they are as they should be.
     fn bring_up(&self, cx: &Context<'_>, restart: bool) -> String {
         let restart = if restart { "yes" } else { "no" };
-        let wait = self.startsecs + 20;
+        let wait = self.startsecs.saturating_add(20);
         let library = self.library(cx, &self.declared.processes);
         let bring_up = format!("bring_up {restart} {wait}");
         match self.own {

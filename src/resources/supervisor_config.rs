@@ -167,7 +167,9 @@ fn processes(program: &str, pairs: &[(String, String)], groups: &[&str]) -> Vec<
     };
     let first: Option<i64> = value("numprocs_start", "0").parse().ok();
     let names: Vec<String> = match (first, value("numprocs", "1").parse::<i64>()) {
-        (Some(first), Ok(count)) if count < 10_000 => (first..first + count).map(name).collect(),
+        (Some(first), Ok(count)) if count < 10_000 => {
+            (first..first.saturating_add(count)).map(name).collect()
+        }
         _ => vec!["*".into()],
     };
     // A name that holds the program's is known by itself, in whatever file its group stands.
@@ -183,6 +185,9 @@ fn processes(program: &str, pairs: &[(String, String)], groups: &[&str]) -> Vec<
     patterns.map(process).collect()
 }
 
+/// No name is longer than this (NAME_MAX), however wide its number is to be.
+const WIDEST: usize = 255;
+
 /// Puts `number` in for `%(process_num)d`, `%(process_num)02d`, `%(process_num)s`.
 fn numbered(name: &str, number: i64) -> String {
     let mut text = String::new();
@@ -190,7 +195,8 @@ fn numbered(name: &str, number: i64) -> String {
     while let Some((before, after)) = rest.split_once("%(process_num)") {
         text += before;
         let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
-        let (width, zeros) = (after[..end].parse().unwrap_or(0), after.starts_with('0'));
+        let width = after[..end].parse().unwrap_or(0).min(WIDEST);
+        let zeros = after.starts_with('0');
         text += &match zeros {
             true => format!("{number:0width$}"),
             false => format!("{number:width$}"),
@@ -212,18 +218,37 @@ pub(super) fn finds(pattern: &str, path: &str) -> bool {
     }
 }
 
+/// Never exponential in time, whatever the pattern is.
 fn fits(pattern: &[u8], name: &[u8]) -> bool {
-    match (pattern, name) {
-        ([], []) => true,
-        ([b'*', rest @ ..], _) => fits(rest, name) || matches!(name, [_, more @ ..] if fits(pattern, more)),
-        ([b'?', rest @ ..], [_, more @ ..]) => fits(rest, more),
-        ([b'[', ..], [byte, more @ ..]) => match pattern.iter().position(|end| *end == b']') {
-            Some(end) => one_of(&pattern[1..end], *byte) && fits(&pattern[end + 1..], more),
-            None => false,
-        },
-        ([own, rest @ ..], [byte, more @ ..]) => own == byte && fits(rest, more),
-        _ => false,
+    let (mut p, mut n) = (0, 0);
+    let mut star = None;
+    while n < name.len() {
+        let taken = match pattern.get(p..).unwrap_or_default() {
+            [b'*', ..] => {
+                star = Some((p, n));
+                p += 1;
+                continue;
+            }
+            [b'?', ..] => Some(1),
+            [b'[', rest @ ..] => {
+                let end = rest.iter().position(|end| *end == b']');
+                end.filter(|end| one_of(&rest[..*end], name[n]))
+                    .map(|end| end + 2)
+            }
+            [own, ..] => (*own == name[n]).then_some(1),
+            [] => None,
+        };
+        match (taken, star) {
+            (Some(taken), _) => (p, n) = (p + taken, n + 1),
+            // Let the last star swallow one byte more.
+            (None, Some((at, swallowed))) => {
+                star = Some((at, swallowed + 1));
+                (p, n) = (at + 1, swallowed + 1);
+            }
+            (None, None) => return false,
+        }
     }
+    pattern[p..].iter().all(|byte| *byte == b'*')
 }
 
 /// `[a-z_]` and `[!a-z_]`.
@@ -303,6 +328,38 @@ mod tests {
             "/etc/supervisor/conf.d/[!a].conf",
         ] {
             assert!(!finds(pattern, path), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_too_wide_or_too_large_for_a_name_ends_nothing() {
+        let text = "[program:a]\nprocess_name=%(process_num)99999999d\n\
+            [program:b]\nprocess_name=x%(process_num)d\nnumprocs=2\nnumprocs_start=9223372036854775807\n";
+        assert_eq!(patterns(text)[0].len(), "a:".len() + WIDEST);
+    }
+
+    #[test]
+    fn a_pattern_with_many_stars_is_soon_decided() {
+        let name = "a".repeat(5000);
+        assert!(!fits(
+            format!("{}b", "a*".repeat(100)).as_bytes(),
+            name.as_bytes()
+        ));
+        for (pattern, name, expected) in [
+            ("*", "", true),
+            ("a*c", "abc", true),
+            ("a*c", "abcd", false),
+            ("*[0-9]x", "a1x1x", true),
+            ("[!a]?", "ab", false),
+            ("[a", "[a", false),
+            ("**", "x", true),
+            ("x", "", false),
+        ] {
+            assert_eq!(
+                fits(pattern.as_bytes(), name.as_bytes()),
+                expected,
+                "{pattern} {name}"
+            );
         }
     }
 }

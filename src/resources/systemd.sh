@@ -1,9 +1,10 @@
 # What a run does with a systemd unit. Each step that needs it begins with it.
 
-# remember UNIT: how the unit is before this step.
+# remember UNIT: how the unit is before this step, which does not begin where that cannot be written down.
 remember() {
-  systemctl is-active -- "$1" >"$keeping/active" 2>/dev/null || true
-  systemctl is-enabled -- "$1" >"$keeping/enabled" 2>/dev/null || true
+  was=$(systemctl is-active -- "$1" 2>/dev/null) || true
+  enabled=$(systemctl is-enabled -- "$1" 2>/dev/null) || true
+  printf '%s\n%s\n' "$was" "$enabled" >"$keeping/unit"
 }
 
 # read_files UNIT FILE...: systemd reads the unit anew, and takes every line of these files.
@@ -155,9 +156,8 @@ back() {
   shift
   for file in "$@"; do take_back "$file"; done
   systemctl daemon-reload
-  [ -e "$keeping/active" ] || return 0
-  read -r was <"$keeping/active"
-  read -r enabled <"$keeping/enabled" || enabled=
+  [ -s "$keeping/unit" ] || return 0
+  { read -r was && read -r enabled; } <"$keeping/unit"
   case $enabled in
   enabled) systemctl enable --quiet -- "$unit" ;;
   disabled) systemctl disable --quiet -- "$unit" ;;

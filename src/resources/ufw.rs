@@ -289,6 +289,11 @@ impl Firewall {
 
     fn program(&self, state: &State, arranged: &Arranged<'_>, live: bool) -> String {
         let mut lines = vec![KEEP.trim_end().to_owned()];
+        // Where the kernel lacks ufw's chains ufw can put no rule into them.
+        let reloads = state.enabled && !live;
+        if reloads {
+            lines.push("ufw reload".into());
+        }
         let told = arranged.told.iter();
         lines.extend(told.map(|((action, rule), _)| format!("ufw {}", shell::words(rule.command(action)))));
         if !arranged.first.is_empty() {
@@ -305,7 +310,7 @@ impl Firewall {
                 };
                 let words = [file.to_owned()].into_iter().chain(keys);
                 lines.push(format!("first {}", shell::words(words)));
-                if live {
+                if live || reloads {
                     lines.push(format!("{restore} -n <{file}"));
                 }
             }
@@ -315,8 +320,6 @@ impl Firewall {
         }
         if !state.enabled {
             lines.push("ufw --force enable".into());
-        } else if !live {
-            lines.push("ufw reload".into());
         }
         lines.join("\n")
     }
@@ -378,7 +381,9 @@ impl Resource for Closed {
         let told = gone
             .iter()
             .map(|(action, rule)| format!("ufw delete {}", shell::words(rule.command(action))));
-        let lines: Vec<String> = std::iter::once(KEEP.to_owned()).chain(told).collect();
+        let reload = (state.enabled && !state.is_live()).then(|| "ufw reload".to_owned());
+        let first = std::iter::once(KEEP.trim_end().to_owned()).chain(reload);
+        let lines: Vec<String> = first.chain(told).collect();
         change = change.shell(lines.join("\n")).if_access_stays();
         change.recover = Some(RECOVER.into());
         Ok(vec![change])

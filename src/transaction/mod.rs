@@ -4,7 +4,7 @@ pub mod compile;
 mod delta;
 pub mod event;
 pub mod journal;
-mod offer;
+pub(crate) mod offer;
 #[cfg(test)]
 mod program_tests;
 pub mod record;

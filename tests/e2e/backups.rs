@@ -77,13 +77,13 @@ fn a_backup_is_made_read_and_restored_into_place() {
     assert!(busy.contains("another run"), "{busy}");
 
     // Without --yes and a terminal it is a plan and nothing else.
-    host.sh("cd /srv/app && echo other >one && rm -r sub && echo new >new && chmod 0700 link config && echo z >cache/z");
+    host.sh("cd /srv/app && echo other >one && rm -r sub && echo new >\"$(printf 'n\\303\\244w\\tb')\" && chmod 0700 link config && echo z >cache/z");
     let pid = host.sh("supervisorctl pid reader");
     let before = host.sh("find /srv/app -printf '%p %m %s\\n' | sort");
     let planned = backed_up(&host, "restore", "data");
     assert_eq!(planned.status, 1);
     for line in [
-        "- /srv/app/new\n",
+        "- /srv/app/näw\\tb\n",
         "+ /srv/app/sub\n",
         "+ /srv/app/sub/with space\n",
         "~ /srv/app/one  (mode differs, ",
@@ -118,8 +118,8 @@ fn a_backup_is_made_read_and_restored_into_place() {
     assert!(listed().contains(&kept), "{}", listed());
     run(backup(&host, "restore", "data").args(["--yes", "--archive", &kept])).ok();
     assert_eq!(
-        host.sh("cd /srv/app && cat one new && ls -A"),
-        "other\nnew\ncache\nconfig\ndump\nlink\nnew\none\ny.tmp"
+        host.sh("cd /srv/app && cat one n*b && ls -AN | grep -v b$"),
+        "other\nnew\ncache\nconfig\ndump\nlink\none\ny.tmp"
     );
 
     // A restore that cannot end puts back what stood here.
@@ -134,7 +134,7 @@ fn a_backup_is_made_read_and_restored_into_place() {
         failed.stdout
     );
     host.sh("chattr -i /srv/app/sub 2>/dev/null; umount /srv/app/sub 2>/dev/null; rmdir /srv/app/sub");
-    assert_eq!(host.sh("cd /srv/app && cat one new"), "other\nnew");
+    assert_eq!(host.sh("cd /srv/app && cat one n*b"), "other\nnew");
 
     // Broken bytes, half an archive and one without its manifest are none.
     host.sh(&format!(

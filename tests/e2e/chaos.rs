@@ -79,6 +79,49 @@ done
 ufw status | grep -q -e inactive -e '^22/tcp .*ALLOW' || echo "the firewall lets nobody in"
 true"#;
 
+/// A playbook whose step `last` begins on a full disk.
+fn filled(nap: u32, ports: &str, last: &str) -> String {
+    let after = |step: &str| match step == last {
+        true => "after: [command.fill]",
+        false => "",
+    };
+    format!(
+        "name: full
+files: {{ /etc/systemd/system/nap.service: {{ content: \"[Service]\\nExecStart=/bin/sleep {nap}\\n\" }} }}
+commands: {{ fill: {{ run: 'cat /dev/zero >/var/lib/hostwright/fill || true', unless: 'test -z \"{last}\"' }} }}
+systemd: {{ nap: {{ {} }} }}
+ufw: {{ allow: [{ports}], {} }}
+",
+        after("nap"),
+        after("ufw")
+    )
+}
+
+#[test]
+fn what_a_full_disk_does_not_let_be_remembered_is_not_touched() {
+    let Some(host) = Host::boot() else { return };
+    host.converge(&filled(1000, "22/tcp", ""));
+    Disturbance::BaseFull.prepare(&host);
+    let state =
+        || host.sh("systemctl show -p MainPID -p ActiveState nap; iptables -S; cat /etc/ufw/user.rules");
+    let before = state();
+    for (playbook, step) in [
+        (filled(2000, "22/tcp", "nap"), "step systemd.nap failed"),
+        (filled(1000, "22/tcp, 81/tcp", "ufw"), "step ufw.firewall failed"),
+    ] {
+        let full = host.apply(&playbook);
+        assert!(full.text().contains(step), "{}{}", full.stdout, full.stderr);
+        assert!(
+            full.stdout.contains("the disk is full at /var/lib/hostwright"),
+            "{}",
+            full.stdout
+        );
+        assert_eq!(state(), before, "{}", full.stdout);
+        Disturbance::BaseFull.end(&host);
+    }
+    host.converge(&filled(2000, "22/tcp, 81/tcp", ""));
+}
+
 #[test]
 fn whatever_disturbs_an_apply_the_next_one_ends_with_nothing_left() {
     let Some(mut host) = Host::boot() else { return };

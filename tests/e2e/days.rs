@@ -109,8 +109,16 @@ fn status_tells_how_a_host_fares() {
         supervisorctl update broken >/dev/null
         systemd-run --quiet --unit=sad false
         touch /run/reboot-required
-        kill -9 $(supervisorctl pid api)",
+        kill -9 $(supervisorctl pid api)
+        ufw allow 22/tcp >/dev/null && ufw --force enable >/dev/null
+        printf '@reboot root exit 3\\n' >/etc/cron.d/fails
+        echo 'EXTRA_OPTS=\"-L 5\"' >>/etc/default/cron
+        rm -f /run/crond.reboot && systemctl restart cron",
     );
+    wait_for("the job to have failed", || {
+        host.sh("journalctl -q -t CRON")
+            .contains("failed with exit status 3")
+    });
     wait_for("the states to settle", || {
         let state = host.sh("supervisorctl status || true; systemctl is-failed sad || true; ss -Hltn");
         ["FATAL", "RUNNING", "failed", "127.0.0.1:8080"]
@@ -132,6 +140,9 @@ fn status_tells_how_a_host_fares() {
         ("✓ tls tls.example its certificate ends in 39 days", ""),
         ("✗ sad.service", ""),
         ("1 of running ", ""),
+        ("firewall ufw: allow 22/tcp; drop the rest", ""),
+        ("✗ @reboot root exit 3 ran ", " failed with 3"),
+        ("- 17 * * * * root cd / && run-parts", " not in the log"),
         ("reboot required", ""),
         ("largest ", " MB"),
         ("updates ", ""),
@@ -165,6 +176,35 @@ fn status_tells_how_a_host_fares() {
     assert_eq!(status["system"]["largest"].as_array().map(Vec::len), Some(5));
     let sites = status["sites"].as_array().expect("sites");
     assert!(sites.iter().any(|site| site["days"] == 39), "{sites:?}");
+    let jobs = status["jobs"].as_array().expect("jobs");
+    assert!(jobs.iter().any(|job| job["status"] == 3), "{jobs:?}");
+    assert_eq!(status["firewall"]["rules"][0], "allow 22/tcp");
+    watched(&host);
+}
+
+/// It is told anew over the one connection, until an interruption.
+fn watched(host: &Host) {
+    let logins = || host.sh("journalctl -q -u ssh | grep -c 'Accepted publickey'");
+    let before = logins();
+    let out = host.folder.path().join("watched");
+    let mut child = host
+        .bare("status")
+        .args(["--watch", "--json"])
+        .stdout(std::fs::File::create(&out).expect("a file"))
+        .spawn()
+        .expect("the program starts");
+    let told = || {
+        let said = std::fs::read_to_string(&out).expect("read");
+        said.matches(r#""event":"status""#).count()
+    };
+    wait_for("a second answer", || told() >= 2);
+    let interrupted = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(interrupted.expect("kill").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    let [before, after] = [before, logins()].map(|count| count.parse::<u32>().expect("a count"));
+    assert_eq!(after, before + 1);
 }
 
 const LOGGING: &str = r#"

@@ -4,13 +4,13 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use hostwright::host::ssh::Options;
-use hostwright::operations::apply::{check, plan_and_check_when_free};
+use hostwright::operations::apply::{go_on_checking, plan_and_check_when_free};
 use hostwright::operations::playbook::prove;
 use hostwright::operations::session::connect;
 use hostwright::playbook::load::Overrides;
@@ -19,28 +19,29 @@ use hostwright::transaction::run::Access;
 use crate::host::{Host, run};
 
 /// A side that is silent for so long waits for the other.
-const QUIET: Duration = Duration::from_millis(35);
+const QUIET: Duration = Duration::from_millis(40);
 
 /// Carries connections to a host. What a side says goes on when it is silent, so that what crosses on the way is no
 /// turn.
 struct Line {
     port: u16,
-    turns: Arc<AtomicUsize>,
+    /// Those of the connections that are made now.
+    turns: Arc<Mutex<Arc<AtomicUsize>>>,
 }
 
 impl Line {
     fn to(host: &Host) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("bound").port();
-        let turns = Arc::new(AtomicUsize::new(0));
-        let (address, count) = (host.machine.address(), Arc::clone(&turns));
+        let turns = Arc::<Mutex<Arc<AtomicUsize>>>::default();
+        let (address, now) = (host.machine.address(), Arc::clone(&turns));
         // It ends with the test's process.
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let Ok(server) = TcpStream::connect((address, 22)) else {
                     continue;
                 };
-                let count = Arc::clone(&count);
+                let count = Arc::clone(&now.lock().expect("nobody panics"));
                 thread::spawn(move || carry([client, server], &count));
             }
         });
@@ -48,13 +49,14 @@ impl Line {
     }
 
     /// How many turns it takes. A side that was kept from the processor may look as if it waited, which only adds
-    /// some: the best of three counts unless the first is as good as it `should` be.
+    /// some: the best of five counts unless the first is as good as it `should` be.
     fn turns<T>(&self, should: usize, mut passes: impl FnMut() -> T) -> usize {
         let mut least = usize::MAX;
-        for _ in 0..3 {
-            self.turns.store(0, Ordering::SeqCst);
+        for _ in 0..5 {
+            let count = Arc::<AtomicUsize>::default();
+            *self.turns.lock().expect("nobody panics") = Arc::clone(&count);
             let lives = passes();
-            least = least.min(self.turns.load(Ordering::SeqCst));
+            least = least.min(count.load(Ordering::SeqCst));
             drop(lives);
             if least <= should {
                 break;
@@ -121,7 +123,7 @@ const ONWARD: &str =
     "name: onward\nfiles:\n  /srv/onward: { content: on }\nchecks:\n  one: { command: \"true\" }\n";
 
 /// The server's and our own words of the protocol, its keys, the service, a key that it takes, the signature, a session,
-/// the command, and a goodbye that nobody waits for.
+/// the command, and a goodbye that nobody waits for and that may be on its way yet.
 const TURNS: usize = 15;
 /// The same to a host that lets go on, up to the signature; the way onward; and all of it there but for the goodbye.
 const TURNS_ONWARD: usize = 12 + TURNS - 1;
@@ -155,7 +157,7 @@ fn nothing_to_change_takes_as_few_turns_as_a_command() {
         ssh.args(["-p", &line.port.to_string(), "root@127.0.0.1", "true"]);
         run(ssh.stdin(Stdio::null())).ok();
     };
-    let others = line.turns(0, ssh);
+    let others = line.turns(TURNS + 2, ssh);
 
     let path = host.folder.path().join("playbook.yml");
     let through = |verb: &str| {
@@ -178,7 +180,7 @@ fn nothing_to_change_takes_as_few_turns_as_a_command() {
         let said = token(through("apply").arg("--yes"));
         assert!(said.stdout.contains("4 checks passed"), "{}", said.stdout);
     });
-    assert_eq!((plan, apply), (TURNS, TURNS), "and {others} of `ssh host true`");
+    assert!(plan.max(apply) <= TURNS, "{plan} and {apply}");
     assert!(TURNS < others, "{others}");
 
     // A generation is found and read at once.
@@ -189,7 +191,7 @@ fn nothing_to_change_takes_as_few_turns_as_a_command() {
         let said = run(show.arg("--known-hosts").arg(&known_hosts).env("NO_COLOR", "1")).ok();
         assert!(said.stdout.contains("name: distant"), "{}", said.stdout);
     });
-    assert_eq!(back, TURNS);
+    assert!(back <= TURNS, "{back}");
 
     let config = format!(
         "Host gate\n HostName 127.0.0.1\n Port {}\n User root\n IdentityFile {identity}\n\
@@ -216,10 +218,10 @@ fn nothing_to_change_takes_as_few_turns_as_a_command() {
             let planned = plan_and_check_when_free(&session, &mut built, &mut |_| {}).await;
             let (plan, seen) = planned.expect("a plan");
             assert!(plan.does_nothing(), "{plan:?}");
-            let right = check(&session, &built.desired, seen, &mut |_| {}).await;
+            let right = go_on_checking(&session, &built.desired, seen, &mut |_| {}).await;
             right.expect("right");
             session
         })
     });
-    assert_eq!(onward, TURNS_ONWARD);
+    assert!(onward <= TURNS_ONWARD, "{onward}");
 }

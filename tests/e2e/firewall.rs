@@ -241,6 +241,14 @@ fn rules_count_for_what_they_are_about_and_in_their_order() {
     );
     host.converge(&playbook);
     assert!(host.sh("iptables -S").contains("-P INPUT DROP"));
+    // Into a firewall that was stopped behind ufw's back ufw can put no rule.
+    host.sh("/lib/ufw/ufw-init force-stop");
+    let playbook = allow(&format!("{database}, 80/tcp, 81/tcp"));
+    host.converge(&playbook);
+    assert!(
+        host.sh("iptables -S ufw-user-input")
+            .contains("--dport 81 -j ACCEPT")
+    );
     host.sh("iptables -I INPUT -p tcp --dport 80 -j DROP");
     let words = [
         "`allow 80/tcp` would let nothing in",

@@ -12,6 +12,7 @@ mod converge;
 mod cron;
 mod daemons;
 mod days;
+mod defaults;
 mod distance;
 mod doctor;
 mod fail2ban;

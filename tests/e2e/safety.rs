@@ -1,8 +1,9 @@
 //! What a host must be able to rely on: a plan writes nothing, a secret is never shown, and whoever may not
 //! become root is told so.
 
+use std::io::Read;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::host::{Host, Run, base, run};
 
@@ -106,32 +107,142 @@ commands:
   loud: { run: "cat /srv/content; [ -e /srv/quiet ] && touch /srv/loud", creates: /srv/loud, after: [supervisor.api] }
 "#;
 
+/// Another one from each source, wherever a playbook can carry one.
+const CARRIED: &str = r#"
+name: carried
+secrets:
+  token: { env: HW_TOKEN }
+  kept: { file: kept }
+  told: { command: [sh, -c, "echo x >>runs; cat told"] }
+  sealed: { age: sealed.age, key: database }
+files:
+  /srv/content: { content: "TOKEN=${token}\n" }
+  /srv/template: { template: secret.hbs }
+  /srv/handed: { content: "${kept}\n", mode: 0640, group: adm }
+supervisor:
+  api: { command: /srv/api, environment: { TOKEN: "${told}", SEALED: "${sealed}" } }
+cron:
+  job: { schedule: "0 1 * * *", template: job.hbs }
+nginx:
+  site: { root: /srv/www, replaces_default: true, headers: { X-Token: "${told}" } }
+commands:
+  loud: { run: "cat /srv/content /srv/template; [ -e /srv/quiet ] && touch /srv/loud", creates: /srv/loud, after: [supervisor.api] }
+checks:
+  asked: { http: "http://127.0.0.1/", headers: { Authorization: "Bearer ${sealed}" }, expect: { status: 200 } }
+  posted: { http: "http://HOST/", from: here, headers: { X: "${kept}" }, within: 1s, expect: { contains: nothing } }
+"#;
+
+/// In the order of their sources; the last one is the first one's next value.
+const MARKS: [&str; 5] = [
+    r#"f1rst%t"v\al-0815"#,
+    r#"k3pt%t"v\al-2222"#,
+    r#"t0ld%t"v\al-3333"#,
+    r#"s3aled%t"v\al-4444"#,
+    r#"th3n%t"v\al-5555"#,
+];
+
+/// Runs the program, and looks at all command lines of this machine meanwhile, where those of its hosts are seen, too.
+fn watched(command: &mut Command) -> Run {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let text = |from: Option<&mut dyn Read>| {
+        let mut bytes = Vec::new();
+        from.expect("a pipe").read_to_end(&mut bytes).expect("read");
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
+    let (stdout, stderr, status) = std::thread::scope(|scope| {
+        let out = scope.spawn(move || text(out.as_mut().map(|pipe| pipe as _)));
+        let err = scope.spawn(move || text(err.as_mut().map(|pipe| pipe as _)));
+        let status = loop {
+            let ended = child.try_wait().expect("it runs");
+            for process in std::fs::read_dir("/proc").expect("/proc").flatten() {
+                let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+                let line = String::from_utf8_lossy(&line);
+                for mark in MARKS {
+                    assert!(!forms(mark).iter().any(|form| line.contains(form)), "{line:?}");
+                }
+            }
+            match ended {
+                Some(status) => break status,
+                None => std::thread::sleep(std::time::Duration::from_millis(5)),
+            }
+        };
+        (out.join().expect("stdout"), err.join().expect("stderr"), status)
+    });
+    let status = status.code().unwrap_or(-1);
+    let run = Run {
+        status,
+        stdout,
+        stderr,
+    };
+    for mark in MARKS {
+        for form in forms(mark) {
+            assert!(
+                !run.stdout.contains(&form) && !run.stderr.contains(&form),
+                "{run:?}"
+            );
+        }
+    }
+    run
+}
+
 /// Every verb that reads what a host has or remembers, after two applies and a change of the value, in words and in
-/// JSON; every file that is kept of it, on the host and here.
+/// JSON; every file that is kept of it, on the host and here; every command line.
 #[test]
 fn no_verb_shows_a_secret_and_nothing_that_is_kept_holds_one() {
     let Some(host) = Host::boot() else { return };
-    host.file("secret.hbs", "token: {{token}}\n");
-    host.sh("printf '#!/bin/sh\\necho \"says $TOKEN\"\\nexec sleep 1000\\n' >/srv/api; chmod 0755 /srv/api; touch /srv/quiet");
-    let applied = |text: &str, secret: &str| {
-        let said = run(host.command("apply", text).arg("-v").env("HW_TOKEN", secret));
-        shows_no_secret(&said);
-        said.ok()
+    host.file("secret.hbs", "token: {{token}}\nsealed: {{sealed}}\n");
+    host.file("job.hbs", "#!/bin/sh\n# {{kept}}\n");
+    host.file("kept", MARKS[1]);
+    host.file("told", &format!("{}\n", MARKS[2]));
+    let public = std::fs::read_to_string(host.machine.identity().with_extension("pub")).expect("a key");
+    let recipient: age::ssh::Recipient = public.parse().expect("a recipient");
+    let database = format!("other: x\ndatabase: '{}'\n", MARKS[3]);
+    let sealed = age::encrypt_and_armor(&recipient, database.as_bytes()).expect("sealed");
+    host.file("sealed.age", &sealed);
+    host.sh("printf '#!/bin/sh\\necho \"says $TOKEN $SEALED\"\\nexec sleep 1000\\n' >/srv/api; chmod 0755 /srv/api; touch /srv/quiet");
+    host.sh("mkdir /srv/www; echo index >/srv/www/index.html");
+    let with = |mut command: Command, token: &str| {
+        command.env("HW_TOKEN", token);
+        command.env("HOSTWRIGHT_AGE_IDENTITY", host.machine.identity());
+        command
     };
-    applied(SECRETS, SECRET);
-    // A file that held a secret goes, and its value changes.
-    let fewer = SECRETS.replace(
-        "  /srv/handed: { content: \"${token}\\n\", mode: 0640, group: adm }\n",
+    let applied = |text: &str, token: &str| {
+        let mut command = with(host.command("apply", text), token);
+        let said = watched(command.arg("-v"));
+        // One of its checks fails, and says what it got.
+        assert_eq!(said.status, 1, "{said:?}");
+        assert!(
+            said.stdout.contains("✗ check posted") && said.stdout.contains("Generation"),
+            "{said:?}"
+        );
+    };
+    applied(CARRIED, MARKS[0]);
+    assert_eq!(
+        std::fs::read_to_string(host.folder.path().join("runs")).expect("runs"),
+        "x\n"
+    );
+    // A file that held a secret goes, and a value changes.
+    let fewer = CARRIED.replace(
+        "  /srv/handed: { content: \"${kept}\\n\", mode: 0640, group: adm }\n",
         "",
     );
-    assert_ne!(fewer, SECRETS);
-    applied(&fewer, NEXT);
+    assert_ne!(fewer, CARRIED);
+    applied(&fewer, MARKS[4]);
+    assert_eq!(
+        host.sh("cat /srv/content /srv/template; curl -sI http://127.0.0.1 | grep X-Token"),
+        format!(
+            "TOKEN={}\ntoken: {}\nsealed: {}\nX-Token: {}",
+            MARKS[4], MARKS[4], MARKS[3], MARKS[2]
+        )
+    );
     let saved = host.folder.path().join("saved.plan");
-    shows_no_secret(&run(host
-        .command("plan", SECRETS)
-        .arg("--out")
-        .arg(&saved)
-        .env("HW_TOKEN", NEXT)));
+    let mut command = with(host.command("plan", CARRIED), MARKS[4]);
+    watched(command.arg("--out").arg(&saved)).ok();
     host.sh("sed -i s/token/other/ /srv/template");
     let verbs: [&[&str]; 9] = [
         &["history"],
@@ -146,21 +257,21 @@ fn no_verb_shows_a_secret_and_nothing_that_is_kept_holds_one() {
     ];
     for verb in verbs {
         for json in [false, true] {
-            let mut command = host.bare(verb[0]);
-            command.args(&verb[1..]).env("HW_TOKEN", NEXT);
+            let mut command = with(host.bare(verb[0]), MARKS[4]);
+            command.args(&verb[1..]);
             if json {
                 command.arg("--json");
             }
-            let said = run(&mut command);
-            assert!(said.status == 0 || verb[0] == "drift", "{verb:?} {said:?}");
-            shows_no_secret(&said);
+            let said = watched(&mut command);
+            let differs = ["drift", "verify", "rollback"].contains(&verb[0]);
+            assert!(said.status == 0 || differs, "{verb:?} {said:?}");
         }
     }
-    for value in [SECRET, NEXT] {
-        assert_eq!(holders(&host, "/var/lib/hostwright", value), Vec::<String>::new());
+    for mark in MARKS {
+        assert_eq!(holders(&host, "/var/lib/hostwright", mark), Vec::<String>::new());
         let mut grep = Command::new("grep");
         grep.arg("-rlF");
-        for form in forms(value) {
+        for form in forms(mark) {
             grep.args(["-e", &form]);
         }
         let kept = run(grep.arg(&saved).arg(host.folder.path().join("cache")));

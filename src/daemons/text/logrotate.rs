@@ -173,23 +173,38 @@ fn pieces(pattern: &str) -> Vec<Piece> {
     pieces
 }
 
+/// No path is longer (PATH_MAX), so no longer pattern names a log.
+const LONGEST: usize = 4096;
+
+/// Whether some path fits both. Each rest of the one against each rest of the other is looked at once, from their ends.
 fn overlap(one: &[Piece], other: &[Piece]) -> bool {
-    match (one, other) {
-        ([], []) => true,
-        ([Piece::Many, rest @ ..], other) => {
-            overlap(rest, other)
-                || matches!(other, [piece, more @ ..] if *piece != Piece::One('/') && overlap(one, more))
-        }
-        (_, [Piece::Many, ..]) => overlap(other, one),
-        ([a, one @ ..], [b, other @ ..]) => {
-            let fits = match (a, b) {
-                (Piece::One(a), Piece::One(b)) => a == b,
-                (Piece::One(c), _) | (_, Piece::One(c)) => *c != '/',
-                _ => true,
+    if one.len().max(other.len()) > LONGEST {
+        return false;
+    }
+    let within = |piece: Option<&Piece>| piece.is_some_and(|piece| *piece != Piece::One('/'));
+    let mut below = vec![false; other.len() + 1];
+    for i in (0..=one.len()).rev() {
+        let mut row = vec![false; other.len() + 1];
+        for j in (0..=other.len()).rev() {
+            row[j] = match (one.get(i), other.get(j)) {
+                (None, None) => true,
+                (Some(Piece::Many), piece) => below[j] || (within(piece) && row[j + 1]),
+                (piece, Some(Piece::Many)) => row[j + 1] || (within(piece) && below[j]),
+                (Some(a), Some(b)) => same(a, b) && below[j + 1],
+                _ => false,
             };
-            fits && overlap(one, other)
         }
-        _ => false,
+        below = row;
+    }
+    below[0]
+}
+
+/// Whether some character fits both.
+fn same(a: &Piece, b: &Piece) -> bool {
+    match (a, b) {
+        (Piece::One(a), Piece::One(b)) => a == b,
+        (Piece::One(c), _) | (_, Piece::One(c)) => *c != '/',
+        _ => true,
     }
 }
 
@@ -226,6 +241,28 @@ mod tests {
         ] {
             assert_eq!(meet(one, other), wanted, "{one} {other}");
             assert_eq!(meet(other, one), wanted, "{other} {one}");
+        }
+    }
+
+    #[test]
+    fn patterns_with_many_stars_are_soon_compared() {
+        let overlap = |one: &str, other: &str| super::overlap(&pieces(one), &pieces(other));
+        let stars = format!("/{}b", "a*".repeat(200));
+        assert!(!overlap(&stars, &format!("/{}c", "a*".repeat(200))));
+        assert!(overlap(&stars, "/*"));
+        assert!(!overlap(&stars, "/*/b"));
+        assert!(!overlap(&"*".repeat(LONGEST + 1), "x"));
+        for (one, other, expected) in [
+            ("/a/*.log", "/a/b*", true),
+            ("/a/*.log", "/a/b.log", true),
+            ("/a/*.log", "/a/b/c.log", false),
+            ("/a?", "/a/", false),
+            ("*", "", true),
+            ("", "", true),
+            ("a", "", false),
+        ] {
+            assert_eq!(overlap(one, other), expected, "{one} {other}");
+            assert_eq!(overlap(other, one), expected, "{other} {one}");
         }
     }
 }

@@ -23,5 +23,6 @@ pub use named::{NAMES, by_name};
 pub use offer::{Answer, Image, Order, Plan, Provider, Region};
 pub use place::Place;
 pub use record::Record;
+pub(crate) use secrets::folder;
 pub use secrets::{HostKey, Password, own_key};
 pub use user_data::user_data;

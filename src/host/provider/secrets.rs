@@ -151,7 +151,7 @@ pub(super) fn record(action: &'static str, path: &Path, error: &io::Error) -> Pr
 }
 
 /// A folder of this user's by its XDG variable, or where it is by default.
-pub(super) fn folder(variable: &str, default: &str) -> PathBuf {
+pub(crate) fn folder(variable: &str, default: &str) -> PathBuf {
     let absolute = |name| {
         std::env::var_os(name)
             .map(PathBuf::from)

@@ -127,6 +127,22 @@ pub(super) async fn resolve(target: &Target, options: &Options) -> Result<Resolv
     Settings(&settings).resolve(target, options, &local)
 }
 
+/// Reads any text as a configuration, for the fuzz targets.
+pub(super) fn read_any(text: &str) {
+    let target = Target {
+        user: None,
+        host: "web".into(),
+        port: None,
+    };
+    let local = Local {
+        home: "/home/ann".into(),
+        user: "ann".into(),
+    };
+    if let Ok(settings) = file::read(text, "config".as_ref(), &target.host) {
+        let _ = Settings(&settings).resolve(&target, &Options::default(), &local);
+    }
+}
+
 /// Who runs this.
 struct Local {
     home: PathBuf,

@@ -106,6 +106,11 @@ impl KnownHosts {
         Ok(())
     }
 
+    /// All keys, in order.
+    pub fn keys(&self) -> impl Iterator<Item = &PublicKey> {
+        self.lines.iter().map(Line::key)
+    }
+
     /// The algorithms of the keys known for a host, to be asked for first.
     pub fn algorithms(&self, host: &str, port: u16) -> Vec<Algorithm> {
         let mut algorithms = Vec::new();

@@ -12,6 +12,8 @@ mod contact;
 mod error;
 mod exec;
 mod first_line;
+#[doc(hidden)]
+pub mod fuzz;
 mod glob;
 mod host_keys;
 mod key_file;

@@ -69,8 +69,24 @@ impl Person {
         Some(given)
     }
 
+    /// The same for who has nothing else to do meanwhile.
+    pub(crate) fn secret_now(&self, question: &str) -> Option<Password> {
+        let known = self.answers().get(question).cloned();
+        if known.is_some() {
+            return known;
+        }
+        let given = Password(self.ask.secret(question)?);
+        self.answers().insert(question.to_owned(), given.clone());
+        Some(given)
+    }
+
+    /// A line, for who has nothing else to do meanwhile.
+    pub(crate) fn line_now(&self, question: &str) -> Option<String> {
+        self.ask.line(question)
+    }
+
     /// The answer was wrong.
-    pub(super) fn forget(&self, question: &str) {
+    pub(crate) fn forget(&self, question: &str) {
         self.answers().remove(question);
     }
 

@@ -24,11 +24,12 @@ pub(super) async fn unlock(
     let person = person?;
     for _ in 0..prompts {
         let question = format!("Passphrase of {}:", file.display());
-        let passphrase = person.fresh_secret(&question).await?;
+        let passphrase = person.secret(&question).await?;
         if let Some(key) = key_file::decrypt(file, passphrase.text()) {
             options.memory.unlock(file, &key);
             return Some(key);
         }
+        person.forget(&question);
     }
     None
 }

@@ -14,7 +14,6 @@ use crate::host::ssh::{Event as Said, Script, SshError};
 use crate::language::PlaybookErrors;
 use crate::layout::{BACKUPS, BASE};
 use crate::operations::apply::{self, ApplyError};
-use crate::operations::checking::Seen;
 use crate::operations::event::{Event, Observe};
 use crate::operations::history::{HistoryError, Which, Whole, whole};
 use crate::operations::interrupts::{CannotListen, Interrupts};
@@ -213,7 +212,7 @@ impl Drill<'_> {
             return Ok(restored);
         }
         observe(&Event::Restored(&restored));
-        let checked = apply::check(&rehearsal, &built.desired, Seen::new(), observe).await;
+        let checked = apply::check(&rehearsal, &built.desired, observe).await;
         rehearsal.close().await;
         let checks = counted(built.desired.checks.len(), "check");
         match checked {

@@ -241,6 +241,14 @@ fn what_ought_to_happen_by_itself_is_missed() {
 }
 
 #[test]
+fn a_backup_says_itself_what_is_wrong() {
+    let about = "playbook=shop\nname=data\nplace=/srv/backups\nschedule=0 2 * * *\nlast=990000 failed\nsaid=no space left\nproblem=the last run failed";
+    one(&[("backup", "", about)], "backup.missing", "no space left");
+    let well = about.replace("problem=the last run failed", "problem=");
+    assert_eq!(kinds(&[("backup", "", &well)]), []);
+}
+
+#[test]
 fn whoever_works_on_packages_is_left_alone() {
     let audit = "The following packages have been unpacked but not yet configured:\n odd  an odd package";
     one(
@@ -270,7 +278,7 @@ fn any_answer_is_read_without_a_panic() {
         const KINDS: [&str; 24] = [
             "section", "words", "described", "recent", "sick", "holder", "listening", "conf", "answer", "direct",
             "ready", "mcp", "errors", "refused", "certificate", "renewed", "exchange", "disks", "large", "deleted",
-            "clock", "dpkg", "logrotate", "backup",
+            "clock", "dpkg", "logrotate", "pack",
         ];
         let name = name.replace('\n', " ");
         let text = format!("@{} {} {name}\n{body}\n@end 0 \n\n", KINDS[kind], body.len());
@@ -278,4 +286,17 @@ fn any_answer_is_read_without_a_panic() {
             findings(&seen);
         }
     });
+}
+
+#[test]
+fn a_name_that_mcp_refuses_is_told_by_the_servers_own_words() {
+    let refused = "3\nHTTP/1.1 403 Forbidden\r\ncontent-type: application/json\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"this Host is not served; ALLOWED_HOSTS lists who is\"}}";
+    let asked = [
+        SITE,
+        ("mcp", "plain shop", refused),
+        ("mcp", "json shop", refused),
+        ("mcp", "origin shop", refused),
+        ("mcp", "direct shop", refused),
+    ];
+    one(&asked, "mcp.host-refused", "ALLOWED_HOSTS lists who is");
 }

@@ -98,7 +98,7 @@ result=$(systemctl show -p Result --value logrotate.service 2>/dev/null)"
     [ -f "$script" ] || continue
     to=$(sed -n "s/^to='\(.*\)'$/\1/p" "$script" | head -n 1)
     if [ -n "$to" ] && grep -q 'backup complete' "$script"; then
-      say backup "$script" "to=$to
+      say pack "$script" "to=$to
 since=$(stat -c %Y "$script")
 newest=$(find "$to" -maxdepth 1 -type f -name '*.tar.gz' ! -name '.*' -printf '%T@ %s %p\n' 2>/dev/null | sort -rn | head -n 1)"
     fi

@@ -62,11 +62,16 @@ fn of_site(seen: &Seen, site: &str) -> Vec<Finding> {
                 .seen(refusal(&plain))
                 .mend("put the key into the client's configuration, as the header X-API-Key or `Authorization: Bearer …`"),
         ),
-        Ok(403 | 421) if serves(direct) => findings.push(
-            found("mcp.host-refused", "the server does not serve the name that clients ask for".into())
-                .seen(format!("asked as the site's name: {}", refusal(&plain)))
-                .seen("asked as its own address, it answers")
-                .mend("name the site's names in its allowed hosts (ALLOWED_HOSTS of mcp-crypto-api), or have nginx set Host to its address"),
+        Ok(403 | 421) if serves(direct) || refusal(&plain).to_lowercase().contains("host") => findings.push(
+            found(
+                "mcp.host-refused",
+                "the server does not serve the name that clients ask for".into(),
+            )
+            .seen(format!("asked by the site's name: {}", refusal(&plain)))
+            .all_seen(serves(direct).then_some("asked by its own address, it answers"))
+            .mend(
+                "name the site's names in its allowed hosts (ALLOWED_HOSTS of mcp-crypto-api), or have nginx set Host to its address",
+            ),
         ),
         Ok(406) => findings.push(
             found("mcp.accept", "the server takes no request, whatever it may be answered with".into())

@@ -13,8 +13,9 @@ pub(super) fn find(seen: &Seen) -> Vec<Finding> {
     findings.extend(cron(seen));
     findings.extend(failing_jobs(seen));
     findings.extend(rotation(seen));
+    findings.extend(declared_backups(seen));
     findings.extend(
-        seen.all("backup")
+        seen.all("pack")
             .filter_map(|(script, text)| backup(seen, script, text)),
     );
     findings
@@ -149,6 +150,27 @@ fn every(schedule: &str) -> u64 {
         [_, "*", ..] => DAY / 24,
         _ => DAY,
     }
+}
+
+/// Backups that playbooks declare, which say themselves what is wrong.
+fn declared_backups(seen: &Seen) -> impl Iterator<Item = Finding> {
+    seen.status.backups.iter().filter_map(|backup| {
+        let problem = backup.problem.as_deref()?;
+        let what = format!(
+            "the backup {} of {} is not as it should be",
+            backup.name, backup.playbook
+        );
+        let said = backup.last.iter().map(|last| &last.said);
+        Some(
+            Finding::new("backup.missing", Gravity::Failing, what, problem)
+                .all_seen(said)
+                .seen(format!("its archives are in {}", backup.place))
+                .mend(format!(
+                    "run it and see what it says: `hostwright backup run TARGET {}`",
+                    backup.name
+                )),
+        )
+    })
 }
 
 /// A backup that a script should have made (the shipped backup.sh).

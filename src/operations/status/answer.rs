@@ -34,7 +34,7 @@ struct Running {
 }
 
 /// The whole answer; none where it is cut off or foreign.
-pub(in crate::operations) fn read(answer: &[u8], host: &str) -> Option<Status> {
+pub(crate) fn read(answer: &[u8], host: &str) -> Option<Status> {
     let mut status = Status {
         host: host.to_owned(),
         ..Status::default()
@@ -84,7 +84,7 @@ pub(in crate::operations) fn read(answer: &[u8], host: &str) -> Option<Status> {
         }
     }
     for process in &mut seen.processes {
-        process.memory *= seen.page;
+        process.memory = process.memory.saturating_mul(seen.page);
     }
     status.system.largest = largest(&seen.processes);
     let now = status.system.now;
@@ -132,7 +132,7 @@ fn memory(system: &mut System, text: &str) {
             .lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         let number = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-        number.unwrap_or_default() * 1024
+        number.unwrap_or_default().saturating_mul(1024)
     };
     let space = |total: u64, free: u64| Space {
         total,
@@ -316,7 +316,7 @@ impl Seen {
                 false => format!("{state} ({sub})"),
             },
             failed: state == "failed" || sub == "auto-restart",
-            since: (changed > 0).then(|| booted + changed / 1_000_000),
+            since: (changed > 0).then(|| booted.saturating_add(changed / 1_000_000)),
             restarts: field("NRestarts").parse().ok(),
             memory: memory.or_else(|| (!pids.is_empty()).then(|| self.memory(&pids))),
             listens: self.listens(&pids),
@@ -347,7 +347,7 @@ impl Seen {
             .processes
             .iter()
             .filter(|process| pids.contains(&process.pid));
-        own.map(|process| process.memory).sum()
+        own.fold(0, |sum, process| sum.saturating_add(process.memory))
     }
 
     fn listens(&self, pids: &BTreeSet<u32>) -> Vec<String> {
@@ -469,5 +469,25 @@ mod tests {
             read(&answer.as_bytes()[..answer.len() - 8], "web").is_none(),
             "it is cut off"
         );
+    }
+
+    #[test]
+    fn numbers_that_no_machine_has_are_as_large_as_numbers_get() {
+        let most = u64::MAX;
+        let parts = [
+            frame("system", "", &format!("page=4096\nnow={most}\nuptime=0")),
+            frame("memory", "", &format!("MemTotal: {most} kB\nMemAvailable: 1 kB")),
+            frame("processes", "", &format!("7 1 {most} a\n8 7 {most} b")),
+            frame(
+                "unit",
+                "t.service",
+                &format!("StateChangeTimestampMonotonic={most}\nPids=7 8"),
+            ),
+            frame("end", "", ""),
+        ];
+        let status = read(parts.concat().as_bytes(), "web").expect("an answer");
+        assert_eq!(status.system.memory.total, most);
+        let unit = &status.programs[0];
+        assert_eq!((unit.memory, unit.since), (Some(most), Some(most)));
     }
 }

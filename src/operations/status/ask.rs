@@ -1,7 +1,7 @@
 //! The question how a host fares.
 
 use super::Status;
-pub(in crate::operations) use super::answer::read;
+pub(crate) use super::answer::read;
 use crate::host::ssh::SshError;
 use crate::operations::remembered::library;
 use crate::operations::session::Session;

@@ -8,6 +8,7 @@ pub mod ask;
 mod firewall;
 mod jobs;
 
+
 use super::backups::Backup;
 use super::generation::Kept;
 

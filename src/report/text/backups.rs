@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::history::time;
-use super::status::{size, span, table};
+use super::table::{size, span, table};
 use crate::change::{Verb, counted};
 use crate::operations::backups::{Archive, Backup, Difference, Done, Listed, Proof};
 

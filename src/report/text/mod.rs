@@ -12,6 +12,7 @@ mod machines;
 pub mod plan;
 mod progress;
 mod status;
+mod table;
 
 use self::progress::Progress;
 use crate::change::counted;

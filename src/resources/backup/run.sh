@@ -206,42 +206,59 @@ into_place() {
   tar --extract --file "$1" --directory / --preserve-permissions --same-owner --acls --xattrs
 }
 
-# stop_readers: those that run; $running names them.
+# supervised NAME: the programs of supervisor's that run under that name: one, or instances at ports.
+supervised() {
+  supervisorctl status 2>/dev/null | awk -v name="$1" '
+    $2 != "RUNNING" && $2 != "STARTING" && $2 != "BACKOFF" { next }
+    { group = $1; sub(/:.*/, "", group); port = substr(group, length(name) + 2) }
+    group == name || (index(group, name "-") == 1 && port ~ /^[0-9]+$/) { print $1 }'
+}
+
+# stop_readers: those that run; $running names them, a line each.
 stop_readers() {
   running=
   while read -r runner reader; do
     case $runner in
     supervisor)
-      supervisorctl status "$reader:*" | grep -q ' \(RUNNING\|STARTING\|BACKOFF\) ' || continue
-      supervisorctl stop "$reader:*" >/dev/null || return
+      for program in $(supervised "$reader"); do
+        supervisorctl stop "$program" >/dev/null || return
+        running="$running$runner $program
+"
+      done
       ;;
     systemd)
       systemctl is-active --quiet -- "$reader" || continue
       systemctl stop -- "$reader" || return
-      ;;
-    *) continue ;;
-    esac
-    running="$running$runner $reader
+      running="$running$runner $reader
 "
+      ;;
+    esac
   done <<END
 $readers
 END
 }
 
+# starts RUNNER NAME
+starts() {
+  case $1 in
+  supervisor)
+    supervisorctl start "$2" | grep -v ': started$'
+    [ -n "$(supervised "${2%%:*}")" ]
+    ;;
+  systemd) systemctl start -- "$2" ;;
+  esac
+}
+
 start_readers() {
   started=yes
   while read -r runner reader; do
-    case $runner in
-    supervisor) supervisorctl start "$reader:*" | grep -v ': started$' ;;
-    systemd) systemctl start -- "$reader" ;;
-    *) continue ;;
-    esac
-    case $runner in
-    supervisor) ! supervisorctl status "$reader:*" | grep -qv ' \(RUNNING\|STARTING\) ' ;;
-    systemd) systemctl is-active --quiet -- "$reader" ;;
-    esac && echo "started again: $runner.$reader" && continue
-    echo "$runner.$reader does not run"
-    started=
+    [ -n "$runner" ] || continue
+    if starts "$runner" "$reader"; then
+      echo "started again: $runner.$reader"
+    else
+      echo "$runner.$reader does not run"
+      started=
+    fi
   done <<END
 $running
 END
@@ -355,7 +372,7 @@ list)
   ;;
 run)
   trap '' HUP PIPE
-  take 1
+  take 5
   (set -e; back_up) >"$state/said" 2>&1
   code=$?
   outcome=ok

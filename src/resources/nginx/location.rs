@@ -68,6 +68,16 @@ pub struct Called<'a> {
     pub groups: &'a Groups,
 }
 
+/// The programs that these locations name, each once; a name of the site's own groups is none.
+pub(super) fn programs<'l>(locations: impl Iterator<Item = &'l Location>, groups: &Groups) -> Vec<String> {
+    let named = locations.filter_map(|location| location.proxy.as_ref()?.name());
+    let named = named.filter(|name| !group::has(groups, name));
+    let mut names: Vec<String> = named.map(str::to_owned).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// What nginx counts of the location at this place of a site's list, or keeps of its users.
 fn own(site: &str, index: usize) -> String {
     format!("{site}@{index}")

@@ -7,21 +7,9 @@
 
 use serde_json::{Value, json};
 
-use super::group::{self, Groups};
-use super::location::Location;
 use crate::language::scope::nearest;
 use crate::language::{Problem, Render};
 use crate::resources::instances::TakesTurns;
-
-/// The programs that these locations name, each once; a name of the site's own groups is none.
-pub(super) fn named<'l>(locations: impl Iterator<Item = &'l Location>, groups: &Groups) -> Vec<String> {
-    let named = locations.filter_map(|location| location.proxy.as_ref()?.name());
-    let named = named.filter(|name| !group::has(groups, name));
-    let mut names: Vec<String> = named.map(str::to_owned).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
-}
 
 /// A name as a part of one of nginx's variables, which are everybody's.
 pub(super) fn letters(name: &str) -> String {
