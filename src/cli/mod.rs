@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use miette::Diagnostic;
 
+use crate::operations::running::verb::Verb;
 use crate::report::View;
 
 mod apply;
@@ -28,6 +29,7 @@ mod plan;
 mod prompt;
 mod rehearse;
 mod rollback;
+mod running;
 mod schema;
 mod show;
 mod ssh;
@@ -77,6 +79,12 @@ enum Command {
     Status(status::Args),
     /// Find what is wrong with a host, and why; offer to mend it where that takes nothing away
     Doctor(doctor::Args),
+    /// Restart programs or units of a host, and wait until they have come up and stay up
+    Restart(running::Args),
+    /// Stop programs or units of a host
+    Stop(running::Args),
+    /// Start programs or units of a host, and wait until they have come up and stay up
+    Start(running::Args),
     /// Show what programs, units and sites of a host have logged
     Logs(logs::Args),
     /// Run, list, verify and restore the backups of a host
@@ -164,6 +172,9 @@ pub fn main() -> ExitCode {
             Command::Rollback(args) => rollback::run(args).await,
             Command::Status(args) => status::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
+            Command::Restart(args) => running::run(args, Verb::Restart, "restart").await,
+            Command::Stop(args) => running::run(args, Verb::Stop, "stop").await,
+            Command::Start(args) => running::run(args, Verb::Start, "start").await,
             Command::Logs(args) => logs::run(args).await,
             Command::Backup(args) => backup::run(args).await,
             Command::Verify(args) => verify::run(args).await,

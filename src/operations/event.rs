@@ -7,6 +7,7 @@ use super::backups::{Archive, Difference, Done, Listed};
 use super::doctor::{Diagnosis, Finding};
 use super::generation::{About, Generation, History};
 use super::provision::{Event as MachineEvent, Known, Priced, Remains, Up};
+use super::running::verb::Verb;
 use super::status::Status;
 use crate::change::{Change, Detail};
 use crate::checks::answer::Outcome;
@@ -190,6 +191,22 @@ pub enum Event<'a> {
     Logs {
         /// What each of them is called.
         sources: &'a [String],
+        /// What must not be shown.
+        #[serde(skip)]
+        secrets: &'a Secrets,
+    },
+    /// A program or unit was told to restart, stop or start.
+    Told {
+        /// Its name.
+        name: &'a str,
+        /// What it was told.
+        verb: Verb,
+        /// Whether it did so, and has come up and stays up if it was to run.
+        well: bool,
+        /// What state it is in, in the words of what runs it.
+        state: &'a str,
+        /// Where it did not, what it and its logs say.
+        lines: &'a [&'a str],
         /// What must not be shown.
         #[serde(skip)]
         secrets: &'a Secrets,

@@ -16,6 +16,7 @@ pub mod playbook;
 pub mod provision;
 pub mod rehearse;
 mod remembered;
+pub mod running;
 pub mod saved;
 pub mod session;
 pub mod status;

@@ -78,6 +78,7 @@ impl Json {
         | Event::Diagnosis { secrets, .. }
         | Event::Drift { secrets, .. }
         | Event::Logs { secrets, .. }
+        | Event::Told { secrets, .. }
         | Event::BackingUp { secrets, .. }
         | Event::Verifying { secrets, .. } = event
         {

@@ -119,7 +119,7 @@ fn id(name: &str) -> Id {
 }
 
 /// What the host's sh does with units.
-const LIBRARY: &str = include_str!("systemd.sh");
+pub const LIBRARY: &str = include_str!("systemd.sh");
 
 #[derive(Debug)]
 struct Service {

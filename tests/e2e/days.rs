@@ -344,3 +344,91 @@ fn followed_logs_lose_and_repeat_no_line() {
     // The host's part ends when nobody listens any more.
     wait_for("its end", || host.sh("pgrep -f 'of_uni[t]' || true").is_empty());
 }
+
+const TOLD: &str = r#"
+name: told
+secrets:
+  key: { env: KEY }
+supervisor:
+  api: { command: /srv/api }
+files:
+  /srv/api:
+    mode: 0755
+    content: |
+      #!/bin/sh
+      if [ -e /srv/broken ]; then echo it is broken; exit 3; fi
+      exec sleep 100000
+  /srv/program:
+    mode: 0755
+    content: |
+      #!/bin/sh
+      echo the key is $(cat /srv/key)
+      test ! -e /srv/broken && exec sleep 100000
+  /srv/key: { content: "${key}" }
+  /etc/systemd/system/ticker.service:
+    content: |
+      [Service]
+      ExecStart=/srv/program
+      [Install]
+      WantedBy=multi-user.target
+systemd:
+  ticker: {}
+"#;
+
+#[test]
+fn what_is_told_to_restart_comes_up_and_stays_up() {
+    let Some(host) = Host::boot() else { return };
+    run(host.command("apply", TOLD).env("KEY", KEY)).ok();
+    let tell = |verb: &str, names: &[&str]| run(host.bare(verb).args(names).env("KEY", KEY));
+    let pids = || host.sh("supervisorctl pid api; systemctl show -p MainPID --value ticker cron | grep .");
+    let before = pids();
+    let said = tell("restart", &["api", "ticker", "cron"]).ok().stdout;
+    for words in [
+        "✓ api  running, process ",
+        "✓ ticker  active (running)",
+        "✓ cron  active (running)",
+    ] {
+        assert!(said.contains(words), "{words} in\n{said}");
+    }
+    let after = pids();
+    assert!(
+        before.lines().zip(after.lines()).all(|(old, new)| old != new),
+        "{before}\n{after}"
+    );
+    // What runs is not started again.
+    tell("start", &["api", "ticker"]).ok();
+    assert_eq!(pids(), after);
+
+    let unknown = tell("stop", &["api", "none"]);
+    assert_eq!((unknown.status, pids()), (1, after));
+    assert!(
+        unknown.text().contains("has no program or unit `none`"),
+        "{}",
+        unknown.stderr
+    );
+    assert!(unknown.text().contains("it has api, "), "{}", unknown.stderr);
+
+    let stopped = tell("stop", &["api", "ticker", "--json"]).ok().stdout;
+    let told = r#"{"event":"told","name":"api","verb":"stop","well":true,"state":"stopped","lines":[]}"#;
+    assert!(stopped.contains(told), "{stopped}");
+    assert_eq!(host.sh("systemctl is-active ticker || true"), "inactive");
+
+    host.sh("touch /srv/broken");
+    let ill = tell("start", &["api", "ticker", "cron"]);
+    assert_eq!(ill.status, 1, "{}", ill.stdout);
+    for words in [
+        "✗ api  ",
+        "it is broken",
+        "✗ ticker  ",
+        "the key is (secret)",
+        "✓ cron  active",
+    ] {
+        assert!(ill.stdout.contains(words), "{words} in\n{}", ill.stdout);
+    }
+    assert!(!ill.stdout.contains(KEY), "{}", ill.stdout);
+    assert!(
+        ill.text().contains("api, ticker did not start on root@"),
+        "{}",
+        ill.stderr
+    );
+}

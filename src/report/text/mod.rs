@@ -150,6 +150,21 @@ impl Text {
                 let widths = sources.iter().map(|source| source.chars().count());
                 self.sources = widths.max().filter(|_| sources.len() > 1);
             }
+            Event::Told {
+                name,
+                well,
+                state,
+                lines,
+                secrets,
+                ..
+            } => {
+                self.secrets = (*secrets).clone();
+                let mark = progress::mark(*well);
+                self.tell(&format!("{mark} {name}  {state}\n"));
+                for line in *lines {
+                    self.tell(&format!("    {}\n", self.secrets.redact(line)));
+                }
+            }
             Event::Logged { source, line } => {
                 let line = self.secrets.redact(line);
                 match self.sources {

@@ -283,6 +283,14 @@ pub fn passed(name: &str) -> String {
     format!("{GREEN}✓{GREEN:#} check {name}")
 }
 
+/// What stands before something that is well, or is not.
+pub fn mark(well: bool) -> String {
+    match well {
+        true => format!("{GREEN}✓{GREEN:#}"),
+        false => format!("{RED}✗{RED:#}"),
+    }
+}
+
 /// The line of a check that failed.
 pub fn wrong(name: &str, why: &str) -> String {
     format!("{RED}✗{RED:#} check {name}: {why}")
