@@ -197,6 +197,7 @@ fn watched(host: &Host) {
         let said = std::fs::read_to_string(&out).expect("read");
         said.matches(r#""event":"status""#).count()
     };
+    wait_for("an answer", || told() >= 1);
     wait_for("a second answer", || told() >= 2);
     let interrupted = std::process::Command::new("kill")
         .args(["-INT", &child.id().to_string()])
