@@ -1,11 +1,11 @@
 //! `doctor` on a host that is broken in many ways: each cause is found, and what may be mended is.
 
 use std::collections::BTreeSet;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::host::{Host, converse, on_a_terminal, run, wait_for};
+use crate::host::{Host, run, wait_for};
 
 fn doctor(host: &Host, words: &[&str]) -> (i32, Vec<Value>) {
     examined(host.bare("doctor").arg("--json").args(words))
@@ -211,30 +211,18 @@ fn each_cause_is_found_and_what_may_be_mended_is() {
     host.sh("systemctl is-active cron logrotate.timer; dpkg --audit | wc -l | grep -x 0; supervisorctl status unmarked");
 
     host.sh("rm /etc/nginx/conf.d/*; systemctl stop nginx");
-    // On a terminal it asks, and does only what a person wants.
-    let mut asking = on_a_terminal(&host.bare("doctor"), "");
-    asking.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let screen = converse(
-        &mut asking,
-        &[
-            ("start nginx.service` on the host?", "y"),
-            ("start taken` on the host?", "n"),
-            ("/backup` on the host?", "n"),
-        ],
-    );
-    let screen = screen.replace('\r', "");
+    let told = run(&mut host.bare("doctor"));
+    assert_eq!(told.status, 2);
     for words in [
         "✗ nginx does not run: its unit is stopped\n    cause  somebody has stopped it",
         "\n    run    systemctl reset-failed nginx.service; systemctl start nginx.service",
-        "✓ systemctl reset-failed nginx.service; systemctl start nginx.service",
     ] {
-        assert!(screen.contains(words), "{screen}");
+        assert!(told.stdout.contains(words), "{}", told.stdout);
     }
-    host.sh("systemctl is-active nginx");
     // A clock of its own, which a container does not have: its date says so.
     host.sh("ufw --force disable >/dev/null
         echo 'prox_pass x;' >/etc/nginx/conf.d/bad.conf
-        systemctl restart nginx || true
+        systemctl start nginx || true
         systemctl stop supervisor
         cat >/usr/local/bin/date <<'END'
 #!/bin/sh
@@ -293,7 +281,7 @@ fn the_way(host: &Host) {
             .arg(known)
             .env("NO_COLOR", "1")
             .env_remove("SSH_AUTH_SOCK");
-        command.stdin(Stdio::null());
+        command.stdin(std::process::Stdio::null());
         command
     };
     let (identity, known) = (host.machine.identity(), host.machine.known_hosts());
