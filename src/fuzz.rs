@@ -20,8 +20,11 @@ use crate::report::text::plan as shown;
 use crate::transaction::journal::Journal;
 use crate::transaction::offer;
 
+/// A function that takes any bytes.
+pub type Target = fn(&[u8]);
+
 /// The functions, by the names of their fuzz targets.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("answers", answers),
     ("bundle", bundle),
     ("journal", journal),

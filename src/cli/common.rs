@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::hosts::{Host, Hosts, no_playbook, nowhere};
+use super::hosts::{Host, Hosts, Values, no_playbook, nowhere};
 use super::{Exit, Failure, person};
 use crate::host::provider::{self, Place};
 use crate::host::ssh::Options;
@@ -151,7 +151,7 @@ impl Choice {
     }
 
     /// The playbook, and the values that its vars have on the host.
-    pub fn playbook(&self) -> Result<(PathBuf, Vec<(String, Option<String>)>), Failure> {
+    pub fn playbook(&self) -> Result<(PathBuf, Values), Failure> {
         let own = self
             .host
             .as_ref()

@@ -57,6 +57,9 @@ struct Ssh {
     sudo_password_file: Option<LocalPath>,
 }
 
+/// Values for vars, by name; null is one of them.
+pub(super) type Values = Vec<(String, Option<String>)>;
+
 /// A host that has been looked up.
 #[derive(Clone, Debug)]
 pub(super) struct Host {
@@ -67,7 +70,7 @@ pub(super) struct Host {
     /// Its playbook.
     pub playbook: Option<PathBuf>,
     /// Values for the playbook's vars.
-    pub vars: Vec<(String, Option<String>)>,
+    pub vars: Values,
     /// The key file to log in with.
     pub identity: Option<PathBuf>,
     /// The file of known host keys.

@@ -159,7 +159,7 @@ fn read(file: &Path) -> Result<Vec<Key>, String> {
         ssh::Identity::Unencrypted(_) => Ok(vec![Key::Ready(Box::new(key))]),
         ssh::Identity::Encrypted(key) => {
             // OpenSSH's own format keeps the public half readable.
-            let public = PrivateKey::from_openssh(&text).and_then(|key| Ok(key.public_key().to_bytes()?));
+            let public = PrivateKey::from_openssh(&text).and_then(|key| key.public_key().to_bytes());
             let public = public.map_err(|_| unreadable.to_owned())?;
             Ok(vec![Key::Locked(Box::new(key), tag(&public))])
         }

@@ -103,7 +103,7 @@ pub fn secrets_of(bundle: &Bundle) -> Secrets {
     for (file, text) in std::iter::once((directory.join(own), &bundle.text)).chain(included) {
         let head = from_str::<Head>(&bundle.file, text).value;
         for (name, placed) in head.iter().flat_map(|head| &head.secrets) {
-            if let Some(value) = reader.to_hide(&file, name, &placed.value) {
+            if let Some(value) = reader.hidden(&file, name, &placed.value) {
                 secrets.add(&value);
             }
         }

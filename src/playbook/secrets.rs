@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A secret's value where it is wanted only to hide it: nobody is asked, and no command run that is not said here.
-    pub fn to_hide(&mut self, file: &Path, name: &Name, source: &SecretSource) -> Option<String> {
+    pub fn hidden(&mut self, file: &Path, name: &Name, source: &SecretSource) -> Option<String> {
         let origin = Origin::of(source).ok()?;
         let may = !matches!(origin, Origin::Command(_)) || self.is_said_here(file, name, &origin);
         may.then(|| self.value(file, origin, source).ok()).flatten()

@@ -132,7 +132,7 @@ fn what_a_host_remembers_names_nothing_of_this_machine_that_the_playbook_here_do
     let name = "x".parse::<Name>().unwrap();
     let source = sources(&text["secrets: { ".len()..text.len() - 2].replacen("x:", "  x:", 1));
     let read = |person: Option<&Person>| Reader::of_host(person).secret(&file, &name, &source[&name].value);
-    let hide = || Reader::of_host(None).to_hide(&file, &name, &source[&name].value);
+    let hide = || Reader::of_host(None).hidden(&file, &name, &source[&name].value);
     for here in [
         "",
         "secrets: { x: { command: touch me } }",

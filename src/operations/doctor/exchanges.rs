@@ -28,8 +28,8 @@ pub(super) fn find(seen: &Seen) -> Vec<Finding> {
 
 /// The status of the last head of an answer.
 fn status(text: &str) -> Option<u16> {
-    let lines = text.lines().filter(|line| line.starts_with("HTTP/"));
-    lines.last()?.split_whitespace().nth(1)?.parse().ok()
+    let mut lines = text.lines().filter(|line| line.starts_with("HTTP/"));
+    lines.next_back()?.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// What a status means of an exchange.
