@@ -14,11 +14,11 @@ fn doctor(host: &Host, words: &[&str]) -> (i32, Vec<Value>) {
 /// The exit status, and the findings of the last look.
 fn examined(command: &mut Command) -> (i32, Vec<Value>) {
     let told = run(command);
-    let lines = told
+    let mut lines = told
         .stdout
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let last = lines.filter(|line| line["event"] == "diagnosis").last();
+    let last = lines.rfind(|line| line["event"] == "diagnosis");
     let last = last.unwrap_or_else(|| panic!("{}\n{}", told.stdout, told.stderr));
     (
         told.status,
