@@ -76,7 +76,7 @@ fn visit(number: u32, address: SocketAddr, over: &AtomicBool, seen: &Mutex<Seen>
         if !is_long {
             std::thread::sleep((begin + pause * turn).saturating_duration_since(Instant::now()));
         }
-        let stays = number % 2 == 0;
+        let stays = number.is_multiple_of(2);
         let again = connection.is_some();
         let told = match (is_long, turn % 3) {
             (true, _) => ask(&mut connection, address, "GET /long", "").and_then(|text| whole(&text)),
