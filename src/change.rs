@@ -194,6 +194,13 @@ pub enum Action {
         /// What.
         path: String,
     },
+    /// Alter the file at `path`, which nobody has seen yet, by this sh: it keeps what stood there.
+    Alter {
+        /// Where.
+        path: String,
+        /// The sh.
+        sh: String,
+    },
     /// Run this POSIX sh text under `set -e`.
     Shell(String),
     /// The same, where it lets a daemon check or load what is on disk: nothing of it is left when the files of a
@@ -233,6 +240,7 @@ impl Action {
             Self::Write { path, .. }
             | Self::Attributes { path, .. }
             | Self::Link { path, .. }
+            | Self::Alter { path, .. }
             | Self::Remove { path, .. }
             | Self::Delete { path } => Some(path),
             _ => None,

@@ -36,6 +36,7 @@ pub mod host;
 pub mod layout;
 
 pub mod change;
+pub mod edit;
 pub mod path;
 pub mod secret;
 pub mod shell;

@@ -194,7 +194,7 @@ fn circle(start: &str, to: &BTreeMap<&str, BTreeSet<&str>>) -> Option<Vec<String
 /// Rooms and files that are pure, but for those that stand behind them.
 const PURE: [(&str, &[&str]); 22] = [
     ("change", &[]),
-    ("checks", &["here"]),
+    ("checks", &["here", "knock"]),
     ("daemons", &[]),
     ("desired", &[]),
     ("facts", &[]),

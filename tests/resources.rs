@@ -151,7 +151,7 @@ fn carry_out(host: &mut Value, changes: &[Change]) {
             Action::Remove { path, .. } | Action::Delete { path } => take_away(host, path),
             Action::Loaded { name, value } => host["loaded"][name] = json!(value),
             Action::Unloaded { name } => host["loaded"][name] = json!("-"),
-            Action::Shell(_) | Action::Load(_) | Action::ConfirmAccess { .. } => {}
+            Action::Alter { .. } | Action::Shell(_) | Action::Load(_) | Action::ConfirmAccess { .. } => {}
         }
     }
 }

@@ -12,6 +12,9 @@ pub struct Outcome {
     pub name: String,
     /// What was seen instead, at full length; none when all is well.
     pub wrong: Option<String>,
+    /// What is not known all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl Expected {

@@ -41,10 +41,12 @@ pub async fn ask(check: &Check, host: IpAddr) -> Outcome {
             }
         }
         Probe::Command(_) | Probe::Measure(_) => Some("a command runs on the host only".into()),
+        Probe::Exposed(_) => Some("the host must be asked first what may be open".into()),
     };
     Outcome {
         name: check.name.clone(),
         wrong,
+        note: None,
     }
 }
 

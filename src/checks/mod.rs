@@ -5,15 +5,19 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::desired::check::{Check, Expected, From, Probe};
-use crate::language::scalar::{AbsPath, Address, Count, Duration, Flag, Line, Name, Size, Text, optional};
+use crate::language::scalar::{
+    AbsPath, Address, Count, Duration, Flag, Line, Name, Port, Size, Text, optional,
+};
 use crate::language::{Placed, Problem, Render};
 
 pub mod answer;
+pub mod exposed;
 pub mod here;
+pub mod knock;
 mod measure;
 pub mod on_host;
 
-/// A check. Exactly one of `http`, `tcp`, `command`, `disk` and `memory` says what is asked. It is asked after an apply
+/// A check. Exactly one of `http`, `tcp`, `command`, `exposed`, `disk` and `memory` says what is asked. It is asked after an apply
 /// until it is right, and where nothing has changed since the last one at the same time as the host: it should change
 /// nothing itself.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -29,6 +33,10 @@ pub struct CheckDeclaration {
     /// A command that must succeed on the host.
     #[serde(default, deserialize_with = "optional")]
     pub command: Option<Text>,
+    /// The TCP ports that are open to others, and no other is: `[22, 80, 443]`. Every port at which something on the host
+    /// listens, or that it forwards (as Docker does, past ufw), is knocked at from this machine, over IPv4 and IPv6.
+    #[serde(default)]
+    pub exposed: Option<Vec<Port>>,
     /// How much room there must be on the host's disk.
     #[serde(default)]
     pub disk: Option<Disk>,
@@ -51,7 +59,7 @@ pub struct CheckDeclaration {
     /// Where it is asked; on the host unless given.
     #[serde(default)]
     pub from: From,
-    /// How long it may take until the answer is right; 30 s unless given, and no time at all `before`.
+    /// How long it may take until the answer is right; 30 s unless given, 10 s for `exposed`, and no time at all `before`.
     #[serde(default, deserialize_with = "optional")]
     pub within: Option<Duration>,
 }
@@ -138,6 +146,21 @@ fn check(name: &str, declared: &CheckDeclaration) -> Result<Check, Problem> {
         (None, None) => None,
         _ => return Err(one_thing()),
     };
+    if let Some(ports) = &declared.exposed
+        && http.is_none()
+        && tcp.is_none()
+        && command.is_none()
+        && measure.is_none()
+    {
+        if declared.is_before() {
+            return Err(Problem::new(
+                "what is open is asked from here, when all is in place",
+                "remove `before`",
+            ));
+        }
+        let ports = ports.iter().map(|port| port.0).collect();
+        return Ok(checked(name, declared, Probe::Exposed(ports)));
+    }
     let probe = match (http, tcp, command, measure) {
         (Some(url), None, None, None) => {
             if !url.0.starts_with("http://") && !url.0.starts_with("https://") {
@@ -167,19 +190,32 @@ fn check(name: &str, declared: &CheckDeclaration) -> Result<Check, Problem> {
         (None, None, None, Some(measure)) => Probe::Measure(measure),
         _ => return Err(one_thing()),
     };
-    let patience = if declared.is_before() { 0 } else { 30 };
-    Ok(Check {
+    match declared.exposed {
+        None => Ok(checked(name, declared, probe)),
+        Some(_) => Err(one_thing()),
+    }
+}
+
+fn checked(name: &str, declared: &CheckDeclaration, probe: Probe) -> Check {
+    // Others see it from outside.
+    let outside = matches!(probe, Probe::Exposed(_));
+    let patience = match (declared.is_before(), outside) {
+        (true, _) => 0,
+        (false, true) => 10,
+        (false, false) => 30,
+    };
+    Check {
         name: name.to_owned(),
         probe,
-        from: declared.from,
+        from: if outside { From::Here } else { declared.from },
         within: declared.within.as_ref().map_or(patience, |time| time.0),
-    })
+    }
 }
 
 fn one_thing() -> Problem {
     Problem::new(
         "a check asks one thing",
-        "give exactly one of `http`, `tcp`, `command`, `disk` and `memory`",
+        "give exactly one of `http`, `tcp`, `command`, `exposed`, `disk` and `memory`",
     )
 }
 

@@ -43,6 +43,8 @@ pub fn asks(checks: &[&Check]) -> String {
                 let connect = format!("exec 3<>/dev/tcp/{}/{port}", host.trim_matches(['[', ']']));
                 shell::words(["timeout", "5", "bash", "-c", &connect])
             }
+            // It is knocked at from outside.
+            Probe::Exposed(_) => String::new(),
             Probe::Command(command) | Probe::Measure(command) => {
                 let command = shell::quote(command);
                 let limit = check.within.max(SHORTEST);
@@ -117,6 +119,7 @@ pub fn judge(checks: &[&Check], output: &[u8]) -> Vec<Outcome> {
         Outcome {
             name: check.name.clone(),
             wrong,
+            note: None,
         }
     };
     checks.iter().enumerate().map(outcome).collect()

@@ -1,5 +1,7 @@
 //! What must answer when everything is in place.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -28,6 +30,7 @@ impl Check {
                 texts.map(String::as_str).collect()
             }
             Probe::Tcp(text) | Probe::Command(text) | Probe::Measure(text) => vec![text],
+            Probe::Exposed(_) => Vec::new(),
         }
     }
 }
@@ -50,6 +53,8 @@ pub enum Probe {
     Tcp(String),
     /// A command.
     Command(String),
+    /// Which TCP ports are open to others, and no other is.
+    Exposed(BTreeSet<u16>),
     /// What a piece of sh measures: when it fails it has said what is wrong.
     Measure(String),
 }

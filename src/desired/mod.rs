@@ -8,6 +8,7 @@ pub mod check;
 use self::check::Check;
 use crate::change::{Change, Content, Id};
 use crate::daemons::text::{self, Account};
+use crate::edit::{Edit, Made};
 use crate::facts::{Facts, Questions, Remains, is_everywhere};
 use crate::path::parent;
 use crate::secret::Secrets;
@@ -94,6 +95,11 @@ pub trait Resource: Debug + Send + Sync {
     /// What it puts into the file at `path`, if it does.
     fn content(&self, path: &str) -> Option<&[u8]> {
         let _ = path;
+        None
+    }
+
+    /// The file of others that it alters, and how.
+    fn edits(&self) -> Option<(&str, &Edit)> {
         None
     }
 
@@ -305,6 +311,15 @@ impl Context<'_> {
         self.provides(path).is_some()
     }
 
+    /// Whether some resource other than `id` puts `path` in place.
+    pub fn provided_before(&self, path: &str, id: &Id) -> bool {
+        let others = self.entries.iter().map(|entry| &entry.resource);
+        let others = others.take_while(|resource| resource.id() != id);
+        others
+            .into_iter()
+            .any(|other| other.provides().contains(&Ref::Path(path.to_owned())))
+    }
+
     /// The fingerprint of what provides `wanted`.
     pub fn version(&self, wanted: &Ref) -> Option<String> {
         let resource = &self.entries[self.providers.find(wanted)?].resource;
@@ -317,6 +332,30 @@ impl Context<'_> {
     /// What this playbook puts into the file at `path`.
     pub fn content(&self, path: &str) -> Option<&[u8]> {
         self.entries.iter().find_map(|entry| entry.resource.content(path))
+    }
+
+    /// What `id` made of the file at `path` when the playbook was applied before.
+    pub fn known(&self, id: &Id, path: &str) -> Option<Made> {
+        self.facts.made().edits.remove(&format!("{id} {path}"))
+    }
+
+    /// The text of the file at `path` when this plan has come to `id`; nothing where the file is not there.
+    ///
+    /// # Errors
+    /// Why an edit before cannot be made.
+    pub fn text_before(&self, id: &Id, path: &str) -> Result<String, String> {
+        let found = self.facts.content(path).unwrap_or_default();
+        let mut text = String::from_utf8_lossy(found).into_owned();
+        for resource in self.entries.iter().map(|entry| &entry.resource) {
+            if resource.id() == id {
+                break;
+            }
+            if let Some((_, edit)) = resource.edits().filter(|(at, _)| *at == path) {
+                let known = self.known(resource.id(), path);
+                text = edit.apply(&text, known.as_ref().map(|made| &made.edit))?.text;
+            }
+        }
+        Ok(text)
     }
 
     /// Whether `package` is not on the host yet (and so whatever it brings is not, either).

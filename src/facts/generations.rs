@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::change::Id;
+use crate::edit::Made;
 use crate::shell;
 
 /// The newest generation of a playbook.
@@ -61,6 +62,12 @@ pub struct Remains {
     /// Links that stood where something was switched off, and what they lead to: they are put back.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub displaced: BTreeMap<String, String>,
+    /// What was made of files of others, by what declares it: it is taken back.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub edits: BTreeMap<String, Made>,
+    /// What is more than files, by kind and name, and how it was before: it comes back.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
 }
 
 impl Remains {
@@ -75,6 +82,8 @@ impl Remains {
         self.users.extend(other.users);
         self.rules.extend(other.rules);
         self.displaced.extend(other.displaced);
+        self.edits.extend(other.edits);
+        self.settings.extend(other.settings);
     }
 
     /// What is left of it without what `other` has.
@@ -89,6 +98,8 @@ impl Remains {
         self.rules.retain(|rule| !other.rules.contains(rule));
         self.displaced
             .retain(|path, _| !other.displaced.contains_key(path));
+        self.edits.retain(|key, _| !other.edits.contains_key(key));
+        self.settings.retain(|name, _| !other.settings.contains_key(name));
         self
     }
 
@@ -104,6 +115,8 @@ impl Remains {
         self.rules.retain(|rule| other.rules.contains(rule));
         self.displaced
             .retain(|path, _| other.displaced.contains_key(path));
+        self.edits.retain(|key, _| other.edits.contains_key(key));
+        self.settings.retain(|name, _| other.settings.contains_key(name));
         self
     }
 

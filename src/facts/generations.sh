@@ -14,4 +14,7 @@ for playbook in *; do
   echo "@$playbook $newest $digest"
   if [ "$playbook $digest" = "$name $wanted" ]; then same=yes; else cat "$playbook/$newest/declared"; fi
 done
-if [ -z "$same" ] && [ -f "$base/made/$name" ]; then echo "!$(cat "$base/made/$name")"; fi
+if [ -z "$same" ] && [ -f "$base/made/$name" ]; then
+  # echo would read backslashes.
+  printf '!%s\n' "$(cat "$base/made/$name")"
+fi

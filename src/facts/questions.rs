@@ -9,6 +9,9 @@ pub(crate) fn is_everywhere(name: &str) -> bool {
     name == "root" || name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// A hash that no file has, so that it is always read back.
+const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
 /// The names of script questions.
 pub(super) const LISTENING: &str = "listening";
 pub(super) const GENERATIONS: &str = "generations";
@@ -67,6 +70,11 @@ impl Questions {
             .take_while(|((other, _), _)| other == path);
         let first = same.clone().next().is_some_and(|((_, first), _)| first == sha256);
         first && same.all(|(_, reveal)| *reveal)
+    }
+
+    /// What the file at `path` holds, if it is small.
+    pub fn text(&mut self, path: &str) {
+        self.content(path, NOTHING, true);
     }
 
     /// Files whose hash the host compares with this one.

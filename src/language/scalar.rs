@@ -368,6 +368,65 @@ scalar! {
     }
 }
 scalar! {
+    /// A regular expression, for one line: `^#?Port `.
+    Regexp(String), "", |text| match regex_lite::Regex::new(text) {
+        Ok(_) => one_line(text),
+        Err(error) => Err(format!("`{text}` is no regular expression: {error}")),
+    }
+}
+scalar! {
+    /// The name of a host, with or without its domain: `web1`, `web1.example.com`.
+    HostName(String), "^[A-Za-z0-9.-]{1,64}$", |text| {
+        let label = |part: &str| {
+            let plain = part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+            !part.is_empty() && part.len() < 64 && plain && !part.starts_with('-') && !part.ends_with('-')
+        };
+        // The kernel keeps 64 bytes (HOST_NAME_MAX, gethostname(2)).
+        match text.len() <= 64 && text.split('.').all(label) {
+            true => Ok(text.to_owned()),
+            false => Err(format!("`{text}` is not the name of a host: letters, digits, `-` and `.`, up to 64")),
+        }
+    }
+}
+scalar! {
+    /// An IP address: `203.0.113.7`, `2001:db8::7`.
+    IpAddress(String), "^[0-9A-Fa-f.:]+$", |text| match text.parse::<std::net::IpAddr>() {
+        Ok(address) => Ok(address.to_string()),
+        Err(_) => Err(format!("`{text}` is not an address: write `203.0.113.7` or `2001:db8::7`")),
+    }
+}
+scalar! {
+    /// A value of the kernel's: `net.ipv4.ip_forward`, `net/ipv4/conf/eth0.1/rp_filter`.
+    SysctlKey(String), "^[A-Za-z0-9_./-]+$", |text| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
+        let parts = text.split(['.', '/']).all(|part| !part.is_empty());
+        match text.contains(['.', '/']) && parts && text.chars().all(plain) && !text.starts_with('-') {
+            true => Ok(text.to_owned()),
+            false => Err(format!("`{text}` is no value of the kernel's: write `net.ipv4.ip_forward`")),
+        }
+    }
+}
+scalar! {
+    /// A time zone, as it is called below `/usr/share/zoneinfo`: `Europe/Berlin`, `Etc/UTC`.
+    TimeZone(String), "^[A-Za-z0-9_+/-]+$", |text| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_+/-".contains(c);
+        match text.chars().all(plain) && text.starts_with(|c: char| c.is_ascii_alphabetic()) && !text.ends_with('/') {
+            true => Ok(text.to_owned()),
+            false => Err(format!("`{text}` is not a time zone: write `Europe/Berlin` or `Etc/UTC`")),
+        }
+    }
+}
+scalar! {
+    /// A locale: `de_DE.UTF-8`, `C.UTF-8`.
+    LocaleName(String), "^[A-Za-z_]+(\\.[A-Za-z0-9-]+)?(@[a-z]+)?$", |text| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_.@-".contains(c);
+        match !text.is_empty() && text.chars().all(plain) && text.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            true => Ok(text.to_owned()),
+            false => Err(format!("`{text}` is not a locale: write `de_DE.UTF-8` or `C.UTF-8`")),
+        }
+    }
+}
+scalar! {
     /// When cron runs something: five fields, or `@daily` and its like.
     Schedule(String), "", super::schedule::parse
 }

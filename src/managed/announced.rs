@@ -18,6 +18,8 @@ pub(crate) enum What {
     /// A link to where this leads from its place.
     Link(String),
     Directory,
+    /// A file of others, of which a part is said.
+    Part,
     Nothing,
 }
 

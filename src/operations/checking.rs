@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use super::exposure;
 use super::playbook::Built;
 use super::session::{Probed, Session, SessionError};
 use crate::checks::answer::Outcome;
@@ -97,9 +98,16 @@ pub async fn check(session: &Session, desired: &Desired, mut seen: Seen) -> Resu
             pause = (pause * 2).min(Duration::from_secs(2));
         }
         let (on_it, from_here) = apart(checks, again);
+        let is_knock = |index: &usize| matches!(checks[*index].probe, Probe::Exposed(_));
+        let (doors, from_here): (Vec<usize>, Vec<usize>) = from_here.into_iter().partition(is_knock);
         let asking = ask_from_here(session, checks, from_here);
-        let (there, here) = tokio::join!(ask_on_host(session, desired, &on_it), asking.join_all());
-        for (index, outcome) in on_it.into_iter().zip(there?).chain(here) {
+        let (there, open, here) = tokio::join!(
+            ask_on_host(session, desired, &on_it),
+            exposure::ask(session, checks, &doors),
+            asking.join_all()
+        );
+        let there = on_it.into_iter().zip(there?);
+        for (index, outcome) in there.chain(doors.into_iter().zip(open?)).chain(here) {
             seen[index] = Some(outcome);
         }
     }
@@ -113,7 +121,10 @@ fn apart(checks: &[Check], which: impl IntoIterator<Item = usize>) -> (Vec<usize
 }
 
 fn is_safe(check: &Check) -> bool {
-    !matches!(&check.probe, Probe::Http { post: Some(_), .. })
+    !matches!(
+        &check.probe,
+        Probe::Http { post: Some(_), .. } | Probe::Exposed(_)
+    )
 }
 
 async fn ask_on_host(
@@ -155,6 +166,7 @@ fn ask_from_here(
                     wrong: Some(format!(
                         "this machine knows no address of the host ({way}): ask it `from: host`"
                     )),
+                    note: None,
                 },
             };
             (index, outcome)

@@ -8,6 +8,7 @@ mod before;
 pub mod checking;
 pub mod doctor;
 pub mod event;
+mod exposure;
 pub mod generation;
 pub mod history;
 pub mod interrupts;

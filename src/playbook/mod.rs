@@ -21,8 +21,9 @@ use crate::checks::Checks;
 use crate::language::scalar::{Count, Name, optional};
 use crate::language::{AtPath, Named, Ordered, Placed, Section};
 use crate::resources::{
-    absent, apt, backup, binary, certificate, command, cron, directory, file, link, logrotate, nginx,
-    supervisor, systemd, ufw, user,
+    absent, apt, backup, binary, block, certificate, command, cron, directory, file, hostname, hosts, jail,
+    line, link, locale, logrotate, module, mount, nginx, supervisor, swap, sysctl, systemd, timezone, ufw,
+    user,
 };
 
 /// Declares the kinds, in the order in which they are applied where nothing else orders them.
@@ -78,6 +79,26 @@ kinds! {
     /// Paths at which nothing may stand: a list of them, or a mapping of each to `{}` or `{ after: [ID] }`. What stood
     /// there is kept with the run that took it.
     absent: absent::Absent,
+    /// Single lines of files that others own, by name.
+    lines: Named<line::FileLine>,
+    /// Marked blocks in files that others own, by name.
+    blocks: Named<block::Block>,
+    /// The host's name.
+    hostname: hostname::Hostname,
+    /// Entries of `/etc/hosts`, by address.
+    hosts: hosts::Hosts,
+    /// The time zone: `Europe/Berlin`.
+    timezone: timezone::Timezone,
+    /// The language and its conventions (`LANG`): `de_DE.UTF-8`.
+    locale: locale::Locale,
+    /// Kernel modules, by name: loaded now and at every start.
+    modules: Named<module::Module>,
+    /// The kernel's values, by key: `net.ipv4.ip_forward: 1`.
+    sysctl: sysctl::Sysctl,
+    /// File systems in `/etc/fstab`, by the path where they are mounted.
+    mounts: AtPath<mount::Mount>,
+    /// Swap files, by path.
+    swap: AtPath<swap::Swap>,
     /// Compiled programs, by name, installed by release.
     binaries: Named<binary::Binary>,
     /// systemd units, by name.
@@ -86,6 +107,8 @@ kinds! {
     supervisor: supervisor::Programs,
     /// The firewall.
     ufw: Placed<Ordered<ufw::Ufw>>,
+    /// fail2ban's jails, by name.
+    fail2ban: Named<jail::Jail>,
     /// nginx sites, by name.
     nginx: Named<nginx::Site>,
     /// TLS certificates from an ACME authority, by name.

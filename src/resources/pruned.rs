@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::absent::{Gone, NEVER};
 use super::systemd_files::unit_of;
-use super::ufw;
+use super::{hostname, mount, swap, taken_back, timezone, ufw};
 use crate::change::{Action, Change, Id, Verb};
 use crate::daemons::text::unit;
 use crate::desired::{Context, Entry, Ref, Refusal, Resource};
@@ -29,7 +29,9 @@ pub fn announce(gone: &Remains, cx: &mut Render<'_>) {
 /// which nothing may stand.
 pub fn render(gone: &Remains, [first, absent, last]: [usize; 3], cx: &mut Render<'_>) {
     cx.enter(last, "");
-    ufw::close(&gone.rules, cx);
+    ufw::close(gone, cx);
+    timezone::restore(gone, cx);
+    hostname::restore(gone, cx);
     for user in &gone.users {
         cx.push(Leaver {
             id: Id::new("pruned", user),
@@ -86,9 +88,14 @@ pub fn render(gone: &Remains, [first, absent, last]: [usize; 3], cx: &mut Render
         }
     }
     cx.enter(first, "");
+    mount::restore(gone, cx);
+    swap::restore(gone, cx);
+    taken_back::render(gone, cx);
     let whole = |path: &&String| unit::is_file(path) && !path.ends_with(".conf");
     let files = gone.paths.iter().filter(whole).filter_map(|path| unit_of(path));
     let mut units: Vec<&str> = gone.units.iter().map(String::as_str).chain(files).collect();
+    // What another kind needs by now goes on running.
+    units.retain(|unit| !cx.units.contains_key(*unit));
     units.sort_unstable();
     units.dedup();
     for unit in units {

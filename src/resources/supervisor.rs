@@ -250,7 +250,7 @@ fn files(cx: &Render<'_>) -> Vec<(String, Content)> {
     let content = |stands: &Stands| match &stands.what {
         What::File(content) => content.clone(),
         What::Link(target) => announced::content(cx, target),
-        What::Directory | What::Nothing => None,
+        What::Directory | What::Part | What::Nothing => None,
     };
     read.filter_map(|stands| Some((stands.path.clone(), content(stands)?)))
         .collect()

@@ -109,6 +109,9 @@ fn unit_files(cx: &Render<'_>) -> Vec<String> {
         .collect()
 }
 
+/// It keeps out whoever failed too often, and that may be us.
+const FAIL2BAN: &str = "fail2ban.service";
+
 /// Whether systemd's `unit` is how people get in.
 fn lets_in(unit: &str) -> bool {
     matches!(unit, "ssh.service" | "sshd.service" | "ssh.socket")
@@ -190,7 +193,7 @@ impl Service {
             "mount" => Some("reload-or-restart"),
             // A reload of fail2ban says whether it went through; a start says it before it is read. One of logind's
             // disturbs nobody who is logged in.
-            _ if matches!(&*self.unit, "fail2ban.service" | "systemd-logind.service")
+            _ if matches!(&*self.unit, FAIL2BAN | "systemd-logind.service")
                 && !self.files.iter().any(|path| unit::is_file(path)) =>
             {
                 Some("reload-or-restart")
@@ -313,7 +316,11 @@ impl Resource for Service {
         };
         change = change.shell(format!("{LIBRARY}{remember}{load}\n{}", commands.join("\n")));
         change.recover = Some(format!("{LIBRARY}back {unit} {files}"));
-        if lets_in(&self.unit) && (words.contains(&"stop") || words.contains(&"restart")) {
+        let anew = words.contains(&"restart") || words.contains(&"start");
+        if self.unit == FAIL2BAN && anew {
+            // What it bans us for may stand in an old log.
+            change = change.shell("spare_us").if_access_stays();
+        } else if lets_in(&self.unit) && (words.contains(&"stop") || words.contains(&"restart")) {
             change = change.if_access_stays();
         }
         let name = self.id.to_string();

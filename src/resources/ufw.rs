@@ -1,6 +1,7 @@
 //! The firewall. SSH is allowed before it is switched on, a playbook that would shut out the connection
 //! it is applied over is refused, and what may shut us out is undone unless a new connection gets in.
 
+mod closed;
 mod kernel;
 mod order;
 mod rule;
@@ -8,15 +9,15 @@ mod state;
 mod stored;
 mod traffic;
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use self::order::{Arranged, Own, Verdict, arrange, by_particularity, decides};
+pub(super) use self::closed::close;
+use self::order::{Arranged, Own, Verdict, arrange, by_particularity, decides, is, keys, name};
 use self::rule::Rule;
-use self::state::State;
+use self::state::{KEEP, Policy, RECOVER, State, WAYS};
 use self::stored::Way;
 use self::traffic::Traffic;
 use crate::change::{Change, Detail, Id, Verb};
@@ -26,45 +27,149 @@ use crate::language::scalar::Line;
 use crate::language::{Placed, Problem, Render, Section};
 use crate::shell;
 
-/// ufw: incoming traffic is denied but for what stands here. Rules that others made stay, and a plan with changes
-/// names them; one of them that would decide before a rule from here comes after it.
+/// ufw: incoming traffic is denied but for what stands here. A rule is written as ufw is told it, behind its action:
+/// `22/tcp`, `80,443/tcp from 203.0.113.7`, `OpenSSH`, `in on eth1`, `out 25/tcp`, `route in on eth0 out on eth1`; with
+/// `comment TEXT` at its end it has a comment. Rules that others made stay, and a plan with changes names them; one of
+/// them that would decide before a rule from here comes after it. Of the rules from here the more particular one comes
+/// first, and what keeps out comes before what lets in.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ufw {
-    /// What is let in: `22/tcp`, `6000:6007/udp`, `22/tcp from 203.0.113.7`.
+    /// What is let in: `22/tcp`, `6000:6007/udp`, `22/tcp from 203.0.113.7`, `OpenSSH`.
     #[serde(default)]
     pub allow: Vec<Placed<Line>>,
     /// What is let in, but not more than five times in 30 seconds from one address.
     #[serde(default)]
     pub limit: Vec<Placed<Line>>,
+    /// What is kept out without an answer: `from 203.0.113.0/24`, `out 25/tcp`.
+    #[serde(default)]
+    pub deny: Vec<Placed<Line>>,
+    /// What is kept out and told so.
+    #[serde(default)]
+    pub reject: Vec<Placed<Line>>,
+    /// Rules with their actions, in this order and before all others: `deny from 203.0.113.7`, `allow 80/tcp`.
+    #[serde(default)]
+    pub rules: Vec<Placed<Line>>,
+    /// Rules that others made and that go, with their actions, as a plan names them: `allow 3306/tcp`.
+    #[serde(default)]
+    pub delete: Vec<Placed<Line>>,
+    /// What becomes of traffic that no rule is about.
+    #[serde(default)]
+    pub default: Defaults,
 }
 
-impl Section for Ufw {
-    fn render(&self, cx: &mut Render<'_>) {
-        let mut rules: Vec<Own> = Vec::new();
-        for (action, declared) in [("allow", &self.allow), ("limit", &self.limit)] {
-            for placed in declared {
-                let rule = match placed.value.0.parse::<Rule>() {
-                    Ok(rule) => rule,
+/// What becomes of traffic that no rule is about: `allow`, `deny` or `reject`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Defaults {
+    /// What comes in: `deny`, unless `reject` is given.
+    #[serde(default)]
+    pub incoming: Option<Policy>,
+    /// What goes out; as it is unless given. With `deny` names are looked up and packages fetched by rules with `out`.
+    #[serde(default)]
+    pub outgoing: Option<Policy>,
+    /// What passes through; as it is unless given.
+    #[serde(default)]
+    pub routed: Option<Policy>,
+}
+
+/// A rule behind its action, which stands behind `route` where there is that.
+fn with_action(text: &str) -> Result<Own, String> {
+    let (route, text) = match text.strip_prefix("route ") {
+        Some(rest) => ("route ", rest),
+        None => ("", text),
+    };
+    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let action = ["allow", "deny", "reject", "limit"]
+        .into_iter()
+        .find(|known| *known == word);
+    let action =
+        action.ok_or_else(|| format!("`{text}` does not begin with `allow`, `deny`, `reject` or `limit`"))?;
+    // As a plan shows a comment.
+    let rest = match rest.rsplit_once(" (") {
+        Some((rule, comment)) if comment.ends_with(')') => rule,
+        _ => rest,
+    };
+    Ok((action, format!("{route}{rest}").parse()?))
+}
+
+impl Ufw {
+    /// The rules of some lists, each once; those that are none are told.
+    fn read(
+        declared: &[(Option<&'static str>, &Vec<Placed<Line>>)],
+        known: &mut Vec<Own>,
+        cx: &mut Render<'_>,
+    ) -> Vec<Own> {
+        let mut rules = Vec::new();
+        for (action, list) in declared {
+            for placed in *list {
+                let text = &placed.value.0;
+                let rule = match action {
+                    Some(action) => text.parse::<Rule>().map(|rule| (*action, rule)),
+                    None => with_action(text),
+                };
+                let (action, rule) = match rule {
+                    Ok(own) => own,
                     Err(message) => {
                         cx.wrong(Problem::Here { message, help: None }, placed);
                         continue;
                     }
                 };
-                if rules.iter().any(|(_, known)| *known == rule) {
+                let same = |(_, other): &Own| {
+                    (&other.way, &other.traffic, &other.profiles)
+                        == (&rule.way, &rule.traffic, &rule.profiles)
+                };
+                if known.iter().any(same) {
                     let message = format!("a rule for `{rule}` stands here already, and ufw keeps one");
                     let problem = Problem::new(message, "take one of the two away");
                     cx.wrong(problem, placed);
                     continue;
                 }
+                known.push((action, rule.clone()));
                 rules.push((action, rule));
             }
+        }
+        rules
+    }
+}
+
+impl Section for Ufw {
+    fn render(&self, cx: &mut Render<'_>) {
+        let mut known = Vec::new();
+        let mut rules = Self::read(&[(None, &self.rules)], &mut known, cx);
+        let lists = [
+            (Some("deny"), &self.deny),
+            (Some("reject"), &self.reject),
+            (Some("allow"), &self.allow),
+            (Some("limit"), &self.limit),
+        ];
+        rules.extend(by_particularity(Self::read(&lists, &mut known, cx)));
+        let deleted = Self::read(&[(None, &self.delete)], &mut known, cx);
+        let Defaults {
+            incoming,
+            outgoing,
+            routed,
+        } = self.default;
+        if incoming == Some(Policy::Allow) {
+            // It is known by its section alone.
+            let none = Placed {
+                value: (),
+                line: self.allow.first().map_or(1, |placed| placed.line),
+                column: 1,
+            };
+            let problem = Problem::new(
+                "`incoming: allow` would let everything in",
+                "leave the firewall out of the playbook, or write `deny` or `reject`",
+            );
+            return cx.wrong(problem, &none);
         }
         if !rules.is_empty() {
             cx.needs_unit("ufw.service", "ufw", "ufw.firewall");
             cx.push(Firewall {
                 id: Id::new("ufw", "firewall"),
-                rules: by_particularity(rules),
+                rules,
+                deleted,
+                defaults: [incoming, outgoing, routed],
             });
         }
     }
@@ -73,20 +178,14 @@ impl Section for Ufw {
 /// Puts ufw's rules into another order, and that order into the kernel at one stroke.
 const FIRST: &str = include_str!("ufw/first.sh");
 
-/// Remembers the firewall as it is: ufw's files, and what the kernel has, which may be something else.
-const KEEP: &str = include_str!("ufw/keep.sh");
-
-/// Puts the kernel back, when the files are as they were. What iptables never had is not saved, but stopped.
-const RECOVER: &str = include_str!("ufw/recover.sh");
-
 #[derive(Debug)]
 struct Firewall {
     id: Id,
     rules: Vec<Own>,
-}
-
-fn name((action, rule): &Own) -> String {
-    format!("{action} {rule}")
+    /// Rules of others that go.
+    deleted: Vec<Own>,
+    /// What becomes of what comes in, goes out and passes through, where the playbook says so.
+    defaults: [Option<Policy>; 3],
 }
 
 impl Firewall {
@@ -103,11 +202,8 @@ impl Firewall {
         let mut others: Vec<String> = Vec::new();
         for v6 in [false, true] {
             let family = state.family(v6);
-            let ours = |stored: &&stored::Stored| {
-                let same = |(_, rule): &Own| rule.traffic() == stored.traffic;
-                stored.way == Way::In && stored.is_plain() && self.rules.iter().any(same)
-            };
-            let theirs = family.rules.iter().filter(|stored| !ours(stored));
+            let ours = |stored: &&stored::Stored| self.rules.iter().any(|(_, rule)| is(stored, rule));
+            let theirs = family.rules.iter().filter(|stored| !stored.goes && !ours(stored));
             let kernel = family.before.iter().filter(|line| line.chain == "INPUT");
             let kernel = kernel.map(|line| format!("{} (in the kernel, before ufw's rules)", line.text));
             let texts = theirs
@@ -124,10 +220,11 @@ impl Firewall {
     }
 
     /// Refuses rules that would come to nothing, whatever ufw is told.
-    fn refuse_vain(&self, state: &State) -> Result<(), Refusal> {
+    fn refuse_vain(&self, cx: &Context<'_>, state: &State) -> Result<(), Refusal> {
         for own in &self.rules {
-            let (_, rule) = own;
-            if rule.from.is_some_and(|network| network.is_v6()) && !state.ipv6 {
+            let (action, rule) = own;
+            let v6 = |network: Option<traffic::Network>| network.is_some_and(traffic::Network::is_v6);
+            if (v6(rule.traffic.from) || v6(rule.traffic.to)) && !state.ipv6 {
                 let cause = format!(
                     "`{}` is about IPv6, which ufw does not handle on this host",
                     name(own)
@@ -135,8 +232,19 @@ impl Firewall {
                 let mend = "say `IPV6=yes` in /etc/default/ufw there, or take the rule away";
                 return Err(self.refusal(cause, mend));
             }
+            let traffics = rule.traffics(&state.profiles);
+            if traffics.is_empty() && !cx.more && !cx.installs("ufw") {
+                let cause = format!("`{}`: the host has no profile of that name", name(own));
+                let mend =
+                    "`ufw app list` there names them; the package of the application brings its profile";
+                return Err(self.refusal(cause, mend));
+            }
+            if rule.way != Way::In || !["allow", "limit"].contains(action) {
+                continue;
+            }
             for v6 in state.families().filter(|v6| rule.is_of(*v6)) {
-                let line = decides(&state.family(v6).before, &rule.traffic());
+                let before = &state.family(v6).before;
+                let line = traffics.iter().find_map(|traffic| decides(before, traffic));
                 if let Some(line) = line.filter(|line| line.lets_in() == Some(false)) {
                     let cause = format!(
                         "`{}` would let nothing in: `{}` decides before ufw's rules do",
@@ -206,6 +314,10 @@ impl Firewall {
                     "add `{port}/tcp` (or `{port}/tcp from {client}`) to `ufw.allow`: it goes before that rule"
                 ),
             ),
+            Verdict::KeptOutByOurs(own) => (
+                format!("`{}` keeps {client} out at port {port}", name(&self.rules[own])),
+                format!("write `allow {port}/tcp from {client}` under `ufw.rules`: it goes before that rule"),
+            ),
             Verdict::Unnamed => (
                 format!("nothing lets {client} in at port {port}"),
                 format!("add `{port}/tcp` (or `{port}/tcp from {client}`) to `ufw.allow`"),
@@ -216,28 +328,48 @@ impl Firewall {
 
     /// What the host does: the rules, their order, and the firewall as a whole.
     fn change(&self, cx: &Context<'_>, state: &State, arranged: &Arranged<'_>) -> Option<Change> {
-        let on = state.enabled && state.denies();
+        let defaults = self.defaults(state);
+        let on = state.enabled && defaults.is_empty();
         let live = state.enabled && state.is_live();
-        if arranged.told.is_empty() && arranged.first.is_empty() && on && live {
+        let gone = self.gone(state);
+        if arranged.told.is_empty() && arranged.first.is_empty() && gone.is_empty() && on && live {
             return None;
         }
         let mut summary: Vec<String> = arranged.told.iter().map(|(own, _)| name(own)).collect();
         let moved = arranged.first.iter().map(|(own, _)| name(own));
         let moved: Vec<String> = moved.filter(|name| !summary.contains(name)).collect();
         summary.extend(moved.into_iter().map(|name| format!("put {name} first")));
-        summary.extend(match (on, live) {
-            (false, _) => Some("deny all other incoming traffic, firewall on".to_owned()),
-            (true, false) => Some("load the rules into the kernel".to_owned()),
-            (true, true) => None,
+        summary.extend(gone.iter().map(|own| format!("delete {}", name(own))));
+        let denies = defaults.iter().any(|(way, ..)| *way == "incoming") || !state.enabled;
+        summary.extend(match (denies, live) {
+            (true, _) => Some("deny all other incoming traffic, firewall on".to_owned()),
+            (false, false) => Some("load the rules into the kernel".to_owned()),
+            (false, true) => None,
         });
-        let replaced = arranged
+        let more = defaults.iter().filter(|(way, ..)| *way != "incoming");
+        summary.extend(more.map(|(way, policy, _)| format!("{} other {way} traffic", policy.word())));
+        let there = arranged
             .told
             .iter()
             .filter_map(|(own, there)| Some((own, (*there)?)));
+        let (replaced, kept): (Vec<_>, Vec<_>) =
+            there.partition(|((action, _), there)| there.action != *action);
         let replaced: Vec<String> = replaced
+            .into_iter()
             .map(|(own, there)| format!("{there} becomes {}", name(own)))
             .collect();
-        let adds = arranged.first.is_empty() && replaced.is_empty();
+        let said = kept
+            .into_iter()
+            .map(|((_, rule), there)| match rule.comment == there.comment {
+                true => format!("{there} is written to the log"),
+                false => format!("{there} gets the comment: {}", rule.comment),
+            });
+        let said: Vec<String> = said.collect();
+        let opens = arranged
+            .told
+            .iter()
+            .all(|((action, _), _)| ["allow", "limit"].contains(action));
+        let adds = arranged.first.is_empty() && replaced.is_empty() && opens && gone.is_empty();
         let verb = match adds && (on && live || cx.installs("ufw")) {
             true => Verb::Create,
             false => Verb::Update,
@@ -251,8 +383,17 @@ impl Firewall {
         if !state.enabled {
             change = change.detail(field("firewall", "off", "on"));
         }
-        if !state.denies() && !cx.installs("ufw") {
-            change = change.detail(field("incoming", "allow", "deny"));
+        for (way, policy, now) in &defaults {
+            if !cx.installs("ufw") {
+                change = change.detail(field(way, now, policy.word()));
+            }
+        }
+        if defaults
+            .iter()
+            .any(|(way, policy, _)| *way == "outgoing" && *policy != Policy::Allow)
+        {
+            change = change
+                .note("what the host asks of others (names, packages, mail) then needs rules with `out`");
         }
         let order = arranged.first.iter().map(|(own, by)| match by {
             Some(by) => format!("{} goes before {by}, which would decide first", name(own)),
@@ -260,7 +401,7 @@ impl Firewall {
         });
         change
             .details
-            .extend(replaced.into_iter().chain(order).map(Detail::Note));
+            .extend(replaced.into_iter().chain(said).chain(order).map(Detail::Note));
         if state.enabled && !live {
             change = change.note("the kernel does not have the firewall as ufw keeps it; it is loaded again");
             let (gone, brought) = state.differences();
@@ -271,7 +412,10 @@ impl Firewall {
                 change.details.extend(notes);
             }
         }
-        if !state.enabled && ["DROP", "REJECT"].contains(&state.outgoing.as_str()) {
+        if !state.enabled
+            && self.defaults[1].is_none()
+            && ["DROP", "REJECT"].contains(&state.outgoing.as_str())
+        {
             change = change.note("outgoing traffic is denied there but for rules, and stays so");
         }
         let others = self.others(state);
@@ -287,6 +431,29 @@ impl Firewall {
         Some(change)
     }
 
+    /// What becomes of traffic that no rule is about, where that is otherwise: which, what, and as it is.
+    fn defaults(&self, state: &State) -> Vec<(&'static str, Policy, &'static str)> {
+        let now = [&state.incoming, &state.outgoing, &state.routed];
+        let wanted = self.defaults.into_iter().zip(WAYS).zip(now);
+        let differs = |((policy, way), now): ((Option<Policy>, &'static str), &String)| {
+            let is = Policy::of(now);
+            // Whatever keeps out is as good where the playbook does not say which.
+            let kept_out = way == "incoming" && !state.denies();
+            let policy = policy.or(kept_out.then_some(Policy::Deny))?;
+            (is != Some(policy)).then(|| (way, policy, is.map_or("not set", Policy::word)))
+        };
+        wanted.filter_map(differs).collect()
+    }
+
+    /// The rules of others that are there and go.
+    fn gone(&self, state: &State) -> Vec<&Own> {
+        let there = |(action, rule): &&Own| {
+            let mut all = [false, true].into_iter().flat_map(|v6| &state.family(v6).rules);
+            all.any(|stored| stored.action == *action && is(stored, rule))
+        };
+        self.deleted.iter().filter(there).collect()
+    }
+
     fn program(&self, state: &State, arranged: &Arranged<'_>, live: bool) -> String {
         let mut lines = vec![KEEP.trim_end().to_owned()];
         // Where the kernel lacks ufw's chains ufw can put no rule into them.
@@ -299,8 +466,8 @@ impl Firewall {
         if !arranged.first.is_empty() {
             lines.push(FIRST.trim_end().into());
             for v6 in state.families() {
-                let keys = arranged.first.iter().filter(|((_, rule), _)| rule.is_of(v6));
-                let keys: Vec<String> = keys.map(|((_, rule), _)| rule.stored(v6)).collect();
+                let first = arranged.first.iter().filter(|((_, rule), _)| rule.is_of(v6));
+                let keys: Vec<String> = first.flat_map(|((_, rule), _)| keys(rule, state, v6)).collect();
                 if keys.is_empty() {
                     continue;
                 }
@@ -315,78 +482,14 @@ impl Firewall {
                 }
             }
         }
-        if !state.denies() {
-            lines.push("ufw default deny incoming".into());
-        }
+        let gone = self.gone(state).into_iter();
+        lines.extend(gone.map(|(action, rule)| format!("ufw {}", shell::words(rule.removal(action)))));
+        let defaults = self.defaults(state).into_iter();
+        lines.extend(defaults.map(|(way, policy, _)| format!("ufw default {} {way}", policy.word())));
         if !state.enabled {
             lines.push("ufw --force enable".into());
         }
         lines.join("\n")
-    }
-}
-
-/// Rules that no playbook names any more.
-#[derive(Debug)]
-struct Closed {
-    id: Id,
-    rules: Vec<Own>,
-}
-
-/// Whether ufw has a rule for the same.
-fn is_there((_, rule): &Own, state: &State) -> bool {
-    let same = |stored: &stored::Stored| {
-        stored.way == Way::In && stored.is_plain() && stored.traffic == rule.traffic()
-    };
-    [false, true]
-        .into_iter()
-        .any(|v6| state.family(v6).rules.iter().any(same))
-}
-
-/// Takes away rules that a playbook let ufw have, each as [`Remains`] has it.
-pub(super) fn close(rules: &BTreeSet<String>, cx: &mut Render<'_>) {
-    let own = |text: &String| {
-        let (action, rule) = text.split_once(' ')?;
-        let action = ["allow", "limit"].into_iter().find(|known| *known == action)?;
-        Some((action, rule.parse().ok()?))
-    };
-    let rules: Vec<Own> = rules.iter().filter_map(own).collect();
-    if !rules.is_empty() {
-        let id = Id::new("ufw", "closed");
-        cx.push(Closed { id, rules });
-    }
-}
-
-impl Resource for Closed {
-    fn id(&self) -> &Id {
-        &self.id
-    }
-
-    /// What takes their place comes first.
-    fn needs(&self) -> Vec<Ref> {
-        vec![Ref::Id(Id::new("ufw", "firewall"))]
-    }
-
-    fn ask(&self, questions: &mut Questions) {
-        questions.script("ufw.state", state::QUESTION);
-    }
-
-    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        let state = State::read(cx.facts.output("ufw.state"));
-        let gone: Vec<&Own> = self.rules.iter().filter(|own| is_there(own, &state)).collect();
-        if gone.is_empty() {
-            return Ok(Vec::new());
-        }
-        let names: Vec<String> = gone.iter().map(|own| name(own)).collect();
-        let mut change = Change::new(&self.id, Verb::Remove, format!("take away {}", names.join(", ")));
-        let told = gone
-            .iter()
-            .map(|(action, rule)| format!("ufw delete {}", shell::words(rule.command(action))));
-        let reload = (state.enabled && !state.is_live()).then(|| "ufw reload".to_owned());
-        let first = std::iter::once(KEEP.trim_end().to_owned()).chain(reload);
-        let lines: Vec<String> = first.chain(told).collect();
-        change = change.shell(lines.join("\n")).if_access_stays();
-        change.recover = Some(RECOVER.into());
-        Ok(vec![change])
     }
 }
 
@@ -411,8 +514,16 @@ impl Resource for Firewall {
     }
 
     fn remains(&self) -> Remains {
+        let said = self
+            .defaults
+            .iter()
+            .zip(WAYS)
+            .filter(|(policy, _)| policy.is_some());
         Remains {
             rules: self.rules.iter().map(name).collect(),
+            settings: said
+                .map(|(_, way)| (format!("ufw {way}"), String::new()))
+                .collect(),
             ..Remains::default()
         }
     }
@@ -420,13 +531,24 @@ impl Resource for Firewall {
     fn makes(&self, cx: &Context<'_>) -> Remains {
         let state = State::read(cx.facts.output("ufw.state"));
         let mut remains = self.remains();
-        let there: Vec<String> = self
-            .rules
-            .iter()
-            .filter(|own| is_there(own, &state))
-            .map(name)
-            .collect();
+        let there = self.rules.iter().filter(|own| closed::is_there(own, &state));
+        let there: Vec<String> = there.map(name).collect();
         remains.rules.retain(|rule| !there.contains(rule));
+        let known = cx.facts.made().settings;
+        let differs = self.defaults(&state);
+        remains.settings.retain(|name, before| {
+            let now = differs
+                .iter()
+                .find(|(way, ..)| name.strip_prefix("ufw ") == Some(way));
+            let known = known.get(name).cloned();
+            match known.or_else(|| now.map(|(.., now)| (*now).to_owned())) {
+                Some(value) => {
+                    *before = value;
+                    true
+                }
+                None => false,
+            }
+        });
         remains
     }
 
@@ -435,8 +557,18 @@ impl Resource for Firewall {
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        let state = State::read(cx.facts.output("ufw.state"));
-        self.refuse_vain(&state)?;
+        let mut state = State::read(cx.facts.output("ufw.state"));
+        let goes = |stored: &stored::Stored| {
+            self.deleted
+                .iter()
+                .any(|(action, rule)| stored.action == *action && is(stored, rule))
+        };
+        for family in [&mut state.v4, &mut state.v6] {
+            for stored in &mut family.rules {
+                stored.goes = goes(stored);
+            }
+        }
+        self.refuse_vain(cx, &state)?;
         let arranged = arrange(&self.rules, &state);
         let Some(change) = self.change(cx, &state, &arranged) else {
             return Ok(Vec::new());

@@ -103,7 +103,7 @@ fn action(action: &Action) -> String {
         Action::Remove { path, secret: false } => shell::words(["remove", path]),
         Action::Remove { path, secret: true } => shell::words(["remove", path, "secret"]),
         Action::Delete { path } => shell::words(["rm", "-rf", "--", path]),
-        Action::Shell(text) | Action::Load(text) => text.clone(),
+        Action::Shell(text) | Action::Load(text) | Action::Alter { sh: text, .. } => text.clone(),
         Action::Loaded { name, value } => shell::words(["loaded", name, value]),
         Action::Unloaded { name } => shell::words(["unloaded", name]),
         Action::ConfirmAccess { seconds } => format!("confirm_access {seconds}"),

@@ -289,3 +289,69 @@ fn a_limit_on_our_own_port_does_not_undo_what_is_right() {
         shut.stderr
     );
 }
+
+#[test]
+fn rules_of_every_sort_converge_and_go_again() {
+    let Some(host) = Host::boot() else { return };
+    host.sh("ufw allow 3306/tcp; ufw deny log from 192.0.2.2 comment old; ufw allow 80/tcp");
+    let before = host.sh("grep -h ^DEFAULT /etc/default/ufw");
+    let playbook = "
+name: wall
+ufw:
+  rules: [allow 22/tcp from 10.99.0.0/16]
+  allow:
+    - 22/tcp comment the door
+    - 80,443/tcp
+    - in on lo0
+    - from 10.0.0.0/8 to 198.51.100.7 port 5432 proto tcp
+    - from any port 68 to any port 67 proto udp
+    - OpenSSH
+    - Nginx Full from 10.0.0.0/8
+    - route in on wg0 out on eth0
+    - out 53
+    - out to 192.0.2.9 port 443 proto tcp
+  limit: [2222/tcp]
+  deny: [from 203.0.113.0/24, out 25/tcp, 8000:8010/udp]
+  reject: [113/tcp]
+  delete: [allow 3306/tcp, deny log from 192.0.2.2 (old)]
+  default: { outgoing: deny, routed: deny }
+";
+    host.converge(playbook);
+    let rules = host.sh("iptables -S; ip6tables -S; ufw status verbose");
+    for line in [
+        "-P OUTPUT DROP",
+        "-A ufw-user-input -s 203.0.113.0/24 -j DROP",
+        "-A ufw-user-input -p tcp -m multiport --dports 80,443 -j ACCEPT",
+        "-A ufw-user-input -d 198.51.100.7/32 -s 10.0.0.0/8 -p tcp -m tcp --dport 5432 -j ACCEPT",
+        "-A ufw-user-output -p tcp -m tcp --dport 25 -j DROP",
+        "-A ufw-user-forward -i wg0 -o eth0 -j ACCEPT",
+        "-A ufw6-user-input -p udp -m multiport --dports 8000:8010 -j DROP",
+        "deny (incoming), deny (outgoing), deny (routed)",
+        "# the door",
+    ] {
+        let is = |rule: &str| {
+            let (mut one, mut other): (Vec<&str>, Vec<&str>) =
+                (rule.split(' ').collect(), line.split(' ').collect());
+            one.sort_unstable();
+            other.sort_unstable();
+            one == other || rule.contains(line)
+        };
+        assert!(rules.lines().any(is), "{line} in\n{rules}");
+    }
+    for gone in ["3306", "192.0.2.2"] {
+        assert!(!rules.contains(gone), "{gone} in\n{rules}");
+    }
+    // Another's order: ours is the first again.
+    host.sh("ufw insert 1 allow from 203.0.113.0/24");
+    host.converge(&playbook.replace(
+        "deny: [from 203.0.113.0/24,",
+        "deny: [443/tcp from 203.0.113.0/24,",
+    ));
+    host.converge("name: wall\nufw: { allow: [22/tcp] }\n");
+    let left = host.sh("ufw status; grep -h ^DEFAULT /etc/default/ufw");
+    for gone in ["443", "5432", "25/tcp", "2222", "113", "OpenSSH", "wg0"] {
+        assert!(!left.contains(gone), "{gone} in\n{left}");
+    }
+    assert!(left.ends_with(&before), "{left}\n{before}");
+    assert!(left.contains("80/tcp"), "what others made is gone: {left}");
+}

@@ -29,6 +29,11 @@ pub struct Reached {
 }
 
 impl Reached {
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Through another host, which looks the name up.
     pub(super) fn through(name: &str, port: u16, hop: &str) -> Self {
         Self {

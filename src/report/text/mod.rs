@@ -263,10 +263,10 @@ impl Text {
         anstream::eprint!("{}", self.secrets.redact(&error::text(error, colours)));
     }
 
-    fn check(&self, when: &str, Outcome { name, wrong }: &Outcome) {
+    fn check(&self, when: &str, Outcome { name, wrong, note }: &Outcome) {
         let name = format!("{when}{name}");
         match wrong {
-            None => self.say(&progress::passed(&name)),
+            None => self.say(&progress::passed(&name, note.as_deref())),
             Some(wrong) => {
                 let why = shortened(&self.secrets.redact(wrong));
                 self.tell(&format!("{}\n", progress::wrong(&name, &why)));

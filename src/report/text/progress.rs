@@ -279,8 +279,9 @@ fn megabytes(bytes: u64) -> String {
 }
 
 /// The line of a check that passed.
-pub fn passed(name: &str) -> String {
-    format!("{GREEN}✓{GREEN:#} check {name}")
+pub fn passed(name: &str, note: Option<&str>) -> String {
+    let note = note.map_or(String::new(), |note| format!("; {note}"));
+    format!("{GREEN}✓{GREEN:#} check {name}{note}")
 }
 
 /// What stands before something that is well, or is not.

@@ -10,7 +10,8 @@ first() {
       key = $0
       sub(/^### tuple ### [^ ]+ /, "", key)
       sub(/ comment=[^ ]*$/, "", key)
-      at = $4 ~ /^route:/ || !(key in place) ? 0 : place[key]
+      if ($4 ~ /^route:/) key = "route:" key
+      at = key in place ? place[key] : 0
     }
     /^### END RULES ###/ {
       for (n = 1; n <= last; n++) printf "%s", first[n]

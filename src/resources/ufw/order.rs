@@ -6,15 +6,46 @@ use super::state::{Family, State};
 use super::stored::{Stored, Way};
 use super::traffic::Traffic;
 
-/// A rule of the playbook's: `allow` or `limit`, and what.
+/// A rule of the playbook's: `allow`, `deny`, `reject` or `limit`, and what.
 pub(super) type Own = (&'static str, Rule);
+
+/// A rule with its action.
+pub(super) fn name((action, rule): &Own) -> String {
+    format!("{action} {rule}")
+}
+
+/// Whether both are asked of the same traffic: what comes in, goes out, or passes through.
+fn same_chain(one: &Way, other: &Way) -> bool {
+    std::mem::discriminant(one) == std::mem::discriminant(other)
+}
+
+/// Where traffic goes out, if a rule says so.
+fn goes(way: &Way) -> Option<&String> {
+    match way {
+        Way::In => None,
+        Way::Out(goes) | Way::Route(goes) => goes.as_ref(),
+    }
+}
+
+fn covers((way, wide): (&Way, &Traffic), (other, narrow): (&Way, &Traffic)) -> bool {
+    same_chain(way, other) && goes(way).is_none_or(|one| goes(other) == Some(one)) && wide.covers(narrow)
+}
+
+fn meets((way, one): (&Way, &Traffic), (other, two): (&Way, &Traffic)) -> bool {
+    let apart = matches!((goes(way), goes(other)), (Some(one), Some(two)) if one != two);
+    same_chain(way, other) && !apart && one.meets(two)
+}
 
 /// The playbook's rules as they have to stand to each other: the more particular one first.
 pub(super) fn by_particularity(mut rules: Vec<Own>) -> Vec<Own> {
-    let all: Vec<Traffic> = rules.iter().map(|(_, rule)| rule.traffic()).collect();
+    let all: Vec<Rule> = rules.iter().map(|(_, rule)| rule.clone()).collect();
+    let about = |rule: &Rule| (rule.way.clone(), rule.traffic.clone());
     rules.sort_by_key(|(_, rule)| {
-        let ours = rule.traffic();
-        std::cmp::Reverse(all.iter().filter(|wide| wide.covers(&ours)).count())
+        let (way, ours) = about(rule);
+        let wider = all
+            .iter()
+            .filter(|wide| covers((&wide.way, &wide.traffic), (&way, &ours)));
+        std::cmp::Reverse(wider.count())
     });
     rules
 }
@@ -23,6 +54,7 @@ pub(super) fn by_particularity(mut rules: Vec<Own>) -> Vec<Own> {
 #[derive(Clone, Debug)]
 struct Ruled<'a> {
     action: &'a str,
+    way: &'a Way,
     traffic: Traffic,
     own: Option<usize>,
     stored: Option<&'a Stored>,
@@ -48,7 +80,7 @@ pub(super) fn arrange<'a>(own: &'a [Own], state: &'a State) -> Arranged<'a> {
         let front: Vec<usize> = (0..own.len()).filter(|index| causes[*index].is_some()).collect();
         let lists: Vec<(bool, Vec<Ruled>)> = state
             .families()
-            .map(|v6| (v6, list(own, &front, state.family(v6), v6)))
+            .map(|v6| (v6, list(own, &front, state, v6)))
             .collect();
         let mut late = Vec::new();
         for index in (0..own.len()).filter(|index| causes[*index].is_none()) {
@@ -75,43 +107,64 @@ pub(super) fn arrange<'a>(own: &'a [Own], state: &'a State) -> Arranged<'a> {
 /// Whether ufw has to be told a rule; the inner value is what it keeps in its place.
 fn told<'a>((action, rule): &Own, state: &'a State) -> Option<Option<&'a Stored>> {
     let mut families = state.families().filter(|v6| rule.is_of(*v6));
+    let other = |said: &str, there: &str| !said.is_empty() && said != there;
     families.find_map(|v6| {
         let there = state.family(v6).rules.iter().find(|stored| is(stored, rule));
         match there {
-            Some(stored) if stored.action == *action => None,
+            Some(stored)
+                if stored.action == *action
+                    && !other(&rule.comment, &stored.comment)
+                    && !other(rule.log, stored.log) =>
+            {
+                None
+            }
             there => Some(there),
         }
     })
 }
 
 /// Whether ufw takes a stored rule for this one, whatever its action is.
-fn is(stored: &Stored, rule: &Rule) -> bool {
-    stored.way == Way::In && stored.is_plain() && stored.traffic == rule.traffic()
+pub(super) fn is(stored: &Stored, rule: &Rule) -> bool {
+    let mut traffic = stored.traffic.clone();
+    // What a profile is about, ufw keeps beside its name.
+    if !rule.profiles.0.is_empty() {
+        traffic.ports.clear();
+    }
+    if !rule.profiles.1.is_empty() {
+        traffic.source_ports.clear();
+    }
+    if rule.profiles != Default::default() {
+        traffic.protocol.clear();
+    }
+    stored.way == rule.way && stored.profiles == rule.profiles && traffic == rule.traffic
 }
 
 /// A family's rules after ours have been told, and those in `front` have been moved.
-fn list<'a>(own: &'a [Own], front: &[usize], family: &'a Family, v6: bool) -> Vec<Ruled<'a>> {
-    let ours = |index: usize, stored| Ruled {
-        action: own[index].0,
-        traffic: own[index].1.traffic(),
-        own: Some(index),
-        stored,
-    };
-    let coming = family.rules.iter().filter(|stored| stored.way == Way::In);
+fn list<'a>(own: &'a [Own], front: &[usize], state: &'a State, v6: bool) -> Vec<Ruled<'a>> {
+    let family: &Family = state.family(v6);
+    let coming = family.rules.iter().filter(|stored| !stored.goes);
     let mut list: Vec<Ruled> = coming
-        .map(|stored| match own.iter().position(|(_, rule)| is(stored, rule)) {
-            Some(index) => ours(index, Some(stored)),
-            None => Ruled {
-                action: &stored.action,
+        .map(|stored| {
+            let index = own.iter().position(|(_, rule)| is(stored, rule));
+            Ruled {
+                action: index.map_or(&stored.action, |index| own[index].0),
+                way: &stored.way,
                 traffic: stored.traffic.clone(),
-                own: None,
+                own: index,
                 stored: Some(stored),
-            },
+            }
         })
         .collect();
     for index in (0..own.len()).filter(|index| own[*index].1.is_of(v6)) {
         if !list.iter().any(|ruled| ruled.own == Some(index)) {
-            list.push(ours(index, None));
+            let (action, rule) = &own[index];
+            list.extend(rule.traffics(&state.profiles).into_iter().map(|traffic| Ruled {
+                action,
+                way: &rule.way,
+                traffic,
+                own: Some(index),
+                stored: None,
+            }));
         }
     }
     list.sort_by_key(|ruled| {
@@ -126,18 +179,20 @@ fn list<'a>(own: &'a [Own], front: &[usize], family: &'a Family, v6: bool) -> Ve
 /// The rule that decides before one of ours, for some of its traffic, and otherwise.
 fn shadow<'a, 'b>(own: &[Own], index: usize, list: &'b [Ruled<'a>]) -> Option<&'b Ruled<'a>> {
     let (action, rule) = &own[index];
-    let traffic = rule.traffic();
-    list.iter()
-        .take_while(|ruled| ruled.own != Some(index))
-        // What lets the same in before does not have to be ours.
-        .take_while(|ruled| ruled.action != *action || !ruled.traffic.covers(&traffic))
-        .filter(|ruled| ruled.action != *action && ruled.own.is_none_or(|other| other > index))
-        // Somebody who is let in without a limit is an exception to it.
-        .find(|ruled| match (ruled.action, *action) {
-            ("allow", "limit") => ruled.traffic.covers(&traffic),
-            _ => ruled.traffic.meets(&traffic),
-        })
-        .filter(|_| list.iter().any(|ruled| ruled.own == Some(index)))
+    let ours: Vec<&Ruled> = list.iter().filter(|ruled| ruled.own == Some(index)).collect();
+    ours.into_iter().find_map(|one| {
+        let about = (&rule.way, &one.traffic);
+        list.iter()
+            .take_while(|ruled| ruled.own != Some(index))
+            // What lets the same in before does not have to be ours.
+            .take_while(|ruled| ruled.action != *action || !covers((ruled.way, &ruled.traffic), about))
+            .filter(|ruled| ruled.action != *action && ruled.own.is_none_or(|other| other > index))
+            // Somebody who is let in without a limit is an exception to it.
+            .find(|ruled| match (ruled.action, *action) {
+                ("allow", "limit") => covers((ruled.way, &ruled.traffic), about),
+                _ => meets((ruled.way, &ruled.traffic), about),
+            })
+    })
 }
 
 /// What decides on traffic.
@@ -146,6 +201,8 @@ pub(super) enum Verdict<'a> {
     LetIn,
     /// A rule keeps it out.
     KeptOutBy(&'a Stored),
+    /// A rule of the playbook keeps it out.
+    KeptOutByOurs(usize),
     /// A rule that is not ufw's, or of `before.rules`, keeps it out.
     KeptOutBefore(&'a Line),
     /// No rule is about it.
@@ -153,7 +210,7 @@ pub(super) enum Verdict<'a> {
 }
 
 impl<'a> Arranged<'a> {
-    /// What the rules, as they then are, say of `traffic`. What may or may not be about it is passed over.
+    /// What the rules, as they then are, say of `traffic` that comes in. What may or may not be about it is passed over.
     pub fn verdict(&self, traffic: &Traffic, v6: bool, state: &'a State) -> Verdict<'a> {
         if let Some(line) = decides(&state.family(v6).before, traffic) {
             return match line.lets_in() {
@@ -163,12 +220,76 @@ impl<'a> Arranged<'a> {
         }
         let list = self.lists.iter().find(|(family, _)| *family == v6);
         let mut rules = list.iter().flat_map(|(_, list)| list);
-        match rules.find(|ruled| ruled.traffic.covers(traffic)) {
+        match rules.find(|ruled| covers((ruled.way, &ruled.traffic), (&Way::In, traffic))) {
             None => Verdict::Unnamed,
             Some(ruled) if ["allow", "limit"].contains(&ruled.action) => Verdict::LetIn,
-            Some(ruled) => ruled.stored.map_or(Verdict::Unnamed, Verdict::KeptOutBy),
+            Some(ruled) => match (ruled.own, ruled.stored) {
+                (Some(own), _) => Verdict::KeptOutByOurs(own),
+                (None, Some(stored)) => Verdict::KeptOutBy(stored),
+                (None, None) => Verdict::Unnamed,
+            },
         }
     }
+}
+
+/// What ufw stores of a rule in place of its action (see `stored.rs`), for each of its protocols.
+pub(super) fn keys(rule: &Rule, state: &State, v6: bool) -> Vec<String> {
+    let any = if v6 { "::/0" } else { "0.0.0.0/0" };
+    let ports = |list: &[(u16, u16)]| match list {
+        [] => "any".to_owned(),
+        list => list
+            .iter()
+            .map(|(from, to)| {
+                if from == to {
+                    from.to_string()
+                } else {
+                    format!("{from}:{to}")
+                }
+            })
+            .collect::<Vec<_>>()
+            .join(","),
+    };
+    let comes = rule.traffic.interface.as_ref().map(|name| format!("in_{name}"));
+    let out = goes(&rule.way).map(|name| format!("out_{name}"));
+    let way: Vec<String> = comes.into_iter().chain(out).collect();
+    let way = match (way.is_empty(), &rule.way) {
+        (false, _) => way.join("!"),
+        (true, Way::Out(_)) => "out".to_owned(),
+        (true, Way::In | Way::Route(_)) => "in".to_owned(),
+    };
+    let routed = if matches!(rule.way, Way::Route(_)) {
+        "route:"
+    } else {
+        ""
+    };
+    let profile = |name: &str| {
+        if name.is_empty() {
+            "-".to_owned()
+        } else {
+            name.replace(' ', "%20")
+        }
+    };
+    let named = match rule.profiles == Default::default() {
+        true => String::new(),
+        false => format!("{} {} ", profile(&rule.profiles.0), profile(&rule.profiles.1)),
+    };
+    let whose = |network: Option<super::traffic::Network>| {
+        network.map_or(any.to_owned(), |network| network.to_string())
+    };
+    let key = |traffic: Traffic| {
+        let protocol = if traffic.protocol.is_empty() {
+            "any"
+        } else {
+            &traffic.protocol
+        };
+        let (to, from) = (ports(&traffic.ports), ports(&traffic.source_ports));
+        format!(
+            "{routed}{protocol} {to} {} {from} {} {named}{way}",
+            whose(traffic.to),
+            whose(traffic.from)
+        )
+    };
+    rule.traffics(&state.profiles).into_iter().map(key).collect()
 }
 
 /// The line that decides on all of `traffic`, if one surely does.
@@ -195,9 +316,12 @@ mod tests {
     }
 
     fn own(rules: &[&str]) -> Vec<Own> {
-        let rules = rules.iter().map(|text| match text.strip_prefix("limit ") {
-            Some(rule) => ("limit", rule.parse().expect("a rule")),
-            None => ("allow", text.parse().expect("a rule")),
+        let rules = rules.iter().map(|text| {
+            let found = ["limit", "deny"]
+                .into_iter()
+                .find_map(|word| Some((word, text.strip_prefix(word)?)));
+            let (action, rule) = found.unwrap_or(("allow", text));
+            (action, rule.parse().expect("a rule"))
         });
         by_particularity(rules.collect())
     }
@@ -209,7 +333,6 @@ mod tests {
     fn arranged(rules: &[&str], v4: &[&str], v6: &[&str]) -> String {
         let (own, state) = (own(rules), state(v4, v6));
         let arranged = arrange(&own, &state);
-        let name = |(action, rule): &Own| format!("{action} {rule}");
         let by = |by: &Option<&Stored>| by.map_or("ours".into(), ToString::to_string);
         let told = arranged
             .told
@@ -370,6 +493,7 @@ mod tests {
                 Verdict::LetIn => "in".to_owned(),
                 Verdict::KeptOutBy(rule) => rule.to_string(),
                 Verdict::KeptOutBefore(line) => line.text.clone(),
+                Verdict::KeptOutByOurs(own) => format!("ours {own}"),
                 Verdict::Unnamed => "unnamed".to_owned(),
             }
         };
@@ -425,5 +549,37 @@ mod tests {
         assert_eq!(verdict(&["22/tcp"], &[], &[], "fd00::1"), "in");
         let drop = "-A ufw-before-input -s 10.99.0.0/16 -j DROP";
         assert_eq!(verdict(&["22/tcp"], &[drop, SSH], &[], "10.99.1.1"), drop);
+    }
+
+    #[test]
+    fn ours_of_all_sorts_stand_in_their_order() {
+        assert_eq!(
+            arranged(
+                &["deny from 203.0.113.0/24", "80/tcp"],
+                &["allow tcp 80 0.0.0.0/0 any 0.0.0.0/0 in"],
+                &["allow tcp 80 ::/0 any ::/0 in"]
+            ),
+            "told deny from 203.0.113.0/24; first deny from 203.0.113.0/24 (allow 80/tcp); "
+        );
+        // What goes out is none of what comes in.
+        let out = ["allow any any 0.0.0.0/0 any 0.0.0.0/0 out"];
+        assert_eq!(arranged(&["deny 25/tcp"], &out, &[]), "told deny 25/tcp; ");
+        assert_eq!(
+            arranged(&["deny out 25/tcp"], &out, &[]),
+            "told deny out 25/tcp; first deny out 25/tcp (allow out); "
+        );
+        let rule = |text: &str| text.parse::<Rule>().expect("a rule");
+        let state = State::read("applications.d/web:[Web]\napplications.d/web:ports=80,443/tcp\n");
+        for (text, key) in [
+            ("22/tcp from 10.1.2.3/8", "tcp 22 0.0.0.0/0 any 10.0.0.0/8 in"),
+            ("Web", "tcp 80,443 0.0.0.0/0 any 0.0.0.0/0 Web - in"),
+            ("out on eth0 53", "any 53 0.0.0.0/0 any 0.0.0.0/0 out_eth0"),
+            (
+                "route in on a out on b",
+                "route:any any 0.0.0.0/0 any 0.0.0.0/0 in_a!out_b",
+            ),
+        ] {
+            assert_eq!(keys(&rule(text), &state, false), [key], "{text}");
+        }
     }
 }

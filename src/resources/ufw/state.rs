@@ -1,10 +1,55 @@
 //! The firewall as it is on a host: ufw's own files, which also tell the truth while it is off, and the kernel.
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::kernel::{Line, lacks, same};
 use super::stored::Stored;
 
 /// Each line of a file stands behind the file's name; what iptables says stands behind `@4` and `@6`.
 pub(super) const QUESTION: &str = include_str!("state.sh");
+
+/// Remembers the firewall as it is: ufw's files, and what the kernel has, which may be something else.
+pub(super) const KEEP: &str = include_str!("keep.sh");
+
+/// Puts the kernel back, when the files are as they were. What iptables never had is not saved, but stopped.
+pub(super) const RECOVER: &str = include_str!("recover.sh");
+
+/// What traffic is that has a default, in the order of the three.
+pub(super) const WAYS: [&str; 3] = ["incoming", "outgoing", "routed"];
+
+/// What becomes of traffic that no rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// It passes.
+    Allow,
+    /// It is dropped.
+    Deny,
+    /// It is refused, and whoever sent it is told.
+    Reject,
+}
+
+impl Policy {
+    /// What ufw is told.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Reject => "reject",
+        }
+    }
+
+    /// The one that ufw's configuration or a playbook names.
+    pub fn of(text: &str) -> Option<Self> {
+        match text {
+            "ACCEPT" | "allow" => Some(Self::Allow),
+            "DROP" | "deny" => Some(Self::Deny),
+            "REJECT" | "reject" => Some(Self::Reject),
+            _ => None,
+        }
+    }
+}
 
 /// The rules for one of IPv4 and IPv6.
 #[derive(Debug, Default)]
@@ -34,6 +79,9 @@ pub(super) struct State {
     /// `DROP`, `REJECT` or `ACCEPT`, as its configuration says.
     pub incoming: String,
     pub outgoing: String,
+    pub routed: String,
+    /// The profiles of applications, and their ports.
+    pub profiles: Vec<(String, String)>,
     /// The interface that this connection comes in by.
     pub interface: Option<String>,
     pub v4: Family,
@@ -49,6 +97,8 @@ impl State {
             has_ipv6: true,
             incoming: String::new(),
             outgoing: String::new(),
+            routed: String::new(),
+            profiles: Vec::new(),
             interface: None,
             v4: Family::default(),
             v6: Family::default(),
@@ -86,6 +136,16 @@ impl State {
             self.incoming = value.to_ascii_uppercase();
         } else if let Some(value) = setting("DEFAULT_OUTPUT_POLICY=") {
             self.outgoing = value.to_ascii_uppercase();
+        } else if let Some(value) = setting("DEFAULT_FORWARD_POLICY=") {
+            self.routed = value.to_ascii_uppercase();
+        } else if path.starts_with("applications.d/") {
+            if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+                self.profiles.push((name.to_owned(), String::new()));
+            } else if let (Some(ports), Some((_, known))) =
+                (line.strip_prefix("ports="), self.profiles.last_mut())
+            {
+                known.push_str(ports);
+            }
         } else {
             self.family_mut(path.ends_with("6.rules")).of_file(line);
         }
@@ -102,6 +162,13 @@ impl State {
     /// The families for which ufw keeps rules.
     pub fn families(&self) -> impl Iterator<Item = bool> {
         [false, true].into_iter().filter(|v6| !v6 || self.ipv6)
+    }
+
+    /// What becomes of this traffic.
+    pub fn default(&self, way: &str) -> Option<Policy> {
+        let all = [&self.incoming, &self.outgoing, &self.routed];
+        let found = WAYS.iter().zip(all).find(|(known, _)| **known == way);
+        found.and_then(|(_, now)| Policy::of(now))
     }
 
     /// Whether what comes in and no rule is about is denied.

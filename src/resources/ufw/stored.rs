@@ -10,14 +10,16 @@ pub(super) struct Stored {
     /// `allow`, `deny`, `reject`, `limit`.
     pub action: String,
     /// ` log` or ` log-all`, when it writes to the log.
-    log: &'static str,
+    pub log: &'static str,
     pub way: Way,
     pub traffic: Traffic,
     /// The profiles by which the port and the source port were given.
     pub profiles: (String, String),
-    comment: String,
+    pub comment: String,
     /// The line without action and comment: ufw keeps one rule for each.
     pub key: String,
+    /// Whether the playbook takes it away.
+    pub goes: bool,
 }
 
 /// Which traffic a rule looks at, and where that goes out.
@@ -86,11 +88,12 @@ impl Stored {
             profiles: (profile(profiles.0), profile(profiles.1)),
             comment: comment.unwrap_or_default(),
             key,
+            goes: false,
         })
     }
 
     /// Whether ufw has it under the ports it is about, and not by the name of a profile.
-    pub fn is_plain(&self) -> bool {
+    fn is_plain(&self) -> bool {
         self.profiles.0.is_empty() && self.profiles.1.is_empty()
     }
 }
