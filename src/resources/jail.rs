@@ -131,8 +131,8 @@ impl Declaration for Jail {
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         let text = self.text(name, &cx.document.name)?;
         let id = Id::new("fail2ban", name);
-        // The package only recommends what reads the journal.
-        for package in ["python3-systemd", "nftables"] {
+        // The package only recommends what reads the journal, keeps out, and knows ports by their names.
+        for package in ["python3-systemd", "nftables", "netbase"] {
             cx.needs_package(package, id.as_str());
         }
         cx.needs_unit("fail2ban.service", "fail2ban", id.as_str());

@@ -84,7 +84,7 @@ fn bans(host: &Host) {
 name: p
 fail2ban:
   sshd: { maxretry: 2, findtime: 10m, bantime: 1h }
-  nginx-botsearch: { logpath: [/var/log/nginx/error.log], maxretry: 2, bantime: 4s }
+  nginx-botsearch: { logpath: [/var/log/nginx/access.log], maxretry: 2, bantime: 4s }
 apt: { packages: [nginx] }
 ";
     let us = host.machine.gateway();

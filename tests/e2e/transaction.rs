@@ -416,7 +416,10 @@ fn after_a_restart_another_process_with_the_runs_number_is_not_taken_for_it() {
     let apply = Apply::start(&host, &waiting("one"), "first");
     wait_for("the run is followed", || apply.said().contains("line 3\n"));
     // As after a restart: the run is gone, and its number is a daemon's.
-    host.sh("cd /var/lib/hostwright/runs/*; kill -9 $(cat pid); pgrep -o systemd >pid; kill -9 $(ps -o ppid= -p $(pgrep -x tail))");
+    host.sh(
+        "cd /var/lib/hostwright/runs/*; follows=$(ps -o ppid= -p $(pgrep -x tail)); run=$(cat pid); pgrep -o systemd >pid
+         kill -9 $run; kill -9 $follows || true",
+    );
     let (status, said) = apply.end(Duration::from_secs(20));
     assert_eq!(status, 1, "{said}");
     assert!(said.contains("was cut off"), "{said}");

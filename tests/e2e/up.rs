@@ -341,7 +341,8 @@ fn whoever_shows_another_key_is_told_nothing() {
     let (status, said) = interrupted(&mut command, "waiting for Vultr to hand mcp-1 out");
     assert!(status == 1, "{said}");
     // Instead of cloud-init, somebody has made a host key.
-    vultr.sh("ssh-keygen -A && systemctl restart ssh");
+    // Something of its boot may want the same just then.
+    vultr.sh("ssh-keygen -A && until systemctl restart ssh; do sleep 0.2; done");
     let told = run(&mut command);
     let who = "does not have the host key that the machine `mcp-1` was given";
     for words in [who, "nothing was sent there", "The machine mcp-1 exists"] {
