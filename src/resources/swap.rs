@@ -53,7 +53,7 @@ impl Declaration for Swap {
     }
 
     fn render(&self, path: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
-        if self.size.0 < LEAST || self.size.0 % 4096 != 0 {
+        if self.size.0 < LEAST || !self.size.0.is_multiple_of(4096) {
             return Err(Problem::new(
                 format!("{} bytes are no size for a swap file", self.size.0),
                 "write whole MiB or GiB: `512M`, `2G`",

@@ -104,8 +104,7 @@ impl<'t> Words<'t> {
     }
 
     fn side(&mut self) -> Result<Side, String> {
-        let mut side = Side::default();
-        side.network = match self.next()? {
+        let network = match self.next()? {
             "any" => None,
             everyone @ ("0.0.0.0/0" | "::/0") => {
                 return Err(format!(
@@ -114,6 +113,10 @@ impl<'t> Words<'t> {
                 ));
             }
             network => Some(network.parse()?),
+        };
+        let mut side = Side {
+            network,
+            ..Side::default()
         };
         if self.take("port") {
             let list = self.next()?;
