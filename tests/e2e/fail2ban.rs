@@ -108,21 +108,22 @@ apt: { packages: [nginx] }
         host.sh(&knock) == "yes"
     };
     assert!(reaches(host, 22) && reaches(host, 80));
-    for _ in 0..2 {
+    // On a loaded machine not every try becomes a login that fails.
+    crate::host::wait_for("the other to be banned from SSH", || {
         host.sh(&format!(
             "other {SSH} nobody-here@192.0.2.1 true 2>/dev/null || true"
         ));
-    }
-    crate::host::wait_for("the other to be banned from SSH", || {
         host.sh("fail2ban-client status sshd").contains("192.0.2.7")
     });
     crate::host::wait_for("the other to be kept out", || !reaches(host, 22));
     host.sh("fail2ban-client unban 192.0.2.7");
     crate::host::wait_for("the other to be let in", || reaches(host, 22));
 
-    let ask = "other bash -c 'exec 3<>/dev/tcp/192.0.2.1/80; printf \"GET /phpmyadmin/ HTTP/1.0\\r\\n\\r\\n\" >&3; cat <&3 >/dev/null'";
-    (0..2).for_each(|_| drop(host.sh(ask)));
-    crate::host::wait_for("the other to be banned from the site", || !reaches(host, 80));
+    let ask = "other bash -c 'exec 3<>/dev/tcp/192.0.2.1/80; printf \"GET /phpmyadmin/ HTTP/1.0\\r\\n\\r\\n\" >&3; cat <&3 >/dev/null' 2>/dev/null || true";
+    crate::host::wait_for("the other to be banned from the site", || {
+        host.sh(ask);
+        !reaches(host, 80)
+    });
     crate::host::wait_for("the ban to end", || reaches(host, 80));
     host.sh("kill $(cat /run/other)");
 }
