@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::checking::sent;
 use super::session::Session;
 use crate::checks::answer::Outcome;
 use crate::checks::on_host;
 use crate::desired::Desired;
 use crate::desired::check::Check;
-use crate::host::ssh::{Script, SshError};
+use crate::host::ssh::SshError;
 
 /// Between two times that it is asked.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -23,12 +24,7 @@ pub(super) async fn ask(session: &Session, desired: &Desired) -> Result<Vec<Outc
     let longest = asked.iter().map(|check| check.within).max().unwrap_or_default();
     let deadline = Instant::now() + Duration::from_secs(longest.into());
     loop {
-        let script = on_host::script(&asked);
-        // Quoted within quotes a secret could not be found in the script.
-        let script = match desired.secrets.is_empty() {
-            true => Script::open(script),
-            false => Script::hidden(script),
-        };
+        let script = sent(desired, &asked, on_host::script(&asked));
         let outcomes = on_host::judge(&asked, &session.printed(script).await?);
         if outcomes.iter().all(|outcome| outcome.wrong.is_none()) || Instant::now() >= deadline {
             return Ok(outcomes);

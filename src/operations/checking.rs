@@ -141,7 +141,7 @@ async fn ask_on_host(
 }
 
 /// A script that asks them, hidden where one holds a secret.
-fn sent(desired: &Desired, asked: &[&Check], script: String) -> Script {
+pub(super) fn sent(desired: &Desired, asked: &[&Check], script: String) -> Script {
     let mut texts = asked.iter().flat_map(|check| check.texts());
     match texts.any(|text| desired.secrets.taint(text.as_bytes())) {
         true => Script::hidden(script),

@@ -343,7 +343,7 @@ async fn a_connection_that_breaks_under_a_command_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes two minutes"]
+#[ignore = "two minutes: it waits until the keepalives of a silent host have run out"]
 async fn a_host_that_falls_silent_is_lost() {
     let sshd = sshd_or_skip!();
     let stop = async |stdin: Vec<u8>| {

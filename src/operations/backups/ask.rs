@@ -97,6 +97,16 @@ struct Told<'a> {
     identity: Option<&'a str>,
 }
 
+impl<'a> Told<'a> {
+    /// To do this, of itself.
+    fn to(verb: &'a str) -> Self {
+        Self {
+            verb,
+            ..Self::default()
+        }
+    }
+}
+
 /// What a backup's program answered.
 struct Said {
     program: String,
@@ -251,16 +261,7 @@ impl Found {
     /// # Errors
     /// When the host does not answer.
     pub async fn run(&self, session: &Session) -> Result<Done, BackupError> {
-        let verb = "run";
-        let said = self
-            .told(
-                session,
-                Told {
-                    verb,
-                    ..Told::default()
-                },
-            )
-            .await?;
+        let said = self.told(session, Told::to("run")).await?;
         Ok(self.done(said))
     }
 
@@ -269,16 +270,7 @@ impl Found {
     /// # Errors
     /// When the host does not answer, or its archives cannot be listed.
     pub async fn list(&self, session: &Session) -> Result<Listed, BackupError> {
-        let verb = "list";
-        let said = self
-            .told(
-                session,
-                Told {
-                    verb,
-                    ..Told::default()
-                },
-            )
-            .await?;
+        let said = self.told(session, Told::to("list")).await?;
         match said.failed {
             false => Ok(answer::listed(&said.text)),
             true => Err(self.unreadable(session, &said)),
