@@ -335,6 +335,13 @@ scalar! {
     }
 }
 scalar! {
+    /// A domain name, or all names one label below one: `*.example.com`.
+    WildDomain(String), "^(\\*\\.)?[A-Za-z0-9.-]+$", |text| {
+        let (star, bare) = text.strip_prefix("*.").map_or(("", text), |bare| ("*.", bare));
+        bare.parse::<Domain>().map(|domain| format!("{star}{}", domain.0))
+    }
+}
+scalar! {
     /// The path of a URL, in the characters that need no quotes: `/assets/`.
     UrlPath(String), "^/[^\\s\"';{}\\\\$]*$", |text| match text.starts_with('/') && !text.contains('$') {
         true => bare(text),

@@ -215,6 +215,14 @@ impl Site {
             Some(_) => self.whole().check()?,
             None => self.whole().check_alone()?,
         }
+        let foreign =
+            |name: &&ServerName| certificate.is_some_and(|issued| issued.own && !issued.covers(&name.0));
+        if let Some(name) = self.names.iter().find(foreign) {
+            return Err(Problem::new(
+                format!("the site's certificate is not for `{name}`, which browsers would say"),
+                "take the name out, or add it to the certificate's `aliases` if it is for it",
+            ));
+        }
         if self.redirect_from.is_empty() {
             return Ok(());
         }
@@ -234,7 +242,7 @@ impl Site {
                 "begin the site's `names` with one",
             ));
         }
-        let covered = |name: &Domain| certificate.is_none_or(|issued| issued.domains.contains(&name.0));
+        let covered = |name: &Domain| certificate.is_none_or(|issued| issued.covers(&name.0));
         match self.redirect_from.iter().find(|name| !covered(name)) {
             None => Ok(()),
             Some(name) => Err(Problem::new(
@@ -329,8 +337,8 @@ impl Site {
             "auth": whole["auth"],
             "timeout": self.timeout.as_ref().map_or(60, |time| time.0),
             "max_body": self.max_body.as_ref().map_or("1m", |size| &size.0),
-            "webroot": certificate.map(|issued| &issued.webroot),
-            "certificate": certificate.filter(|_| tls).map(Issued::directory),
+            "webroot": certificate.and_then(|issued| issued.webroot.as_ref()),
+            "certificate": certificate.filter(|_| tls).map(|issued| &issued.directory),
             "upgrade": upgrades.then_some(&upgrade),
             "access_log": flag(&self.access_log, true),
             "gzip": self.gzip.as_ref().map(|gzip| if gzip.0 { "on" } else { "off" }),
@@ -395,11 +403,11 @@ impl Declaration for Site {
             passwords: passwords.clone(),
             unless: None,
         };
-        if let Some(issued) = &certificate {
-            if !announced::has_directory(cx, &issued.webroot)
-                && !cx.has(&Id::new("directory", &issued.webroot))
-            {
-                Directory::default().render(&issued.webroot, cx)?;
+        if let Some(issued) = &certificate
+            && let Some(webroot) = &issued.webroot
+        {
+            if !announced::has_directory(cx, webroot) && !cx.has(&Id::new("directory", webroot)) {
+                Directory::default().render(webroot, cx)?;
             }
             cx.push(Served {
                 id: certificate::challenge_id(name),
