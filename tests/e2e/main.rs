@@ -36,6 +36,7 @@ mod root;
 mod safety;
 mod settings;
 mod shells;
+mod shipped;
 mod sites;
 mod sshd;
 mod supervisor;
