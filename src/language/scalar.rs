@@ -349,6 +349,14 @@ scalar! {
     }
 }
 scalar! {
+    /// What a location of nginx is about: all that begins with a path (`/assets/`), or that path alone (`= /feed`).
+    LocationPath(String), "^(= ?)?/[^\\s\"';{}\\\\$]*$", |text| {
+        let alone = text.strip_prefix('=').map(|path| path.strip_prefix(' ').unwrap_or(path));
+        let path = alone.unwrap_or(text).parse::<UrlPath>()?.0;
+        Ok(if alone.is_some() { format!("= {path}") } else { path })
+    }
+}
+scalar! {
     /// A URL, or a path of the same site: `https://example.com/new`, `/new`.
     Url(String), "^(https?:/)?/[^\\s\"';{}\\\\]*$", |text| {
         let begins = ["https://", "http://", "/"].iter().find_map(|begin| text.strip_prefix(begin));

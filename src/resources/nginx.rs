@@ -4,6 +4,7 @@
 //! authority's challenge finds its webroot, then with TLS and the redirect.
 
 mod auth;
+mod circle;
 mod group;
 mod limit;
 mod location;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::auth::Auth;
+use self::circle::Circles;
 use self::group::Groups;
 use self::limit::Limit;
 use self::location::{Called, Location, Networks};
@@ -28,8 +30,8 @@ use super::directory::Directory;
 use super::instances::HandsTo;
 use crate::change::Id;
 use crate::language::scalar::{
-    AbsPath, Domain, Duration, Flag, Line, LocalPath, Name, Port, ServerName, Upstream, Url, UrlPath,
-    optional,
+    AbsPath, Domain, Duration, Flag, Line, LocalPath, LocationPath, Name, Port, ServerName, Upstream, Url,
+    UrlPath, optional,
 };
 use crate::language::template::object;
 use crate::language::{Declaration, Placed, Problem, Render};
@@ -53,9 +55,9 @@ pub struct Site {
     #[serde(default, deserialize_with = "optional")]
     pub redirect: Option<Url>,
     /// What is otherwise below a path, as nginx's `location`: `/assets/` is all that is in it, `/assets` all whose
-    /// path begins so.
+    /// path begins so, `= /assets` that path alone.
     #[serde(default)]
-    pub locations: IndexMap<UrlPath, Placed<Location>>,
+    pub locations: IndexMap<LocationPath, Placed<Location>>,
     /// The names that it answers to; those of its certificate, or any, unless given. With a certificate,
     /// HTTP redirects to the first.
     #[serde(default)]
@@ -187,6 +189,41 @@ impl Site {
             }
         }
         Ok(all)
+    }
+
+    /// Refuses redirects that would send browsers in circles.
+    fn refuse_circles(
+        &self,
+        name: &str,
+        locations: &[(String, Location)],
+        certificate: Option<&Issued>,
+        cx: &mut Render<'_>,
+    ) -> Result<(), Problem> {
+        let names = self.names(certificate);
+        let from = self.redirect_from.iter().map(|name| name.0.as_str());
+        let circles = Circles {
+            locations,
+            names: names.iter().map(String::as_str).chain(from).collect(),
+            tls: certificate.is_some(),
+            listen: self.listen.as_ref().map_or(80, |port| port.0),
+        };
+        for (at, (path, _)) in locations.iter().enumerate() {
+            let Some(url) = circles.from(at) else {
+                continue;
+            };
+            let message = format!("`{url}` leads back to `{path}`: browsers would be sent in circles");
+            match self.locations.iter().find(|(own, _)| own.0 == *path) {
+                None => {
+                    let mend = "let it lead to another site, or to a path that a location serves";
+                    return Err(Problem::new(message, mend));
+                }
+                Some((_, placed)) => {
+                    let mend = "let it lead elsewhere; `= /a` is about the path `/a` alone, and `/a` about `/a.html`, too";
+                    cx.wrong_in(name, Problem::new(message, mend), placed);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The names that it answers to itself.
@@ -386,6 +423,7 @@ impl Declaration for Site {
         };
         let locations = self.locations(name, cx)?;
         self.check(certificate.as_ref())?;
+        self.refuse_circles(name, &locations, certificate.as_ref(), cx)?;
         let id = Id::new("nginx", name);
         cx.needs_unit("nginx.service", "nginx", id.as_str());
         cx.mends.insert("nginx".into(), MEND_INSTALLATION.concat());

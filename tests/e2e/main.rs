@@ -39,6 +39,7 @@ mod root;
 mod safety;
 mod settings;
 mod shells;
+mod shipped;
 mod sites;
 mod sshd;
 mod supervisor;
