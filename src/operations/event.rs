@@ -217,6 +217,9 @@ pub enum Event<'a> {
         source: &'a str,
         /// The line, without its end.
         line: &'a str,
+        /// When, in seconds since 1970: as the line says, or as the one before it does that says so. Where a log says no
+        /// times, when it was last written.
+        at: f64,
     },
     /// The connection was lost, and is made again.
     Reconnecting {

@@ -22,6 +22,11 @@ supervisor:
     environment: { MOOD: good }
 nginx:
   site: { proxy: app, replaces_default: true }
+cron:
+  watch:
+    schedule: "0 0 1 1 *"
+    template: monitor.sh.hbs
+    with: { url: "http://127.0.0.1:1/", program: app, logfile: /var/log/watch.log }
 "#;
 
 /// The same program when it has no instances.
@@ -192,7 +197,21 @@ fn days_of(playbook: &str) {
     wait_for("visitors", || load.count("one good") > 0);
     let workers = host.sh("pgrep -x nginx");
 
+    let (mut follows, out) = followed(&host);
     restarted(&host, playbook);
+    run(host.bare("restart").arg("app")).ok();
+    // Both have taken over once.
+    wait_for("lines of both instances", || {
+        let said = std::fs::read_to_string(&out).expect("read");
+        let said: Vec<&str> = said
+            .lines()
+            .filter_map(|line| line.split_once(" | "))
+            .map(|(by, _)| by.trim())
+            .collect();
+        said.iter().any(|by| by.ends_with("8080")) && said.iter().any(|by| by.ends_with("8081"))
+    });
+    follows.kill().expect("killed");
+    follows.wait().expect("it ends");
     for number in 2..2 + many {
         release(&host, &format!("release-{number}"));
         host.converge(playbook);
@@ -231,6 +250,23 @@ fn days_of(playbook: &str) {
         &["one good", "release-2 good", &format!("{last} better")],
     );
     stopped(&host);
+    if playbook == UNDER_SUPERVISOR {
+        // So does the monitor restart it: the second time that it finds it unwell.
+        let serving = host.sh(SERVING);
+        host.sh("/usr/local/lib/app/watch && /usr/local/lib/app/watch");
+        let after = host.sh(SERVING);
+        assert_ne!(after, serving, "{}", host.sh("cat /var/log/watch.log"));
+    }
+}
+
+/// Follows what the program logs, from now on.
+fn followed(host: &Host) -> (std::process::Child, std::path::PathBuf) {
+    let out = host.folder.path().join("followed");
+    let mut follow = host.bare("logs");
+    follow.args(["app", "-f", "-n", "0", "--grep", "begins:"]);
+    follow.stdout(std::fs::File::create(&out).expect("a file"));
+    let child = follow.spawn().expect("the program starts");
+    (child, out)
 }
 
 #[test]

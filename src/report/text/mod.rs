@@ -165,7 +165,7 @@ impl Text {
                     self.tell(&format!("    {}\n", self.secrets.redact(line)));
                 }
             }
-            Event::Logged { source, line } => {
+            Event::Logged { source, line, .. } => {
                 let line = self.secrets.redact(line);
                 match self.sources {
                     None => self.tell(&format!("{line}\n")),
