@@ -238,6 +238,13 @@ pub enum Event<'a> {
         #[serde(skip)]
         secrets: &'a Secrets,
     },
+    /// The checks of a playbook's newest generation were not asked.
+    Unchecked {
+        /// The playbook's name.
+        playbook: &'a str,
+        /// Why it cannot be rendered here and now.
+        why: &'a str,
+    },
     /// What is left to change when a run is over: something undoes it, or a command does not do what it should.
     Left(&'a Plan),
     /// The changes are being made.

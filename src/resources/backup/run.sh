@@ -413,7 +413,7 @@ restore)
   ;;
 fetch)
   take 60
-  find_archive "$archive" && cat -- "$got"
+  find_archive "$archive" >&2 && cat -- "$got"
   ;;
 drilled)
   # What a rehearsal with an archive proved: `ok` or `failed`, and why.
