@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::absent::{Gone, NEVER};
 use super::systemd_files::unit_of;
-use super::{hostname, mount, swap, taken_back, timezone, ufw};
+use super::{apt, hostname, mount, swap, taken_back, timezone, ufw};
 use crate::change::{Action, Change, Id, Verb};
 use crate::daemons::text::unit;
 use crate::desired::{Context, Entry, Ref, Refusal, Resource};
@@ -88,6 +88,7 @@ pub fn render(gone: &Remains, [first, absent, last]: [usize; 3], cx: &mut Render
         }
     }
     cx.enter(first, "");
+    apt::restore(gone, cx);
     mount::restore(gone, cx);
     swap::restore(gone, cx);
     taken_back::render(gone, cx);
