@@ -159,11 +159,12 @@ fn a_repository_comes_with_its_key_and_what_is_in_it() {
         "other.asc",
         &gpg.run(&["--armor", "--export", "other@example.com"], ""),
     );
+    host.file("word", "hunter22-hunter22\n");
     let url = serve(gpg.run(&["--armor", "--export", "own@example.com"], ""));
     let own = gpg.fingerprint("own@example.com");
     let playbook = |key: &str, rest: &str| {
         format!(
-            "name: tools\nsecrets: {{ word: {{ command: [echo, hunter22-hunter22] }} }}\napt:\n  repositories:\n    \
+            "name: tools\nsecrets: {{ word: {{ file: word }} }}\napt:\n  repositories:\n    \
             own: {{ uris: [\"file:/srv/own\"], suites: [./], key: {{ {key} }} }}\n{rest}"
         )
     };
@@ -201,6 +202,8 @@ fn a_repository_comes_with_its_key_and_what_is_in_it() {
         host.sh("ls /etc/apt/sources.list.d /etc/apt/keyrings"),
         "/etc/apt/keyrings:\n\n/etc/apt/sources.list.d:"
     );
+
+    host.sh("apt-get -qq update");
 
     // Key, list, index, answers, package; what goes with what is removed is said.
     let key = format!("url: \"{url}\", fingerprint: {own}");
@@ -267,7 +270,10 @@ fn a_repository_comes_with_its_key_and_what_is_in_it() {
     let plan = do_it("plan", &playbook(&key, "  packages: [tool, asking]\n"));
     says(
         &plan,
-        &["let go of tool", "remove /etc/apt/preferences.d/plain.pref"],
+        &[
+            "let go of tool",
+            "remove the file /etc/apt/preferences.d/plain.pref",
+        ],
     );
     do_it("apply", &playbook(&key, "  packages: [tool, asking]\n")).ok();
     let json = run(host
@@ -311,7 +317,9 @@ fn a_host_upgrades_itself_and_keeps_its_ways_in() {
         run(&mut host.command_as(user, verb, &path))
     };
     let playbook = "name: base\napt: { unattended_upgrades: { automatic_reboot: \"02:30\", mail: root } }\n";
-    host.sh("systemctl disable -q --now apt-daily-upgrade.timer");
+    host.sh("install -d -o ubuntu -g ubuntu -m 0700 /home/ubuntu/.ssh
+install -o ubuntu -g ubuntu -m 0600 /root/.ssh/authorized_keys /home/ubuntu/.ssh/
+systemctl disable -q --now apt-daily-upgrade.timer");
     apply(playbook, "apply").ok();
     says(&apply(playbook, "plan"), &["Nothing to change."]);
     assert_eq!(
@@ -327,7 +335,8 @@ fn a_host_upgrades_itself_and_keeps_its_ways_in() {
     ] {
         assert!(options.contains(line), "{line} in\n{options}");
     }
-    // The program that does it reads that, too.
+    // The program that does it reads that, too; without an index it has nothing to fetch.
+    host.sh("rm -r /var/lib/apt/lists/*");
     let said = host.sh("unattended-upgrade --dry-run --debug 2>&1");
     assert!(said.contains("Allowed origins are:"), "{said}");
     for package in ["sudo", "openssh-server"] {

@@ -104,6 +104,9 @@ impl Resource for Hold {
         };
         let mark = |word: &str| format!("apt-mark {word} {}", shell::quote(&self.package));
         let mut change = Change::new(&self.id, verb, text).shell(mark(word));
+        if !self.is_wanted {
+            change = change.note("the playbook no longer declares it");
+        }
         change.recover = Some(mark(back));
         Ok(vec![change])
     }
