@@ -147,7 +147,19 @@ fn says(run: &Run, texts: &[&str]) {
 #[test]
 fn a_repository_comes_with_its_key_and_what_is_in_it() {
     let Some(base) = base() else { return };
-    let host = Host::of(&base);
+    comes_with_its_key(&Host::of(&base));
+}
+
+/// Another apt, and another program that looks at signatures.
+#[test]
+fn a_repository_comes_with_its_key_on_the_next_release() {
+    let Some((_, image, _)) = images::all().into_iter().nth(1) else {
+        return;
+    };
+    comes_with_its_key(&Host::of(&image));
+}
+
+fn comes_with_its_key(host: &Host) {
     host.sh(ARCHIVES);
     let gpg = Gpg::new();
     let signed = gpg.run(
@@ -164,7 +176,7 @@ fn a_repository_comes_with_its_key_and_what_is_in_it() {
     let own = gpg.fingerprint("own@example.com");
     let playbook = |key: &str, rest: &str| {
         format!(
-            "name: tools\nsecrets: {{ word: {{ file: word }} }}\napt:\n  repositories:\n    \
+            "name: tools\nsecrets: {{ word: {{ file: word }} }}\ncommands: {{ late: {{ run: \"true\", creates: /srv/own, after: [apt.repository.own] }} }}\napt:\n  repositories:\n    \
             own: {{ uris: [\"file:/srv/own\"], suites: [./], key: {{ {key} }} }}\n{rest}"
         )
     };
@@ -249,6 +261,13 @@ fn a_repository_comes_with_its_key_and_what_is_in_it() {
     assert_eq!(
         host.sh("grep -rlF hunter22-hunter22 /var/lib/hostwright /run /tmp /var/log || true"),
         ""
+    );
+    // What was fetched is kept with the rest: nobody is asked for it again.
+    let drift = run(&mut host.bare("drift")).ok();
+    assert!(
+        drift.stdout.contains("is as generation 1 of tools left it"),
+        "{}",
+        drift.stdout
     );
 
     // Another version of what is held, newer and older again.

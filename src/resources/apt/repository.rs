@@ -104,9 +104,9 @@ impl JsonSchema for Fingerprints {
 }
 
 impl Key {
-    /// What the key's file holds, and the end of its name, by which apt tells text from bytes; nothing while it has not
-    /// been fetched.
-    fn content(&self, cx: &mut Render<'_>) -> Result<Option<(Content, &'static str)>, Problem> {
+    /// What the key's file holds, and the end of its name, by which apt tells text from bytes. While it has not been
+    /// fetched nothing stands in for it.
+    fn content(&self, cx: &mut Render<'_>) -> Result<(Content, &'static str), Problem> {
         let (content, what) = match (&self.file, &self.url, &self.text) {
             (Some(file), None, None) => (cx.local_file(&file.0)?, format!("the key {file}")),
             (None, None, Some(text)) => (cx.content(text.0.clone().into_bytes()), "the key".to_owned()),
@@ -128,7 +128,7 @@ impl Key {
                 }
                 match cx.fetched(&url.0)? {
                     Some(content) => (content, format!("the key from {url}")),
-                    None => return Ok(None),
+                    None => return Ok((cx.content(Vec::new()), TEXT)),
                 }
             }
             _ => {
@@ -161,9 +161,13 @@ impl Key {
                 "somebody may have put another key there: ask whoever runs the repository by another way",
             ));
         }
-        Ok(Some((content, if keys.armored { "asc" } else { "gpg" })))
+        Ok((content, if keys.armored { TEXT } else { BYTES }))
     }
 }
+
+/// The ends of names of keys as text and as bytes (sources.list(5), "Signed-By").
+const TEXT: &str = "asc";
+const BYTES: &str = "gpg";
 
 /// Where the sources of the repository `name` stand.
 pub(super) fn path(name: &str) -> String {
@@ -178,14 +182,11 @@ pub(super) fn id(name: &str) -> Id {
 impl Repository {
     pub(super) fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         let key = match (&self.key, &self.signed_by) {
-            (Some(key), None) => match key.content(cx)? {
-                Some((content, end)) => {
-                    let path = format!("/etc/apt/keyrings/{name}.{end}");
-                    Some(ManagedFile::new(path, content).mode("0644"))
-                }
-                // What it means is not known yet.
-                None => return Ok(()),
-            },
+            (Some(key), None) => {
+                let (content, end) = key.content(cx)?;
+                let path = format!("/etc/apt/keyrings/{name}.{end}");
+                Some(ManagedFile::new(path, content).mode("0644"))
+            }
             (None, Some(_)) => None,
             _ => {
                 return Err(Problem::new(
