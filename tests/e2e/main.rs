@@ -36,6 +36,7 @@ mod paths;
 mod power;
 mod prune;
 mod releases;
+mod repositories;
 mod root;
 mod safety;
 mod settings;
