@@ -438,6 +438,37 @@ scalar! {
     }
 }
 scalar! {
+    /// The fingerprint of an OpenPGP key, as `gpg --fingerprint` prints it: 40 hex digits, blanks between them or not.
+    Fingerprint(String), "^[0-9A-Fa-f ]+$", |text| {
+        let digits: String = text.split_whitespace().collect::<String>().to_ascii_uppercase();
+        match [40, 64].contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            true => Ok(digits),
+            false => Err(format!("`{text}` is not the fingerprint of a key: 40 hex digits; a shorter one may be another key's, too")),
+        }
+    }
+}
+scalar! {
+    /// How much apt prefers something: a whole number, not 0 (apt_preferences(5)).
+    Priority(i32), "^-?[0-9]+$", |text| match text.parse() {
+        Ok(0) | Err(_) => Err(format!("`{text}` is not a priority: a whole number, and not 0, of which apt says nothing")),
+        Ok(number) => Ok(number),
+    }
+}
+scalar! {
+    /// Whether a host starts anew, or at which time of the day: `true`, `false`, `02:00`.
+    Reboot(String), "^(true|false|[0-2][0-9]:[0-5][0-9])$", |text| {
+        let is_time = |text: &str| {
+            let (hours, minutes) = text.split_once(':')?;
+            let number = |part: &str, most: u8| part.len() == 2 && part.parse::<u8>().is_ok_and(|number| number < most);
+            (number(hours, 24) && number(minutes, 60)).then_some(())
+        };
+        match ["true", "false"].contains(&text) || is_time(text).is_some() {
+            true => Ok(text.to_owned()),
+            false => Err(format!("`{text}` is neither true or false nor a time: write `02:00`")),
+        }
+    }
+}
+scalar! {
     /// When cron runs something: five fields, or `@daily` and its like.
     Schedule(String), "", super::schedule::parse
 }

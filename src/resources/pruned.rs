@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::absent::{Gone, NEVER};
 use super::systemd_files::{glob, unit_of};
 use super::systemd_made::Known;
-use super::{hostname, mount, swap, systemd_masked, taken_back, timezone, ufw};
+use super::{apt, hostname, mount, swap, systemd_masked, taken_back, timezone, ufw};
 use crate::change::{Action, Change, Id, Verb};
 use crate::daemons::text::unit;
 use crate::desired::{Context, Entry, Ref, Refusal, Resource};
@@ -89,6 +89,7 @@ pub fn render(gone: &Remains, [first, absent, last]: [usize; 3], cx: &mut Render
         }
     }
     cx.enter(first, "");
+    apt::restore(gone, cx);
     mount::restore(gone, cx);
     swap::restore(gone, cx);
     taken_back::render(gone, cx);

@@ -160,7 +160,11 @@ impl Unit {
 
 impl Declaration for Unit {
     fn announce(&self, name: &str, cx: &mut Render<'_>) {
-        instances::announce(short(name), self.instances.as_ref(), cx);
+        instances::announce(
+            self.instances.as_ref(),
+            |ports| systemd_instance::takes_turns(short(name), ports),
+            cx,
+        );
         if self.is_masked() {
             stands(
                 cx,

@@ -2,8 +2,9 @@
 //! `NAME@.service`. So it names its release by its own path, and a change of the template leaves it as it is.
 
 use super::binary::Releases;
-use super::instances::{self, Instances, TakesTurns};
-use super::rolling::{Instance, Rolling, State};
+use super::instance::{Instance, State};
+use super::instances::{Instances, TakesTurns};
+use super::rolling::Rolling;
 use super::systemd_files::{covers, unit_of};
 use super::systemd_made::head;
 use super::systemd_service::{LIBRARY as UNITS, refuse_unseen};
@@ -36,6 +37,16 @@ struct SystemdInstance {
 /// The unit that the instances of `name` are made from.
 pub(super) fn template(name: &str) -> String {
     format!("{name}@.service")
+}
+
+/// The instances of the program `name`.
+pub(super) fn takes_turns(name: &str, ports: [u16; 2]) -> TakesTurns {
+    TakesTurns {
+        id: Id::new("systemd", name),
+        program: name.to_owned(),
+        ports,
+        names: ports.map(|port| format!("{name}@{port}")),
+    }
 }
 
 /// Two instances of the program `name` that take turns, also when what stands at `restart_on` changes.
@@ -92,16 +103,7 @@ pub(super) fn rolling(
             restart_on: restart_on.to_vec(),
         })
     };
-    Ok(Rolling {
-        id: Id::new("systemd", name),
-        turns: TakesTurns {
-            program: name.to_owned(),
-            ports,
-        },
-        instances: ports.map(instance),
-        declared: declared.clone(),
-        sites: instances::sites(name, cx)?,
-    })
+    Rolling::new(takes_turns(name, ports), declared, ports.map(instance), cx)
 }
 
 /// What it reads when it starts, and drop-ins of the playbook's.
@@ -185,7 +187,7 @@ impl Instance for SystemdInstance {
         LIBRARY.concat()
     }
 
-    fn meant(&self, _: &Context<'_>) -> String {
+    fn meant_always(&self) -> String {
         let (unit, file) = (shell::quote(&self.unit), shell::quote(&self.file.path));
         format!("instance={unit}\nfile={file}")
     }

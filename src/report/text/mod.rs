@@ -13,6 +13,7 @@ pub mod plan;
 mod progress;
 mod status;
 mod table;
+mod upgrades;
 
 use self::progress::Progress;
 use crate::change::counted;
@@ -77,6 +78,7 @@ impl Text {
                 ));
             }
             Event::Plan(plan) => self.plan(plan),
+            Event::Upgrades(upgrades) => self.say(upgrades::text(upgrades).trim_end()),
             Event::Replanned(plan) => {
                 self.say(&format!("\n{} has changed meanwhile.", plan.host));
                 self.plan(plan);
@@ -126,6 +128,9 @@ impl Text {
                 };
                 self.say(&format!("Generation {number} of {playbook} has {checks}."));
             }
+            Event::Unchecked { playbook, why } => self.warn(&format!(
+                "the checks of {playbook} were not asked: {why}; `hostwright verify` asks them"
+            )),
             Event::BackingUp { secrets, .. } => self.secrets = (*secrets).clone(),
             Event::Backups { host, backups } => {
                 self.tell(&self.secrets.redact(&backups::listed(host, backups)))
@@ -165,7 +170,7 @@ impl Text {
                     self.tell(&format!("    {}\n", self.secrets.redact(line)));
                 }
             }
-            Event::Logged { source, line } => {
+            Event::Logged { source, line, .. } => {
                 let line = self.secrets.redact(line);
                 match self.sources {
                     None => self.tell(&format!("{line}\n")),
