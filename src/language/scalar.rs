@@ -427,6 +427,10 @@ scalar! {
     }
 }
 scalar! {
+    /// A line of an `authorized_keys` file: `ssh-ed25519 AAAA… ann@laptop`, with options before it if it has any.
+    PublicKey(String), "^[^\\n]+$", super::public_key::parse
+}
+scalar! {
     /// When cron runs something: five fields, or `@daily` and its like.
     Schedule(String), "", super::schedule::parse
 }

@@ -21,7 +21,7 @@ use crate::checks::Checks;
 use crate::language::scalar::{Count, Name, optional};
 use crate::language::{AtPath, Named, Ordered, Placed, Section};
 use crate::resources::{
-    absent, apt, backup, binary, block, certificate, command, cron, directory, file, hostname, hosts, jail,
+    absent, apt, backup, binary, block, certificate, command, cron, directory, file, group, hostname, hosts, jail,
     line, link, locale, logrotate, module, mount, nginx, supervisor, swap, sysctl, systemd, timezone, ufw,
     user,
 };
@@ -68,6 +68,8 @@ macro_rules! kinds {
 kinds! {
     /// apt packages.
     apt: Placed<Ordered<apt::Apt>>,
+    /// Groups, by name.
+    groups: Named<group::Group>,
     /// Users, by name.
     users: Named<user::User>,
     /// Directories, by path.

@@ -11,6 +11,7 @@ pub mod command;
 pub mod cron;
 pub mod directory;
 pub mod file;
+pub mod group;
 pub mod hostname;
 pub mod hosts;
 mod instances;
