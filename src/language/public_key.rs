@@ -62,7 +62,9 @@ pub(super) fn parse(text: &str) -> Result<String, String> {
     let mut words = rest.splitn(3, ' ').map(str::trim);
     let kind = words.next().unwrap_or_default();
     if kind == "ssh-dss" {
-        return Err("sshd takes no DSA keys (`ssh-dss`) any more: make one with `ssh-keygen -t ed25519`".into());
+        return Err(
+            "sshd takes no DSA keys (`ssh-dss`) any more: make one with `ssh-keygen -t ed25519`".into(),
+        );
     }
     if !TYPES.contains(&kind) {
         return Err(format!(
@@ -70,13 +72,20 @@ pub(super) fn parse(text: &str) -> Result<String, String> {
         ));
     }
     let rest = words.collect::<Vec<_>>().join(" ");
-    let (blob, comment) = rest.trim_start().split_once(' ').unwrap_or((rest.trim_start(), ""));
+    let (blob, comment) = rest
+        .trim_start()
+        .split_once(' ')
+        .unwrap_or((rest.trim_start(), ""));
     if blob.is_empty() {
         return Err(format!("the key itself is missing behind `{kind}`"));
     }
     check_blob(kind, blob)?;
     let all = [options, kind, blob, comment.trim()];
-    Ok(all.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "))
+    Ok(all
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" "))
 }
 
 /// A line's options (nothing where it begins with the sort of its key) and what follows them.
@@ -129,14 +138,18 @@ fn check_options(options: &str) -> Result<(), String> {
         each.push(&options[start..]);
     }
     for option in each {
-        let (name, value) = option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value)));
+        let (name, value) = option
+            .split_once('=')
+            .map_or((option, None), |(name, value)| (name, Some(value)));
         let known = name.to_ascii_lowercase();
         let whole = |value: &str| value.len() > 1 && value.starts_with('"') && value.ends_with('"');
         match value {
             None if WORDS.contains(&&*known) => {}
             Some(value) if VALUES.contains(&&*known) && whole(value) => {}
             _ if VALUES.contains(&&*known) => {
-                return Err(format!("the option `{name}` has its value in quotes: `{name}=\"…\"`"));
+                return Err(format!(
+                    "the option `{name}` has its value in quotes: `{name}=\"…\"`"
+                ));
             }
             _ => {
                 return Err(format!(
@@ -150,7 +163,8 @@ fn check_options(options: &str) -> Result<(), String> {
 
 /// Whether the key's own bytes say what sort it is (RFC 4253, section 6.6), and are whole.
 fn check_blob(kind: &str, blob: &str) -> Result<(), String> {
-    let bytes = decode(blob).ok_or_else(|| format!("the key behind `{kind}` is no base64: was it copied whole?"))?;
+    let bytes =
+        decode(blob).ok_or_else(|| format!("the key behind `{kind}` is no base64: was it copied whole?"))?;
     let mut rest = &bytes[..];
     let mut fields = Vec::new();
     while !rest.is_empty() {
@@ -159,7 +173,9 @@ fn check_blob(kind: &str, blob: &str) -> Result<(), String> {
             after.split_at_checked(size)
         });
         let Some((field, after)) = field else {
-            return Err(format!("the key behind `{kind}` ends too early: was it copied whole?"));
+            return Err(format!(
+                "the key behind `{kind}` ends too early: was it copied whole?"
+            ));
         };
         fields.push(field);
         rest = after;
@@ -173,7 +189,9 @@ fn check_blob(kind: &str, blob: &str) -> Result<(), String> {
             Err(format!("a key of {kind} has 32 bytes, and this one {size}"))
         }
         (Some(_), _, Some(_)) => Ok(()),
-        _ => Err(format!("the key behind `{kind}` ends too early: was it copied whole?")),
+        _ => Err(format!(
+            "the key behind `{kind}` ends too early: was it copied whole?"
+        )),
     }
 }
 
@@ -202,13 +220,18 @@ pub(crate) fn told(line: &str) -> String {
     };
     let (before, comment) = line.split_once(key).unwrap_or((line, ""));
     let kind = before.split_whitespace().last().unwrap_or_default();
-    format!("{kind} {} {}", fingerprint(key), comment.trim()).trim_end().to_owned()
+    format!("{kind} {} {}", fingerprint(key), comment.trim())
+        .trim_end()
+        .to_owned()
 }
 
 /// The fingerprint of a key, as `ssh-keygen -l` prints it.
 fn fingerprint(key: &str) -> String {
     let bytes = decode(key).unwrap_or_default();
-    format!("SHA256:{}", BASE64_STANDARD.encode(digest(&bytes)).trim_end_matches('='))
+    format!(
+        "SHA256:{}",
+        BASE64_STANDARD.encode(digest(&bytes)).trim_end_matches('=')
+    )
 }
 
 #[cfg(test)]
@@ -225,7 +248,10 @@ mod tests {
     #[test]
     fn lines_are_read_as_sshd_reads_them() {
         let plain = format!("ssh-ed25519 {ED} ann@laptop");
-        assert_eq!(parse(&format!(" ssh-ed25519  {ED}   ann@laptop ")), Ok(plain.clone()));
+        assert_eq!(
+            parse(&format!(" ssh-ed25519  {ED}   ann@laptop ")),
+            Ok(plain.clone())
+        );
         let with = format!("restrict,command=\"echo \\\"a, b\\\" c\",from=\"10.0.0.0/8\" {plain}");
         assert_eq!(parse(&with), Ok(with.clone()));
         for line in [&plain, &with] {
@@ -246,7 +272,10 @@ mod tests {
             (format!("ssh-rsa {ED}"), "the key itself `ssh-ed25519`"),
             (format!("ssh-dss {ED}"), "no DSA keys"),
             (format!("ed25519 {ED}"), "`ed25519` is no sort of key"),
-            (format!("norestrict ssh-ed25519 {ED}"), "`norestrict` is no option"),
+            (
+                format!("norestrict ssh-ed25519 {ED}"),
+                "`norestrict` is no option",
+            ),
             (format!("command=ls ssh-ed25519 {ED}"), "in quotes"),
             (format!("command=\"ls ssh-ed25519 {ED}"), "no second"),
             ("ssh-ed25519".into(), "the key itself is missing"),

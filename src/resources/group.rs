@@ -39,7 +39,10 @@ impl Declaration for Group {
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         user::check_name(name, "group")?;
         if name == "root" && self.gid.is_some() {
-            return Err(Problem::new("root's number is 0, and cannot be another", "take out `gid`"));
+            return Err(Problem::new(
+                "root's number is 0, and cannot be another",
+                "take out `gid`",
+            ));
         }
         cx.push(Wanted {
             id: Id::new("group", name),
@@ -133,7 +136,10 @@ impl Resource for Wanted {
         let running: Vec<&str> = cx.facts.output(&self.busy()).lines().collect();
         if !running.is_empty() {
             return Err(self.refusal(
-                format!("the group {name} cannot get another number while processes of it run: {}", running.join(", ")),
+                format!(
+                    "the group {name} cannot get another number while processes of it run: {}",
+                    running.join(", ")
+                ),
                 "stop them first; they would go on with the old number, which is nobody's then",
             ));
         }

@@ -30,6 +30,7 @@ mod rolling;
 pub mod supervised;
 pub mod supervisor;
 mod supervisor_config;
+pub mod supervisor_group;
 mod supervisor_instance;
 pub mod swap;
 pub mod sysctl;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::absent::{Gone, NEVER};
 use super::systemd_files::unit_of;
-use super::{group, hostname, mount, swap, taken_back, timezone, ufw, user};
+use super::{group, hostname, mount, supervisor, swap, taken_back, timezone, ufw, user};
 use crate::change::{Action, Change, Id, Verb};
 use crate::daemons::text::unit;
 use crate::desired::{Context, Entry, Ref, Refusal, Resource};
@@ -24,6 +24,7 @@ pub fn announce(gone: &Remains, cx: &mut Render<'_>) {
         stands(cx, path, What::Nothing);
     }
     user::announce_left(gone, cx);
+    supervisor::announce_gone(gone, cx);
 }
 
 /// Adds what takes it away: `first` and `last` are places before and behind all kinds, `absent` is that of paths at

@@ -10,6 +10,8 @@ use crate::shell;
 
 /// Where supervisor's own configuration says that it reads.
 pub(super) const FOLDER: &str = "/etc/supervisor/conf.d/";
+/// Under which name a host remembers that a file of supervisor's stands in another folder, before its path.
+pub(super) const ELSEWHERE: &str = "supervisor ";
 /// The unit in which all programs run.
 pub(super) const UNIT: &str = "supervisor.service";
 const CONFIG: &str = "/etc/supervisor/supervisord.conf";
@@ -161,7 +163,7 @@ impl Supervised {
         }
         let (found, patterns): (Vec<&str>, Vec<&str>) = answer
             .lines()
-            .filter(|line| *line != ".")
+            .filter(|line| *line != "." && !line.contains(":programs"))
             .partition(|line| line.contains(":["));
         let unknown = |pattern: &&str| pattern.contains("%(");
         let finds = |pattern: &&str| unknown(pattern) || supervisor_config::finds(pattern, path);
@@ -176,10 +178,18 @@ impl Supervised {
                     format!("under `[include]` the line: `files = {}", patterns.join(" ")),
                 ),
             };
+            let there = patterns.iter().find_map(|pattern| in_place(pattern, path));
             return Err(Refusal {
                 id: self.id.clone(),
                 cause: format!("{CONFIG} includes {cause}: supervisor would never read {path}"),
-                mend: format!("write into {CONFIG}, {line} {FOLDER}*.conf`"),
+                mend: match there.filter(|_| self.own) {
+                    Some(there) => {
+                        format!(
+                            "put it where supervisor reads, `file: {there}`, or write into {CONFIG}, {line} {FOLDER}*.conf`"
+                        )
+                    }
+                    None => format!("write into {CONFIG}, {line} {FOLDER}*.conf`"),
+                },
             });
         }
         let goes = |other: &str| {
@@ -221,6 +231,15 @@ impl Supervised {
             own.find_map(|line| amiss(process, line))
         })
     }
+}
+
+/// A path like `path` that the pattern finds: `/etc/supervisord.d/web.ini` for `/etc/supervisord.d/*.ini`.
+fn in_place(pattern: &str, path: &str) -> Option<String> {
+    if !pattern.contains('*') {
+        return None;
+    }
+    let there = pattern.replacen('*', name(path), 1);
+    (supervisor_config::finds(pattern, &there) && !there.contains(['*', '?', '[', '%'])).then_some(there)
 }
 
 /// A process as `supervisor.sh` reads it.
@@ -291,7 +310,12 @@ impl Resource for Supervised {
     }
 
     fn remains(&self) -> Remains {
-        self.file.remains()
+        let mut remains = self.file.remains();
+        if self.own && !reads(&self.file.path) {
+            let elsewhere = format!("{ELSEWHERE}{}", self.file.path);
+            remains.settings.insert(elsewhere, String::new());
+        }
+        remains
     }
 
     fn ends(&self, unit: &str, _: &Context<'_>) -> bool {
@@ -386,14 +410,21 @@ impl Resource for Ended {
             let (_, name) = rest.split(']').next()?.split_once(':')?;
             gone(file).then(|| name.trim().to_owned())
         };
+        // What a group took in is by itself again.
+        let members = |line: &str| {
+            let (file, rest) = line.split_once(":programs")?;
+            let names = rest.trim_start().strip_prefix(['=', ':'])?.split(',');
+            gone(file).then(|| names.map(|name| name.trim().to_owned()).collect::<Vec<_>>())
+        };
         let groups: Vec<String> = answer.lines().filter_map(section).collect();
+        let taken: Vec<String> = answer.lines().filter_map(members).flatten().collect();
         let goes = cx.changed.contains(&Id::new("absent", &self.path));
         if groups.is_empty() || !goes {
             return Ok(Vec::new());
         }
         let take = format!(
             "groups={}\nprocesses=\n{LIBRARY}if systemctl is-active --quiet supervisor.service; then take; fi",
-            shell::quote(&groups.join("\n"))
+            shell::quote(&[groups.clone(), taken].concat().join("\n"))
         );
         let mut change = Change::new(&self.id, Verb::Run, format!("end {}", groups.join(", ")));
         change = change.note(format!("{} is gone", self.path)).shell(&take);
@@ -405,6 +436,20 @@ impl Resource for Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_a_file_is_read_is_known_from_the_pattern() {
+        let path = "/etc/supervisor/conf.d/web.conf";
+        for (pattern, there) in [
+            ("/etc/supervisord.d/*.ini", Some("/etc/supervisord.d/web.ini")),
+            ("/srv/programs/*", Some("/srv/programs/web")),
+            ("/srv/*/*.conf", None),
+            ("/srv/programs.ini", None),
+            ("%(ENV_HOME)s/*.ini", None),
+        ] {
+            assert_eq!(in_place(pattern, path).as_deref(), there, "{pattern}");
+        }
+    }
 
     #[test]
     fn a_process_is_as_it_should_be_or_not() {

@@ -76,7 +76,9 @@ pub(super) fn check_name(name: &str, what: &str) -> Result<(), Problem> {
     {
         return Err(Problem::new(
             format!("`{name}` is no name for a {what}"),
-            format!("{what}add takes up to 32 characters: letters, digits, `_`, `-` and `.`, and not digits alone"),
+            format!(
+                "{what}add takes up to 32 characters: letters, digits, `_`, `-` and `.`, and not digits alone"
+            ),
         ));
     }
     Ok(())
@@ -90,7 +92,8 @@ fn on(flag: &Option<Flag>) -> bool {
 fn is_hash(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "./$=,+-".contains(c);
     let parts: Vec<&str> = text.split('$').collect();
-    matches!(&parts[..], ["", sort, _, .., hash] if !sort.is_empty() && hash.len() > 20) && text.chars().all(fits)
+    matches!(&parts[..], ["", sort, _, .., hash] if !sort.is_empty() && hash.len() > 20)
+        && text.chars().all(fits)
 }
 
 impl User {
@@ -145,7 +148,10 @@ impl User {
             ));
         }
         if name == "root" {
-            return Err(Problem::new("root cannot be taken away", "take him out of the playbook"));
+            return Err(Problem::new(
+                "root cannot be taken away",
+                "take him out of the playbook",
+            ));
         }
         cx.push(Departed {
             id: Id::new("user", name),
@@ -176,10 +182,16 @@ impl Declaration for User {
             ));
         }
         if self.comment.as_ref().is_some_and(|text| text.0.contains(':')) {
-            return Err(Problem::new("`comment` has a `:`, which ends its field in /etc/passwd", "write it without"));
+            return Err(Problem::new(
+                "`comment` has a `:`, which ends its field in /etc/passwd",
+                "write it without",
+            ));
         }
         if name == "root" && self.uid.is_some() {
-            return Err(Problem::new("root's number is 0, and cannot be another", "take out `uid`"));
+            return Err(Problem::new(
+                "root's number is 0, and cannot be another",
+                "take out `uid`",
+            ));
         }
         if let Some(rule) = self.sudo.iter().find(|rule| !rule.0.contains('=')) {
             return Err(Problem::new(
@@ -230,7 +242,13 @@ mod tests {
         ] {
             assert!(is_hash(hash), "{hash}");
         }
-        for other in ["hunter2", "$ecret", "$6$salt$", "$money$money$money", "$6$salt$with a blank in it, and long"] {
+        for other in [
+            "hunter2",
+            "$ecret",
+            "$6$salt$",
+            "$money$money$money",
+            "$6$salt$with a blank in it, and long",
+        ] {
             assert!(!is_hash(other), "{other}");
         }
     }

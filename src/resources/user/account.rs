@@ -98,7 +98,10 @@ impl Resource for Account {
             questions.path(home);
         }
         if self.home.is_some() || self.uid.is_some() {
-            questions.script(&self.busy(), processes(&self.name, self.home.as_deref(), self.uid));
+            questions.script(
+                &self.busy(),
+                processes(&self.name, self.home.as_deref(), self.uid),
+            );
         }
         if self.password.is_some() {
             let user = shell::quote(&self.name);
@@ -267,7 +270,10 @@ impl Account {
             let was = user.uid;
             change = change
                 .detail(field("uid", &was.to_string(), &uid.to_string()))
-                .note(format!("files of his in {} go with him; elsewhere they keep the number {was}", user.home))
+                .note(format!(
+                    "files of his in {} go with him; elsewhere they keep the number {was}",
+                    user.home
+                ))
                 .shell(format!("keep_hands uid {was} {home}\nusermod --uid {uid} {name}"));
             recover += &format!("hands_back uid {was}\n");
         }
@@ -276,7 +282,9 @@ impl Account {
             change = change
                 .detail(field("group", &from, &group))
                 .note(format!("files of the old group in {} go with him", user.home))
-                .shell(format!("keep_hands gid {was} {home}\nusermod --gid {word} {name}"));
+                .shell(format!(
+                    "keep_hands gid {was} {home}\nusermod --gid {word} {name}"
+                ));
             recover += &format!("hands_back gid {was}\n");
         }
         if let Some(home) = self.home.as_ref().filter(|home| **home != user.home) {
@@ -288,9 +296,10 @@ impl Account {
         }
         let outside = |group: &&String| !cx.facts.group(group).is_some_and(|all| all.contains(&self.name));
         for group in self.groups.iter().filter(outside) {
-            change = change
-                .note(format!("joins the group {group}"))
-                .shell(format!("usermod --append --groups {} {name}", shell::quote(group)));
+            change = change.note(format!("joins the group {group}")).shell(format!(
+                "usermod --append --groups {} {name}",
+                shell::quote(group)
+            ));
         }
         let has = cx.facts.output(&self.hidden());
         change = match &self.password {

@@ -68,7 +68,10 @@ impl Resource for Departed {
         }
         let home = user.home.trim_end_matches('/');
         let change = Change::new(id, Verb::Remove, format!("remove the user {name}"));
-        let change = change.shell(format!("{ACCOUNTS}keep_accounts\nuserdel -- {}", shell::quote(name)));
+        let change = change.shell(format!(
+            "{ACCOUNTS}keep_accounts\nuserdel -- {}",
+            shell::quote(name)
+        ));
         let owner = cx.facts.output(&self.question("home"));
         let change = match (self.remove_home, owner) {
             (true, owner) if owner == name && !NEVER.contains(&home) => change

@@ -151,7 +151,10 @@ impl Keys {
     /// When they contradict each other.
     pub fn new(user: &Account, declared: &AuthorizedKeys, cx: &Render<'_>) -> Result<Self, Problem> {
         let Details {
-            keys, exclusive, absent: gone, ..
+            keys,
+            exclusive,
+            absent: gone,
+            ..
         } = &declared.0;
         let exclusive = exclusive.as_ref().is_none_or(|flag| flag.0);
         if exclusive && !gone.is_empty() {
@@ -310,7 +313,10 @@ impl<'a> Found<'a> {
         };
         let mut lines = lines;
         let sum = lines.next().and_then(|line| line.strip_prefix("sum "));
-        let said = |what: &str| head.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(' '));
+        let said = |what: &str| {
+            head.lines()
+                .find_map(|line| line.strip_prefix(what)?.strip_prefix(' '))
+        };
         Self {
             home: said("home").unwrap_or_default(),
             group: said("group").unwrap_or_default(),
@@ -336,7 +342,10 @@ impl<'a> Found<'a> {
 
     /// The file that a word of AuthorizedKeysFile means for `user` (sshd_config(5), TOKENS).
     fn means(&self, pattern: &str, user: &str) -> String {
-        let pattern = pattern.replace("%h", self.home).replace("%u", user).replace("%%", "%");
+        let pattern = pattern
+            .replace("%h", self.home)
+            .replace("%u", user)
+            .replace("%%", "%");
         match pattern.starts_with('/') {
             true => pattern,
             false => format!("{}/{pattern}", self.home.trim_end_matches('/')),
@@ -420,12 +429,19 @@ impl Resource for Keys {
         let (folder, path) = (found.folder(), found.path());
         let group = if found.group.is_empty() { user } else { found.group };
         let owner = format!("{user}:{group}");
-        let verb = if found.sum.is_some() { Verb::Update } else { Verb::Create };
+        let verb = if found.sum.is_some() {
+            Verb::Update
+        } else {
+            Verb::Create
+        };
         let mut change = Change::new(id, verb, format!("the keys that let {user} in ({path})"));
         let above = found.at(&folder);
         let others = above.map(|fact| file::attributes(&fact, "0700", &owner));
         if others.as_ref().is_none_or(|others| !others.is_empty()) {
-            let made = others.map_or_else(|| vec![crate::change::Detail::Note(format!("{folder} 0700 {owner}"))], |others| others);
+            let made = others.map_or_else(
+                || vec![crate::change::Detail::Note(format!("{folder} 0700 {owner}"))],
+                |others| others,
+            );
             change.details.extend(made);
             change = change.action(Action::Directory {
                 path: folder.clone(),
@@ -445,7 +461,10 @@ impl Resource for Keys {
             .map_or_else(Vec::new, |fact| file::attributes(&fact, "0600", &owner));
         if !same {
             let sum = found.sum.unwrap_or("none");
-            change = change.action(Action::Load(format!("{UNCHANGED}unchanged {} {sum}", shell::quote(&path))));
+            change = change.action(Action::Load(format!(
+                "{UNCHANGED}unchanged {} {sum}",
+                shell::quote(&path)
+            )));
             let text: String = wanted.iter().map(|line| format!("{line}\n")).collect();
             change = change.action(Action::Write {
                 path,
@@ -463,7 +482,11 @@ impl Resource for Keys {
                 owner,
             });
         }
-        Ok(if change.actions.is_empty() { Vec::new() } else { vec![change] })
+        Ok(if change.actions.is_empty() {
+            Vec::new()
+        } else {
+            vec![change]
+        })
     }
 
     fn version(&self) -> Option<String> {
@@ -493,7 +516,10 @@ mod tests {
 
     #[test]
     fn a_key_takes_the_place_of_itself_and_others_stay() {
-        let (own, other) = (format!("restrict ssh-ed25519 {ED} ann"), format!("ssh-ed25519 {OTHER} bob"));
+        let (own, other) = (
+            format!("restrict ssh-ed25519 {ED} ann"),
+            format!("ssh-ed25519 {OTHER} bob"),
+        );
         let old = format!("ssh-ed25519 {ED} ann@old");
         let there = ["# by hand", old.as_str(), "nonsense", &other, &old];
         let single = keys(&[&own], &[], false);
@@ -505,7 +531,11 @@ mod tests {
         assert_eq!(keys(&[], &[OTHER], false).wanted(&there[2..4]), ["nonsense"]);
         let whole = keys(&[&own], &[], true);
         assert_eq!(whole.wanted(&there), [own.as_str()]);
-        assert!(whole.notes(&there, &whole.wanted(&there)).contains(&format!("no longer lets in {}", told(&other))));
+        assert!(
+            whole
+                .notes(&there, &whole.wanted(&there))
+                .contains(&format!("no longer lets in {}", told(&other)))
+        );
         assert_eq!(keys(&[&own], &[], false).wanted(&[]), [own.as_str()]);
     }
 
@@ -516,10 +546,17 @@ mod tests {
             reads .ssh/authorized_keys .ssh/authorized_keys2\nsum abc\nssh-ed25519 {ED} ann\r\nhome x"
         );
         let found = Found::read(&text);
-        assert_eq!((found.home, found.group, found.sum), ("/srv/a b", "ann", Some("abc")));
+        assert_eq!(
+            (found.home, found.group, found.sum),
+            ("/srv/a b", "ann", Some("abc"))
+        );
         assert_eq!(found.lines.len(), 2);
         assert_eq!(found.at("/srv/a b").expect("there").mode, "0755");
-        for pattern in [".ssh/authorized_keys", "%h/.ssh/authorized_keys", "/srv/a b/.ssh/authorized_keys"] {
+        for pattern in [
+            ".ssh/authorized_keys",
+            "%h/.ssh/authorized_keys",
+            "/srv/a b/.ssh/authorized_keys",
+        ] {
             assert_eq!(found.means(pattern, "ann"), found.path());
         }
         assert_eq!(found.means("/etc/ssh/keys/%u", "ann"), "/etc/ssh/keys/ann");
