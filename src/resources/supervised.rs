@@ -25,7 +25,8 @@ pub(super) fn reads(path: &str) -> bool {
 /// What the file at `path` is called for people.
 pub(super) fn name(path: &str) -> &str {
     let name = path.rsplit('/').next().unwrap_or(path);
-    name.trim_end_matches(".conf")
+    let ends = [".conf", ".ini"].iter().find_map(|end| name.strip_suffix(end));
+    ends.unwrap_or(name)
 }
 
 /// Asks supervisord what `supervisorctl status` would. Its perl is there on every Debian and Ubuntu.

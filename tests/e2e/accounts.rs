@@ -279,8 +279,8 @@ fn a_user_is_as_declared_with_his_numbers_password_keys_and_rules() {
         assert!(refused.text().contains(says), "{says} in {}", refused.text());
     }
     host.sh("until ! pgrep -u ann; do sleep 0.05; done");
-    host.converge(&all.replace("1500", "1501"));
-    assert_eq!(host.sh("stat -c '%u:%g' ~ann/file ~ann/theirs"), "1600:1501\n0:0");
+    host.converge(&all.replace("1500", "1700"));
+    assert_eq!(host.sh("stat -c '%u:%g' ~ann/file ~ann/theirs"), "1600:1700\n0:0");
 
     // What is no longer declared goes: the key that came, the rule, the group that nobody is in.
     let less = "name: x\nusers: { ann: { password: '!' } }\n";

@@ -98,7 +98,7 @@ fn programs_are_found_in_groups_and_in_numbers() {
     for name in ["crew:hand_00", "crew:hand_01", "crew:hand-clock"] {
         assert_eq!(state(&host, name), "RUNNING", "{name}");
     }
-    host.sh("supervisorctl stop crew:hand_01");
+    host.sh("rm -f /srv/quit; supervisorctl stop crew:hand_01");
     let plan = host.plan(&many(100_001));
     assert!(
         plan.stdout.contains("crew:hand_01 is STOPPED now"),
@@ -267,10 +267,10 @@ fn several_processes_in_a_group_are_read_from_the_folder_that_the_host_includes(
     let states = |names: &[&str]| names.iter().map(|name| state(&host, name)).collect::<Vec<_>>();
     let crew = ["crew:hand_01", "crew:hand_02", "crew:clock"];
     assert_eq!(states(&crew), ["RUNNING", "EXITED", "RUNNING"]);
-    assert_eq!(host.sh("cat /var/log/hand/out-01.log"), "number 1");
+    assert_eq!(host.sh("tail -n 1 /var/log/hand/out-01.log"), "number 1");
     let here = "tr '\\0' '\\n' </proc/$(supervisorctl pid crew:hand_01)/environ | grep -c '^HERE=/.*bin'";
     assert_eq!(host.sh(here), "1");
-    host.sh("supervisorctl stop crew:hand_01");
+    host.sh("rm -f /srv/quit; supervisorctl stop crew:hand_01");
     assert_eq!(host.sh("cat /srv/quit"), "quit");
     let plan = host.plan(&all);
     assert!(

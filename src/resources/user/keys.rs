@@ -111,6 +111,7 @@ pub(in crate::resources) fn restore(gone: &Remains, cx: &mut Render<'_>) {
                 id: Id::new("pruned", &format!("{user}.authorized_keys")),
                 user: user.clone(),
                 home: None,
+                group: None,
                 makes_home: false,
                 keys: Vec::new(),
                 absent: absent(user, cx),
@@ -134,6 +135,8 @@ pub(super) struct Keys {
     id: Id,
     user: String,
     home: Option<String>,
+    /// His primary group, if the playbook says it.
+    group: Option<String>,
     /// Whether his home comes with him.
     makes_home: bool,
     /// Lines.
@@ -181,6 +184,7 @@ impl Keys {
             id: Id::new("authorized_keys", &user.name),
             user: user.name.clone(),
             home: user.home.clone(),
+            group: user.group.clone(),
             makes_home: !user.system,
             absent,
             exclusive,
@@ -427,7 +431,8 @@ impl Resource for Keys {
             ));
         }
         let (folder, path) = (found.folder(), found.path());
-        let group = if found.group.is_empty() { user } else { found.group };
+        let known = (!found.group.is_empty()).then_some(found.group);
+        let group = self.group.as_deref().or(known).unwrap_or(user);
         let owner = format!("{user}:{group}");
         let verb = if found.sum.is_some() {
             Verb::Update
@@ -436,13 +441,9 @@ impl Resource for Keys {
         };
         let mut change = Change::new(id, verb, format!("the keys that let {user} in ({path})"));
         let above = found.at(&folder);
-        let others = above.map(|fact| file::attributes(&fact, "0700", &owner));
-        if others.as_ref().is_none_or(|others| !others.is_empty()) {
-            let made = others.map_or_else(
-                || vec![crate::change::Detail::Note(format!("{folder} 0700 {owner}"))],
-                |others| others,
-            );
-            change.details.extend(made);
+        let is_right = |fact: &PathFact| file::attributes(fact, "0700", &owner).is_empty();
+        if !above.as_ref().is_some_and(is_right) {
+            change = change.note(format!("{folder} 0700 {owner}"));
             change = change.action(Action::Directory {
                 path: folder.clone(),
                 mode: "0700".into(),
@@ -506,6 +507,7 @@ mod tests {
             id: Id::new("authorized_keys", "ann"),
             user: "ann".into(),
             home: None,
+            group: None,
             makes_home: true,
             keys: lines.iter().map(|line| (*line).to_owned()).collect(),
             absent: absent.iter().map(|line| (*line).to_owned()).collect(),
