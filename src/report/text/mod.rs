@@ -81,7 +81,7 @@ impl Text {
                 self.say(&format!("\n{} has changed meanwhile.", plan.host));
                 self.plan(plan);
             }
-            Event::Drift { plan, secrets } => match plan.changes.is_empty() {
+            Event::Drift { plan, secrets } => match plan.is_fulfilled() {
                 true => self.say(&history::no_drift(plan)),
                 false => {
                     self.secrets = (*secrets).clone();

@@ -1,0 +1,85 @@
+//! Certificates that a playbook brings along.
+
+use std::process::Command;
+
+use crate::certificate::host;
+use crate::host::{Host, run, wait_for};
+
+/// A certificate for `shop.test` and its key, beside the playbook.
+fn make(host: &Host, days: u32) {
+    let (key, chain) = (host.file("shop.key", ""), host.file("shop.pem", ""));
+    let mut openssl = Command::new("openssl");
+    openssl.args([
+        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=shop",
+    ]);
+    openssl.args([
+        "-addext",
+        "subjectAltName=DNS:shop.test,DNS:*.shop.test",
+        "-days",
+        &days.to_string(),
+    ]);
+    run(openssl.arg("-keyout").arg(key).arg("-out").arg(chain)).ok();
+}
+
+const PLAYBOOK: &str = "
+name: web
+secrets: { shop_key: { file: shop.key } }
+nginx:
+  shop: { root: /srv/www, certificate: shop }
+certificates:
+  shop:
+    domain: shop.test
+    aliases: [\"*.shop.test\"]
+    own: { source: shop.pem, key: \"${shop_key}\" }
+";
+
+#[test]
+fn an_own_certificate_is_served_and_its_end_is_told() {
+    let Some(host) = host() else { return };
+    make(&host, 90);
+    let plan = host.converge(PLAYBOOK).stdout;
+    assert!(!plan.contains("PRIVATE KEY"), "{plan}");
+    let folder = "/etc/nginx/certificates/shop";
+    assert_eq!(
+        host.sh(&format!("cd {folder} && stat -c '%n %a %U' *; grep -rl 'PRIVATE KEY' /var/lib/hostwright | grep -v /store/ || true")),
+        "fullchain.pem 644 root\nprivkey.pem 600 root"
+    );
+    let served = || {
+        host.sh(
+            "openssl s_client -connect 127.0.0.1:443 -servername a.shop.test </dev/null 2>/dev/null | openssl x509 -noout -serial",
+        )
+    };
+    let first = served();
+    let pid = host.sh("cat /run/nginx.pid");
+    let status = run(&mut host.bare("status")).ok().stdout;
+    assert!(status.contains("89 days"), "{status}");
+
+    // The next one is loaded without a restart, and that it ends soon is said by every plan.
+    make(&host, 10);
+    let plan = host.converge(PLAYBOOK).stdout;
+    wait_for("nginx serves the next one", || served() != first);
+    assert_eq!(host.sh("cat /run/nginx.pid"), pid);
+    assert!(
+        plan.contains("put the certificate for shop.test, *.shop.test in place"),
+        "{plan}"
+    );
+    let plan = host.plan(PLAYBOOK).stdout;
+    assert!(
+        plan.contains("certificate.shop  the certificate ends in 9 days, on ")
+            && plan.contains("Nothing to change."),
+        "{plan}"
+    );
+
+    // What does not go together is found before the host is asked.
+    let other = std::fs::read_to_string(host.folder.path().join("shop.pem")).expect("read");
+    make(&host, 10);
+    host.file("shop.pem", &other);
+    let refused = host.apply(PLAYBOOK);
+    assert!(
+        refused.status == 1
+            && refused
+                .stderr
+                .contains("the private key is not that of the certificate"),
+        "{refused:?}"
+    );
+}
