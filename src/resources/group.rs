@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::user::{self, ACCOUNTS};
+use super::accounts::{ACCOUNTS, DeclaredGroup, check_name, processes_of_group};
 use crate::change::{Action, Change, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::{Questions, Remains};
@@ -23,21 +23,13 @@ pub struct Group {
     pub system: Option<Flag>,
 }
 
-/// A group of this name is declared.
-struct Declared(String);
-
-/// Whether the playbook declares a group of this name.
-pub(super) fn is_declared(name: &str, cx: &Render<'_>) -> bool {
-    cx.announced::<Declared>().any(|declared| declared.0 == name)
-}
-
 impl Declaration for Group {
     fn announce(&self, name: &str, cx: &mut Render<'_>) {
-        cx.announce(Declared(name.to_owned()));
+        cx.announce(DeclaredGroup(name.to_owned()));
     }
 
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
-        user::check_name(name, "group")?;
+        check_name(name, "group")?;
         if name == "root" && self.gid.is_some() {
             return Err(Problem::new(
                 "root's number is 0, and cannot be another",
@@ -111,7 +103,7 @@ impl Resource for Wanted {
         questions.group(&self.name);
         if let Some(gid) = self.gid {
             questions.group(&gid.to_string());
-            questions.script(&self.busy(), user::processes_of_group(&self.name));
+            questions.script(&self.busy(), processes_of_group(&self.name));
         }
     }
 

@@ -1,6 +1,7 @@
 //! The kinds. One file each, and one line in the list of `playbook`.
 
 pub mod absent;
+mod accounts;
 pub mod apt;
 pub mod backup;
 pub mod binary;

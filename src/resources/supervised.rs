@@ -179,7 +179,9 @@ impl Supervised {
                     format!("under `[include]` the line: `files = {}", patterns.join(" ")),
                 ),
             };
-            let there = patterns.iter().find_map(|pattern| in_place(pattern, path));
+            let there = patterns
+                .iter()
+                .find_map(|pattern| supervisor_config::in_place(pattern, name(path)));
             return Err(Refusal {
                 id: self.id.clone(),
                 cause: format!("{CONFIG} includes {cause}: supervisor would never read {path}"),
@@ -232,15 +234,6 @@ impl Supervised {
             own.find_map(|line| amiss(process, line))
         })
     }
-}
-
-/// A path like `path` that the pattern finds: `/etc/supervisord.d/web.ini` for `/etc/supervisord.d/*.ini`.
-fn in_place(pattern: &str, path: &str) -> Option<String> {
-    if !pattern.contains('*') {
-        return None;
-    }
-    let there = pattern.replacen('*', name(path), 1);
-    (supervisor_config::finds(pattern, &there) && !there.contains(['*', '?', '[', '%'])).then_some(there)
 }
 
 /// A process as `supervisor.sh` reads it.
@@ -437,20 +430,6 @@ impl Resource for Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn where_a_file_is_read_is_known_from_the_pattern() {
-        let path = "/etc/supervisor/conf.d/web.conf";
-        for (pattern, there) in [
-            ("/etc/supervisord.d/*.ini", Some("/etc/supervisord.d/web.ini")),
-            ("/srv/programs/*", Some("/srv/programs/web")),
-            ("/srv/*/*.conf", None),
-            ("/srv/programs.ini", None),
-            ("%(ENV_HOME)s/*.ini", None),
-        ] {
-            assert_eq!(in_place(pattern, path).as_deref(), there, "{pattern}");
-        }
-    }
 
     #[test]
     fn a_process_is_as_it_should_be_or_not() {

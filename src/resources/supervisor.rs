@@ -10,7 +10,7 @@ use super::directory::Directory;
 use super::instances::{self, Instances, TakesTurns};
 use super::rolling::{Instance, Rolling};
 use super::supervised::{ELSEWHERE, Ended, FOLDER, Supervised, name, reads};
-use super::supervisor_config::Process;
+use super::supervisor_config::{Process, escape, quote};
 use super::supervisor_instance::SupervisorInstance;
 use crate::change::{Content, Id};
 use crate::facts::Remains;
@@ -347,40 +347,6 @@ impl Program {
     }
 }
 
-/// supervisor expands `%(…)s` and cuts a value at a ` ;` or ` #`; `%(here)s` it replaces even where the
-/// `%` is escaped. Where it shall expand, that is the writer's affair.
-fn escape(value: &str, expand: bool) -> Result<String, Problem> {
-    if value.contains("%(here)s") && !expand {
-        return Err(Problem::new(
-            "supervisor would replace the `%(here)s` in a value",
-            "put it into a file that the program reads, or into a script",
-        ));
-    }
-    if value.contains(" ;") || value.contains(" #") {
-        return Err(Problem::new(
-            "supervisor would cut a value at its ` ;` or ` #`",
-            "put it into a file that the program reads, or into a script",
-        ));
-    }
-    Ok(match expand {
-        true => value.to_owned(),
-        false => value.replace('%', "%%"),
-    })
-}
-
-/// supervisor takes what stands between two equal quotes as it is, without escapes, and strips quotes of
-/// both sorts from its ends (`dict_of_key_value_pairs` in its `datatypes.py`).
-fn quote(value: &str) -> Result<String, Problem> {
-    let mark = if value.contains('"') { '\'' } else { '"' };
-    if value.contains(mark) || value.starts_with(['\'', '"']) || value.ends_with(['\'', '"']) {
-        return Err(Problem::new(
-            "supervisor cannot pass on a value that has quotes of both sorts, or one at an end",
-            "put it into a file that the program reads",
-        ));
-    }
-    Ok(format!("{mark}{value}{mark}"))
-}
-
 impl Section for Programs {
     fn announce(&self, cx: &mut Render<'_>) {
         self.0.announce(cx);
@@ -493,23 +459,5 @@ impl Declaration for Program {
             }
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_supervisor_would_cut_or_strip_is_refused() {
-        assert!(escape("a ;b", false).is_err() && escape("a ;b", true).is_err());
-        assert!(escape("a %(here)s", false).is_err());
-        assert_eq!(escape("50%", false).ok(), Some("50%%".into()));
-        assert_eq!(escape("%(ENV_HOME)s", true).ok(), Some("%(ENV_HOME)s".into()));
-        assert_eq!(quote("it's, \\ so").ok(), Some("\"it's, \\ so\"".into()));
-        assert_eq!(quote(r#"{"a": 1}"#).ok(), Some(r#"'{"a": 1}'"#.into()));
-        for value in [r#"it's "x" here"#, "'x", r#"say "x""#] {
-            assert!(quote(value).is_err(), "{value}");
-        }
     }
 }

@@ -2,15 +2,16 @@
 
 mod account;
 mod departed;
+mod found_keys;
 mod keys;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use self::account::{Account, Password};
-use self::departed::Departed;
+use self::departed::{Departed, Departs};
 use self::keys::{AuthorizedKeys, Keys};
-use super::group;
+use super::accounts::{self, check_name};
 use crate::change::{Content, Id};
 use crate::language::scalar::{AbsPath, Count, Flag, Line, Name, optional};
 use crate::language::{Declaration, Problem, Render};
@@ -18,7 +19,6 @@ use crate::managed::announced::{What, stands};
 use crate::managed::file::ManagedFile;
 use crate::managed::plain::Plain;
 
-pub(super) use self::account::{ACCOUNTS, processes_of_group};
 pub(super) use self::keys::{announce_left, restore};
 
 /// A user.
@@ -66,24 +66,6 @@ pub struct User {
     pub remove_home: Option<Flag>,
 }
 
-/// Refuses what useradd and groupadd do not take for a name; `what` is `user` or `group`.
-pub(super) fn check_name(name: &str, what: &str) -> Result<(), Problem> {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || ":,/@".contains(c);
-    if name.len() > 32
-        || name.starts_with(['-', '+', '~'])
-        || name.contains(odd)
-        || name.bytes().all(|byte| byte.is_ascii_digit())
-    {
-        return Err(Problem::new(
-            format!("`{name}` is no name for a {what}"),
-            format!(
-                "{what}add takes up to 32 characters: letters, digits, `_`, `-` and `.`, and not digits alone"
-            ),
-        ));
-    }
-    Ok(())
-}
-
 fn on(flag: &Option<Flag>) -> bool {
     flag.as_ref().is_some_and(|flag| flag.0)
 }
@@ -97,6 +79,10 @@ fn is_hash(text: &str) -> bool {
 }
 
 impl User {
+    fn departs(&self) -> bool {
+        self.present.as_ref().is_some_and(|flag| !flag.0)
+    }
+
     fn password(&self, cx: &Render<'_>) -> Result<Option<Password>, Problem> {
         let Some(password) = &self.password else {
             return Ok(None);
@@ -164,6 +150,9 @@ impl User {
 
 impl Declaration for User {
     fn announce(&self, name: &str, cx: &mut Render<'_>) {
+        if self.departs() {
+            cx.announce(Departs(name.to_owned()));
+        }
         if !self.sudo.is_empty() {
             let rules = self.rules(name, cx);
             stands(cx, &self.sudoers(name), What::File(Some(rules)));
@@ -172,7 +161,7 @@ impl Declaration for User {
 
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         check_name(name, "user")?;
-        if self.present.as_ref().is_some_and(|flag| !flag.0) {
+        if self.departs() {
             return self.leave(name, cx);
         }
         if self.remove_home.is_some() {
@@ -206,7 +195,7 @@ impl Declaration for User {
             system,
             uid: self.uid.as_ref().map(|uid| uid.0),
             group: self.group.as_ref().map(|group| group.0.clone()),
-            has_own_group: group::is_declared(name, cx),
+            has_own_group: accounts::has_group(name, cx),
             groups: self.groups.iter().map(|group| group.0.clone()).collect(),
             comment: self.comment.as_ref().map(|comment| comment.0.clone()),
             home: self.home.as_ref().map(|path| path.0.clone()),

@@ -3,12 +3,10 @@
 use crate::change::{Action, Change, Content, Detail, Id, Verb, sha256};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::{Questions, Remains, UserFact};
+use crate::resources::accounts::{ACCOUNTS, processes};
 use crate::shell;
 
-const PROCESSES: &str = include_str!("processes.sh");
 const PASSWORD: &str = include_str!("password.sh");
-/// What undoes what is done with users.
-pub(in crate::resources) const ACCOUNTS: &str = include_str!("accounts.sh");
 
 /// Shells that every host has.
 const NOLOGIN: &str = "/usr/sbin/nologin";
@@ -49,19 +47,6 @@ pub(super) struct Account {
 /// The login shell where the playbook may say one.
 pub(super) fn shell(system: bool, declared: Option<&str>) -> String {
     declared.unwrap_or(if system { NOLOGIN } else { BASH }).to_owned()
-}
-
-/// Looks for the processes of a user: of any home and number, or where he has others than these.
-pub(super) fn processes(name: &str, home: Option<&str>, uid: Option<u32>) -> String {
-    let uid = uid.map(|uid| uid.to_string()).unwrap_or_default();
-    let words = shell::words(["of_user", name, home.unwrap_or_default(), &uid]);
-    format!("{PROCESSES}{words}")
-}
-
-/// Looks for processes of the group of this number.
-pub(in crate::resources) fn processes_of_group(group: &str) -> String {
-    let group = shell::quote(group);
-    format!("{PROCESSES}if getent group {group} >/dev/null; then processes -group {group}; fi")
 }
 
 impl Resource for Account {

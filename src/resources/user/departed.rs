@@ -1,11 +1,14 @@
 //! A user who shall not be there.
 
-use super::account::{ACCOUNTS, processes};
 use crate::change::{Action, Change, Id, Verb};
 use crate::desired::{Context, Refusal, Resource};
 use crate::facts::Questions;
 use crate::resources::absent::NEVER;
+use crate::resources::accounts::{ACCOUNTS, processes};
 use crate::shell;
+
+/// A user of this name shall not be there.
+pub(super) struct Departs(pub String);
 
 /// A user who shall not be there.
 #[derive(Debug)]

@@ -9,6 +9,8 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::account::Account;
+use super::departed::Departs;
+use super::found_keys::{ASK, Found, writable};
 use crate::change::{Action, Change, Content, Id, Verb, sha256};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::{PathFact, Questions, Remains};
@@ -18,7 +20,6 @@ use crate::language::{Problem, Render};
 use crate::managed::{file, standing};
 use crate::shell;
 
-const ASK: &str = include_str!("keys.sh");
 const NO_LINKS: &str = include_str!("no_links.sh");
 const UNCHANGED: &str = include_str!("../../managed/unchanged.sh");
 /// Under which name a host remembers a key that a playbook brought, before the user and the key.
@@ -102,11 +103,12 @@ pub(in crate::resources) fn announce_left(gone: &Remains, cx: &mut Render<'_>) {
     left(gone).for_each(|left| cx.announce(left));
 }
 
-/// Adds what takes the keys of those away of whom no key is declared any more. Others see to it themselves.
+/// Adds what takes the keys of those away of whom no key is declared any more, and who stay. Others see to it themselves.
 pub(in crate::resources) fn restore(gone: &Remains, cx: &mut Render<'_>) {
     let users: BTreeSet<String> = left(gone).map(|left| left.user).collect();
     for user in users.difference(&gone.users) {
-        if !cx.has(&Id::new("authorized_keys", user)) {
+        let departs = cx.announced::<Departs>().any(|departs| departs.0 == *user);
+        if !departs && !cx.has(&Id::new("authorized_keys", user)) {
             let keys = Keys {
                 id: Id::new("pruned", &format!("{user}.authorized_keys")),
                 user: user.clone(),
@@ -293,87 +295,6 @@ impl Keys {
     }
 }
 
-fn writable(mode: &str) -> bool {
-    let group_or_others = |digit: Option<char>| digit.is_some_and(|digit| "2367".contains(digit));
-    let mut digits = mode.chars().rev();
-    group_or_others(digits.next()) || group_or_others(digits.next())
-}
-
-/// What `keys.sh` found.
-struct Found<'a> {
-    home: &'a str,
-    group: &'a str,
-    reads: Option<&'a str>,
-    there: Vec<(&'a str, PathFact)>,
-    sum: Option<&'a str>,
-    lines: Vec<&'a str>,
-}
-
-impl<'a> Found<'a> {
-    fn read(text: &'a str) -> Self {
-        let (head, lines) = match text.find("\nsum ") {
-            Some(at) => (&text[..at], text[at + 1..].lines()),
-            None => (text, "".lines()),
-        };
-        let mut lines = lines;
-        let sum = lines.next().and_then(|line| line.strip_prefix("sum "));
-        let said = |what: &str| {
-            head.lines()
-                .find_map(|line| line.strip_prefix(what)?.strip_prefix(' '))
-        };
-        Self {
-            home: said("home").unwrap_or_default(),
-            group: said("group").unwrap_or_default(),
-            reads: said("reads"),
-            there: head.lines().filter_map(fact).collect(),
-            sum,
-            lines: lines.map(str::trim_end).collect(),
-        }
-    }
-
-    fn folder(&self) -> String {
-        format!("{}/.ssh", self.home.trim_end_matches('/'))
-    }
-
-    fn path(&self) -> String {
-        format!("{}/authorized_keys", self.folder())
-    }
-
-    fn at(&self, path: &str) -> Option<PathFact> {
-        let fact = self.there.iter().find(|(at, _)| *at == path);
-        fact.map(|(_, fact)| fact.clone())
-    }
-
-    /// The file that a word of AuthorizedKeysFile means for `user` (sshd_config(5), TOKENS).
-    fn means(&self, pattern: &str, user: &str) -> String {
-        let pattern = pattern
-            .replace("%h", self.home)
-            .replace("%u", user)
-            .replace("%%", "%");
-        match pattern.starts_with('/') {
-            true => pattern,
-            false => format!("{}/{pattern}", self.home.trim_end_matches('/')),
-        }
-    }
-}
-
-/// A line `at KIND MODE OWNER PATH`.
-fn fact(line: &str) -> Option<(&str, PathFact)> {
-    let mut words = line.strip_prefix("at ")?.splitn(4, ' ');
-    let (kind, mode, owner) = (words.next()?.chars().next()?, words.next()?, words.next()?);
-    let fact = PathFact {
-        kind,
-        mode: format!("{mode:0>4}"),
-        owner: owner.to_owned(),
-        names: 1,
-        target: String::new(),
-        behind: None,
-        fixed: None,
-        acl: false,
-    };
-    Some((words.next()?, fact))
-}
-
 impl Resource for Keys {
     fn id(&self) -> &Id {
         &self.id
@@ -539,29 +460,5 @@ mod tests {
                 .contains(&format!("no longer lets in {}", told(&other)))
         );
         assert_eq!(keys(&[&own], &[], false).wanted(&[]), [own.as_str()]);
-    }
-
-    #[test]
-    fn what_the_host_says_is_read() {
-        let text = format!(
-            "home /srv/a b\ngroup ann\nat d 755 ann:ann /srv/a b\nat f 600 ann:ann /srv/a b/.ssh/authorized_keys\n\
-            reads .ssh/authorized_keys .ssh/authorized_keys2\nsum abc\nssh-ed25519 {ED} ann\r\nhome x"
-        );
-        let found = Found::read(&text);
-        assert_eq!(
-            (found.home, found.group, found.sum),
-            ("/srv/a b", "ann", Some("abc"))
-        );
-        assert_eq!(found.lines.len(), 2);
-        assert_eq!(found.at("/srv/a b").expect("there").mode, "0755");
-        for pattern in [
-            ".ssh/authorized_keys",
-            "%h/.ssh/authorized_keys",
-            "/srv/a b/.ssh/authorized_keys",
-        ] {
-            assert_eq!(found.means(pattern, "ann"), found.path());
-        }
-        assert_eq!(found.means("/etc/ssh/keys/%u", "ann"), "/etc/ssh/keys/ann");
-        assert!(writable("0775") && writable("0757") && !writable("0755") && !writable("2755"));
     }
 }
