@@ -217,6 +217,9 @@ pub enum Event<'a> {
         source: &'a str,
         /// The line, without its end.
         line: &'a str,
+        /// When, in seconds since 1970: as the line says, or as the one before it does that says so. Where a log says no
+        /// times, when it was last written.
+        at: f64,
     },
     /// The connection was lost, and is made again.
     Reconnecting {
@@ -234,6 +237,13 @@ pub enum Event<'a> {
         /// What must not be shown.
         #[serde(skip)]
         secrets: &'a Secrets,
+    },
+    /// The checks of a playbook's newest generation were not asked.
+    Unchecked {
+        /// The playbook's name.
+        playbook: &'a str,
+        /// Why it cannot be rendered here and now.
+        why: &'a str,
     },
     /// What is left to change when a run is over: something undoes it, or a command does not do what it should.
     Left(&'a Plan),

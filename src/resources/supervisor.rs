@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::binary::Releases;
 use super::directory::Directory;
+use super::instance::Instance;
 use super::instances::{self, Instances, TakesTurns};
-use super::rolling::{Instance, Rolling};
+use super::rolling::Rolling;
 use super::supervised::{ELSEWHERE, Ended, FOLDER, Supervised, name, reads};
 use super::supervisor_config::{Process, escape, quote};
 use super::supervisor_instance::SupervisorInstance;
@@ -127,6 +128,20 @@ pub(super) struct Member {
     pub program: String,
     pub processes: Vec<Process>,
     pub startsecs: u32,
+}
+
+/// What supervisor calls an instance of the program `name`.
+fn instance_name(name: &str, port: u16) -> String {
+    format!("{name}-{port}")
+}
+
+fn takes_turns(name: &str, ports: [u16; 2]) -> TakesTurns {
+    TakesTurns {
+        id: Id::new("supervisor", name),
+        program: name.to_owned(),
+        ports,
+        names: ports.map(|port| instance_name(name, port)),
+    }
 }
 
 /// A program as supervisor shall know it.
@@ -323,7 +338,7 @@ impl Program {
         }
         let command = self.pinned(cx)?;
         let instance = |port: u16| -> Result<Box<dyn Instance>, Problem> {
-            let own = format!("{name}-{port}");
+            let own = instance_name(name, port);
             let named = Named {
                 name: &own,
                 logs,
@@ -334,16 +349,8 @@ impl Program {
                 alone: (port == ports[0]).then(|| name.to_owned()),
             }))
         };
-        Ok(Rolling {
-            id: Id::new("supervisor", name),
-            turns: TakesTurns {
-                program: name.to_owned(),
-                ports,
-            },
-            instances: [instance(ports[0])?, instance(ports[1])?],
-            declared: declared.clone(),
-            sites: instances::sites(name, cx)?,
-        })
+        let instances = [instance(ports[0])?, instance(ports[1])?];
+        Rolling::new(takes_turns(name, ports), declared, instances, cx)
     }
 }
 
@@ -414,7 +421,7 @@ fn instances_before(program: &str, cx: &Render<'_>) -> Vec<Id> {
 
 impl Declaration for Program {
     fn announce(&self, name: &str, cx: &mut Render<'_>) {
-        instances::announce(name, self.instances.as_ref(), cx);
+        instances::announce(self.instances.as_ref(), |ports| takes_turns(name, ports), cx);
         let logs = self.logs(name);
         let named = Named {
             name,

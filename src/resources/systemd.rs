@@ -75,8 +75,11 @@ impl Section for Units {
 
 impl Declaration for Unit {
     fn announce(&self, name: &str, cx: &mut Render<'_>) {
-        let name = name.trim_end_matches(".service");
-        instances::announce(name, self.instances.as_ref(), cx);
+        instances::announce(
+            self.instances.as_ref(),
+            |ports| systemd_instance::takes_turns(name, ports),
+            cx,
+        );
     }
 
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
@@ -87,8 +90,7 @@ impl Declaration for Unit {
                     "take them out",
                 ));
             }
-            let program = name.trim_end_matches(".service");
-            cx.push(systemd_instance::rolling(program, id(name), declared, cx)?);
+            cx.push(systemd_instance::rolling(name, declared, cx)?);
             return Ok(());
         }
         let on = |flag: &Option<Flag>| Some(flag.as_ref().is_none_or(|flag| flag.0));

@@ -2,8 +2,9 @@
 //! `NAME@.service`. So it names its release by its own path, and a change of the template leaves it as it is.
 
 use super::binary::Releases;
-use super::instances::{self, Instances, TakesTurns};
-use super::rolling::{Instance, Rolling, State};
+use super::instance::{Instance, State};
+use super::instances::{Instances, TakesTurns};
+use super::rolling::Rolling;
 use super::systemd_files::{covers, unit_of};
 use crate::change::{Id, sha256};
 use crate::daemons::text::unit;
@@ -33,8 +34,20 @@ pub(super) fn template(name: &str) -> String {
     format!("{name}@.service")
 }
 
-/// Two instances of the program `name` that take turns.
-pub(super) fn rolling(name: &str, id: Id, declared: &Instances, cx: &Render<'_>) -> Result<Rolling, Problem> {
+/// The instances of the unit `name`, with or without `.service`.
+pub(super) fn takes_turns(name: &str, ports: [u16; 2]) -> TakesTurns {
+    let program = name.trim_end_matches(".service");
+    TakesTurns {
+        id: Id::new("systemd", program),
+        program: program.to_owned(),
+        ports,
+        names: ports.map(|port| format!("{program}@{port}")),
+    }
+}
+
+/// Two instances of the unit `name` that take turns.
+pub(super) fn rolling(name: &str, declared: &Instances, cx: &Render<'_>) -> Result<Rolling, Problem> {
+    let name = name.trim_end_matches(".service");
     let ports = declared.ports()?;
     let template = format!("{FOLDER}/{}", template(name));
     let Some(content) = announced::content(cx, &template) else {
@@ -75,16 +88,7 @@ pub(super) fn rolling(name: &str, id: Id, declared: &Instances, cx: &Render<'_>)
             reads,
         })
     };
-    Ok(Rolling {
-        id,
-        turns: TakesTurns {
-            program: name.to_owned(),
-            ports,
-        },
-        instances: ports.map(instance),
-        declared: declared.clone(),
-        sites: instances::sites(name, cx)?,
-    })
+    Rolling::new(takes_turns(name, ports), declared, ports.map(instance), cx)
 }
 
 /// The paths that a unit's commands name.
@@ -171,7 +175,7 @@ impl Instance for SystemdInstance {
         LIBRARY.concat()
     }
 
-    fn meant(&self, _: &Context<'_>) -> String {
+    fn meant_always(&self) -> String {
         let (unit, file) = (shell::quote(&self.unit), shell::quote(&self.file.path));
         format!("instance={unit}\nfile={file}")
     }

@@ -16,6 +16,7 @@ mod cron;
 mod daemons;
 mod days;
 mod defaults;
+mod described;
 mod distance;
 mod doctor;
 mod exposure;

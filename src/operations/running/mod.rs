@@ -13,6 +13,7 @@ use crate::playbook::load::secrets_of;
 use crate::resources::{supervised, systemd};
 use crate::secret::Secrets;
 use crate::shell;
+use crate::transaction::compile::WORDS;
 
 const SCRIPT: &str = include_str!("running.sh");
 
@@ -138,5 +139,5 @@ pub async fn run(
 fn script(verb: Verb, names: &[String]) -> String {
     let (verb, names) = (verb.word(), shell::quote(&names.join("\n")));
     let (programs, units, remembered) = (supervised::looking(), systemd::LIBRARY, library());
-    format!("verb={verb}\nnames={names}\n{programs}\n{units}\n{remembered}{SCRIPT}")
+    format!("verb={verb}\nnames={names}\n{programs}\n{units}\n{WORDS}{remembered}{SCRIPT}")
 }

@@ -126,6 +126,9 @@ impl Text {
                 };
                 self.say(&format!("Generation {number} of {playbook} has {checks}."));
             }
+            Event::Unchecked { playbook, why } => self.warn(&format!(
+                "the checks of {playbook} were not asked: {why}; `hostwright verify` asks them"
+            )),
             Event::BackingUp { secrets, .. } => self.secrets = (*secrets).clone(),
             Event::Backups { host, backups } => {
                 self.tell(&self.secrets.redact(&backups::listed(host, backups)))
@@ -165,7 +168,7 @@ impl Text {
                     self.tell(&format!("    {}\n", self.secrets.redact(line)));
                 }
             }
-            Event::Logged { source, line } => {
+            Event::Logged { source, line, .. } => {
                 let line = self.secrets.redact(line);
                 match self.sources {
                     None => self.tell(&format!("{line}\n")),
