@@ -86,3 +86,50 @@ python3 /root/two.py");
     assert_eq!(heard, "ready hello");
     assert_eq!(host.sh("ps -o user= -C python3"), "web-app");
 }
+
+#[test]
+fn a_hardened_base_host() {
+    let Some(host) = Host::boot() else { return };
+    let playbook = Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks/base-host.yml");
+    // Whose keys let people in must be said.
+    let unsaid = run(&mut host.command_for("plan", &playbook));
+    assert!(unsaid.stderr.contains("${ann}"), "{}", unsaid.stderr);
+    let key = host.folder.path().join("ann");
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&key)
+        .status();
+    assert!(made.expect("ssh-keygen").success());
+    let public = std::fs::read_to_string(key.with_extension("pub")).expect("a key");
+    let set = |verb: &str| {
+        let mut command = host.command_for(verb, &playbook);
+        for name in ["ann", "ci"] {
+            command.arg("--set").arg(format!("{name}={}", public.trim()));
+        }
+        command
+    };
+    run(&mut set("apply")).ok();
+    let second = run(&mut set("plan")).ok();
+    assert!(second.stdout.contains("Nothing to change."), "{}", second.stdout);
+    // Ann gets in by her key, and may do all.
+    let mut ann = std::process::Command::new("ssh");
+    ann.args(["-F", "none", "-o", "BatchMode=yes", "-o"])
+        .arg(format!(
+            "UserKnownHostsFile={}",
+            host.machine.known_hosts().display()
+        ))
+        .arg("-i")
+        .arg(&key)
+        .arg(format!("ann@{}", host.machine.address()))
+        .arg("sudo -n id -u; hostname");
+    assert_eq!(run(&mut ann).ok().stdout, "0\nweb-1\n");
+    let state = host.sh("fail2ban-client get sshd maxretry; sudo -l -U deploy; apt-config dump APT::Periodic::Unattended-Upgrade; swapon --show --noheadings; grep swapfile /etc/fstab");
+    for words in [
+        "5",
+        "(root) NOPASSWD: /usr/bin/systemctl restart app.service",
+        "APT::Periodic::Unattended-Upgrade \"1\"",
+        "/swapfile none swap",
+    ] {
+        assert!(state.contains(words), "{words} in\n{state}");
+    }
+}
