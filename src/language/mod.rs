@@ -8,6 +8,7 @@ pub mod ordered;
 pub mod parse;
 pub mod placed;
 pub mod problem;
+pub mod program;
 mod recover;
 pub mod render;
 pub mod scalar;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::change::{Change, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::Questions;
+use crate::facts::{Facts, Questions};
 use crate::language::scalar::{Flag, Line, optional};
 use crate::language::{Placed, Problem, Render, Section};
 use crate::managed::announced::{Stands, What};
@@ -152,7 +152,19 @@ impl Packages {
 }
 
 const INSTALL: &str = include_str!("apt.sh");
+/// What apt would do.
+const SIMULATED: &str = "apt.simulation";
 const SIMULATION: &str = include_str!("apt_simulation.sh");
+
+/// The version of a package that the host has, or else that apt would bring, where its index is there.
+pub(super) fn version<'f>(facts: &'f Facts, package: &str) -> Option<&'f str> {
+    let brings = |line: &'f str| {
+        let rest = line.strip_prefix("install ")?.strip_prefix(package)?;
+        rest.strip_prefix(' ')
+    };
+    let coming = || facts.output(SIMULATED).lines().find_map(brings);
+    facts.package(package).or_else(coming)
+}
 
 impl Resource for Packages {
     fn id(&self) -> &Id {
@@ -175,7 +187,7 @@ impl Resource for Packages {
         for name in self.names() {
             questions.package(name);
         }
-        questions.script("apt.simulation", self.simulation());
+        questions.script(SIMULATED, self.simulation());
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
@@ -188,7 +200,7 @@ impl Resource for Packages {
         if missing.is_empty() && unfinished.is_none() {
             return Ok(Vec::new());
         }
-        let simulation = Simulation::read(cx.facts.output("apt.simulation"));
+        let simulation = Simulation::read(cx.facts.output(SIMULATED));
         let fresh = simulation.fresh && !self.sources.iter().any(|source| cx.changes(source));
         self.refuse(&simulation, fresh && unfinished.is_none())?;
         let refresh = !fresh || !simulation.errors.is_empty();
