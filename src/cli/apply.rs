@@ -171,11 +171,19 @@ async fn finish(
                 Err(boxed(failed))
             }
             checked => checked.map_err(boxed),
+        }?;
+        let waiting: Vec<&str> = plan.waiting().map(|remark| remark.id.as_str()).collect();
+        match waiting.is_empty() {
+            true => Ok(()),
+            false => Err(boxed(ApplyError::Waits {
+                host: host.clone(),
+                waiting: waiting.join(", "),
+            })),
         }
     };
     tokio::select! {
         finished = finish => finished,
-        _ = ctrl_c() => Err(boxed(Interrupted { host })),
+        _ = ctrl_c() => Err(boxed(Interrupted { host: host.clone() })),
     }
 }
 

@@ -31,7 +31,7 @@ async fn drift(args: &Args, view: &mut View) -> Exit {
         secrets: &desired.secrets,
     });
     session.close().await;
-    Ok(match plan.changes.is_empty() {
+    Ok(match plan.is_fulfilled() {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(2),
     })

@@ -44,7 +44,7 @@ async fn plan(args: &Args, view: &mut View) -> Exit {
         Saved::write(path, &playbook, &overrides, &built.desired, &plan).map_err(boxed)?;
     }
     session.close().await;
-    Ok(match (args.detailed_exitcode, plan.changes.is_empty()) {
+    Ok(match (args.detailed_exitcode, plan.is_fulfilled()) {
         (true, false) => ExitCode::from(2),
         _ => ExitCode::SUCCESS,
     })

@@ -119,6 +119,16 @@ pub trait Resource: Debug + Send + Sync {
         self.paths().into_iter().filter_map(text).collect()
     }
 
+    /// Why nothing is done about it now though it is not as it should be, and when it will be.
+    fn waits(&self, _cx: &Context<'_>) -> Option<String> {
+        None
+    }
+
+    /// What a person must know of it though nothing of it changes.
+    fn remark(&self, _cx: &Context<'_>) -> Option<String> {
+        None
+    }
+
     /// Says what it must know of the host.
     fn ask(&self, questions: &mut Questions);
 

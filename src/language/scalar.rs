@@ -336,10 +336,25 @@ scalar! {
     }
 }
 scalar! {
+    /// A domain name, or all names one label below one: `*.example.com`.
+    WildDomain(String), "^(\\*\\.)?[A-Za-z0-9.-]+$", |text| {
+        let (star, bare) = text.strip_prefix("*.").map_or(("", text), |bare| ("*.", bare));
+        bare.parse::<Domain>().map(|domain| format!("{star}{}", domain.0))
+    }
+}
+scalar! {
     /// The path of a URL, in the characters that need no quotes: `/assets/`.
     UrlPath(String), "^/[^\\s\"';{}\\\\$]*$", |text| match text.starts_with('/') && !text.contains('$') {
         true => bare(text),
         false => Err(format!("`{text}` is not the path of a URL: it starts with `/`, and has no `$`")),
+    }
+}
+scalar! {
+    /// What a location of nginx is about: all that begins with a path (`/assets/`), or that path alone (`= /feed`).
+    LocationPath(String), "^(= ?)?/[^\\s\"';{}\\\\$]*$", |text| {
+        let alone = text.strip_prefix('=').map(|path| path.strip_prefix(' ').unwrap_or(path));
+        let path = alone.unwrap_or(text).parse::<UrlPath>()?.0;
+        Ok(if alone.is_some() { format!("= {path}") } else { path })
     }
 }
 scalar! {

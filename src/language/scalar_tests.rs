@@ -47,7 +47,14 @@ fn the_field_decides_what_a_text_means() {
         ("/a{", false),
     ] {
         assert_eq!(text.parse::<UrlPath>().is_ok(), fits, "{text}");
+        assert_eq!(text.parse::<LocationPath>().is_ok(), fits, "{text}");
     }
+    for text in ["= /a", "=/a"] {
+        let path = text.parse::<LocationPath>().map(|path| path.0);
+        assert_eq!(path.as_deref(), Ok("= /a"), "{text}");
+    }
+    assert!("=  /a".parse::<LocationPath>().is_err());
+    assert!("= a".parse::<LocationPath>().is_err());
     assert!("é".parse::<Duration>().is_err());
     assert!("example.com".parse::<Domain>().is_ok());
     assert!("-x.com".parse::<Domain>().is_err());

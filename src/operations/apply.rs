@@ -54,6 +54,15 @@ pub enum ApplyError {
         /// The ids of what is left.
         left: String,
     },
+    /// Something is left undone for now.
+    #[error("{host} is not yet as the playbook says: {waiting}")]
+    #[diagnostic(help("why, and from when on it is done, stands above; all else is as the playbook says"))]
+    Waits {
+        /// The host.
+        host: String,
+        /// The ids of what waits.
+        waiting: String,
+    },
     /// What must be so before is not.
     #[error("{count} of {} before the apply failed on {host}", counted(*.total, "check"))]
     #[diagnostic(help("nothing was changed; mend that and apply again"))]

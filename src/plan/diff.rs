@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{access, accounts, conflicts, daemons, ports, shared};
-use crate::change::{Action, Change, Detail, sha256};
+use crate::change::{Action, Change, Detail, Id, sha256};
 use crate::desired::{Context, Desired, Meaning, Providers, Refusal, Resource};
 use crate::facts::{Facts, Remains};
 use crate::transaction::compile::{OnFailure, compile};
@@ -37,11 +37,44 @@ pub struct Plan {
     /// What of others' it puts its own in place of, or alters.
     #[serde(skip)]
     pub originals: BTreeSet<String>,
-    /// The changes; none when the host is as it should be.
+    /// The changes; none when the host is as it should be, but for what waits.
     pub changes: Vec<Change>,
+    /// What else must be known of resources.
+    pub remarks: Vec<Remark>,
+}
+
+/// What a plan says of a resource beside its changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Remark {
+    /// The resource.
+    pub id: Id,
+    /// Whether it is left undone for now.
+    pub waits: bool,
+    /// Why; or what a person must know of it.
+    pub text: String,
+}
+
+impl Remark {
+    fn new(id: &Id, waits: bool, text: String) -> Self {
+        Self {
+            id: id.clone(),
+            waits,
+            text,
+        }
+    }
 }
 
 impl Plan {
+    /// What is left undone for now.
+    pub fn waiting(&self) -> impl Iterator<Item = &Remark> {
+        self.remarks.iter().filter(|remark| remark.waits)
+    }
+
+    /// Whether the host is as the playbook says.
+    pub fn is_fulfilled(&self) -> bool {
+        self.changes.is_empty() && self.waiting().next().is_none()
+    }
+
     /// Whether applying it changes nothing on the host, and makes no generation.
     pub fn does_nothing(&self) -> bool {
         self.changes.is_empty() && !self.records
@@ -91,6 +124,8 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
     let mut gone = HashSet::new();
     let known = facts.made();
     let mut made = known.clone();
+    let mut remarks = Vec::new();
+    let mut waiting = HashSet::new();
     for entry in &desired.entries {
         let context = Context {
             facts,
@@ -100,6 +135,18 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
             replaced: &replaced,
             more,
         };
+        let id = entry.resource.id();
+        if let Some(text) = entry.resource.waits(&context) {
+            waiting.insert(id.clone());
+            remarks.push(Remark::new(id, true, text));
+            continue;
+        }
+        if let Some(other) = waits_for(&*entry.resource, &context, &waiting)? {
+            remarks.push(Remark::new(id, true, format!("it waits for {other}")));
+            continue;
+        }
+        let text = entry.resource.remark(&context);
+        remarks.extend(text.map(|text| Remark::new(id, false, text)));
         made.extend(entry.resource.makes(&context));
         let unseen = accounts::unseen(&*entry.resource, &context)?;
         ports::refuse_taken(&*entry.resource, &context)?;
@@ -114,7 +161,7 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
                 format!("the {what} is not there yet: a package or command before it must bring it")
             });
             first.details.extend(notes.map(Detail::Note));
-            changed.insert(entry.resource.id().clone());
+            changed.insert(id.clone());
             more |= entry.resource.brings_more();
         }
         let actions = own.iter().flat_map(|change| &change.actions);
@@ -144,7 +191,28 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
         facts: facts.fingerprint(),
         digest: digest(desired, &changes),
         changes,
+        remarks,
     })
+}
+
+/// Which of those that wait `resource` needs, if it would change: what needs it in turn can do without.
+fn waits_for(
+    resource: &dyn Resource,
+    cx: &Context<'_>,
+    waiting: &HashSet<Id>,
+) -> Result<Option<Id>, Refusal> {
+    if waiting.is_empty() {
+        return Ok(None);
+    }
+    let providers = resource
+        .needs()
+        .into_iter()
+        .filter_map(|need| cx.providers.find(&need));
+    let mut ids = providers.map(|index| cx.entries[index].resource.id());
+    match ids.find(|id| waiting.contains(*id)) {
+        Some(id) if !resource.diff(cx)?.is_empty() => Ok(Some(id.clone())),
+        _ => Ok(None),
+    }
 }
 
 /// The files and links of others that a resource puts its own in place of, and the files and directories to which it

@@ -9,4 +9,4 @@ pub mod order;
 mod ports;
 mod shared;
 
-pub use diff::{Plan, PlanError, plan};
+pub use diff::{Plan, PlanError, Remark, plan};

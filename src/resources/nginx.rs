@@ -4,6 +4,7 @@
 //! authority's challenge finds its webroot, then with TLS and the redirect.
 
 mod auth;
+mod circle;
 mod group;
 mod limit;
 mod location;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::auth::Auth;
+use self::circle::Circles;
 use self::group::Groups;
 use self::limit::Limit;
 use self::location::{Called, Location, Networks};
@@ -28,8 +30,8 @@ use super::directory::Directory;
 use super::instances::HandsTo;
 use crate::change::Id;
 use crate::language::scalar::{
-    AbsPath, Domain, Duration, Flag, Line, LocalPath, Name, Port, ServerName, Upstream, Url, UrlPath,
-    optional,
+    AbsPath, Domain, Duration, Flag, Line, LocalPath, LocationPath, Name, Port, ServerName, Upstream, Url,
+    UrlPath, optional,
 };
 use crate::language::template::object;
 use crate::language::{Declaration, Placed, Problem, Render};
@@ -53,9 +55,9 @@ pub struct Site {
     #[serde(default, deserialize_with = "optional")]
     pub redirect: Option<Url>,
     /// What is otherwise below a path, as nginx's `location`: `/assets/` is all that is in it, `/assets` all whose
-    /// path begins so.
+    /// path begins so, `= /assets` that path alone.
     #[serde(default)]
-    pub locations: IndexMap<UrlPath, Placed<Location>>,
+    pub locations: IndexMap<LocationPath, Placed<Location>>,
     /// The names that it answers to; those of its certificate, or any, unless given. With a certificate,
     /// HTTP redirects to the first.
     #[serde(default)]
@@ -189,6 +191,41 @@ impl Site {
         Ok(all)
     }
 
+    /// Refuses redirects that would send browsers in circles.
+    fn refuse_circles(
+        &self,
+        name: &str,
+        locations: &[(String, Location)],
+        certificate: Option<&Issued>,
+        cx: &mut Render<'_>,
+    ) -> Result<(), Problem> {
+        let names = self.names(certificate);
+        let from = self.redirect_from.iter().map(|name| name.0.as_str());
+        let circles = Circles {
+            locations,
+            names: names.iter().map(String::as_str).chain(from).collect(),
+            tls: certificate.is_some(),
+            listen: self.listen.as_ref().map_or(80, |port| port.0),
+        };
+        for (at, (path, _)) in locations.iter().enumerate() {
+            let Some(url) = circles.from(at) else {
+                continue;
+            };
+            let message = format!("`{url}` leads back to `{path}`: browsers would be sent in circles");
+            match self.locations.iter().find(|(own, _)| own.0 == *path) {
+                None => {
+                    let mend = "let it lead to another site, or to a path that a location serves";
+                    return Err(Problem::new(message, mend));
+                }
+                Some((_, placed)) => {
+                    let mend = "let it lead elsewhere; `= /a` is about the path `/a` alone, and `/a` about `/a.html`, too";
+                    cx.wrong_in(name, Problem::new(message, mend), placed);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The names that it answers to itself.
     fn names(&self, certificate: Option<&Issued>) -> Vec<String> {
         let mut names: Vec<String> = self.names.iter().map(|name| name.0.clone()).collect();
@@ -215,6 +252,14 @@ impl Site {
             Some(_) => self.whole().check()?,
             None => self.whole().check_alone()?,
         }
+        let foreign =
+            |name: &&ServerName| certificate.is_some_and(|issued| issued.own && !issued.covers(&name.0));
+        if let Some(name) = self.names.iter().find(foreign) {
+            return Err(Problem::new(
+                format!("the site's certificate is not for `{name}`, which browsers would say"),
+                "take the name out, or add it to the certificate's `aliases` if it is for it",
+            ));
+        }
         if self.redirect_from.is_empty() {
             return Ok(());
         }
@@ -234,7 +279,7 @@ impl Site {
                 "begin the site's `names` with one",
             ));
         }
-        let covered = |name: &Domain| certificate.is_none_or(|issued| issued.domains.contains(&name.0));
+        let covered = |name: &Domain| certificate.is_none_or(|issued| issued.covers(&name.0));
         match self.redirect_from.iter().find(|name| !covered(name)) {
             None => Ok(()),
             Some(name) => Err(Problem::new(
@@ -329,8 +374,8 @@ impl Site {
             "auth": whole["auth"],
             "timeout": self.timeout.as_ref().map_or(60, |time| time.0),
             "max_body": self.max_body.as_ref().map_or("1m", |size| &size.0),
-            "webroot": certificate.map(|issued| &issued.webroot),
-            "certificate": certificate.filter(|_| tls).map(Issued::directory),
+            "webroot": certificate.and_then(|issued| issued.webroot.as_ref()),
+            "certificate": certificate.filter(|_| tls).map(|issued| &issued.directory),
             "upgrade": upgrades.then_some(&upgrade),
             "access_log": flag(&self.access_log, true),
             "gzip": self.gzip.as_ref().map(|gzip| if gzip.0 { "on" } else { "off" }),
@@ -383,6 +428,7 @@ impl Declaration for Site {
         };
         let locations = self.locations(name, cx)?;
         self.check(certificate.as_ref())?;
+        self.refuse_circles(name, &locations, certificate.as_ref(), cx)?;
         let id = Id::new("nginx", name);
         cx.needs_unit("nginx.service", "nginx", id.as_str());
         cx.mends.insert("nginx".into(), MEND_INSTALLATION.concat());
@@ -400,11 +446,11 @@ impl Declaration for Site {
             passwords: passwords.clone(),
             unless: None,
         };
-        if let Some(issued) = &certificate {
-            if !announced::has_directory(cx, &issued.webroot)
-                && !cx.has(&Id::new("directory", &issued.webroot))
-            {
-                Directory::default().render(&issued.webroot, cx)?;
+        if let Some(issued) = &certificate
+            && let Some(webroot) = &issued.webroot
+        {
+            if !announced::has_directory(cx, webroot) && !cx.has(&Id::new("directory", webroot)) {
+                Directory::default().render(webroot, cx)?;
             }
             cx.push(Served {
                 id: certificate::challenge_id(name),

@@ -3,7 +3,7 @@
 //! mended without asking the authority for another certificate where that will do. It comes after the sites:
 //! they answer the challenge with the certificate that is there.
 
-use super::certbot::{HOOK, Issued, LETS_ENCRYPT, Order};
+use super::certbot::{Challenge, HOOK, Issued, LETS_ENCRYPT, Order, STAGING};
 use super::renewal_conf::{Conf, Wanted, overrides};
 use crate::change::{Action, Change, Content, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
@@ -39,11 +39,12 @@ fn question(order: &Order) -> String {
     let server = order.server.split_once("://").map_or("", |(_, path)| path);
     let accounts = format!("accounts/{server}");
     let words = [
-        ("live", issued.directory()),
+        ("live", issued.directory.clone()),
         ("chain", issued.full_chain()),
         ("conf", conf_path(&issued.name)),
         ("accounts", accounts),
         ("stops", STOPS.to_owned()),
+        ("memory", order.memory()),
     ];
     let set = words.map(|(name, value)| format!("{name}={}\n", shell::quote(&value)));
     set.concat() + QUESTION
@@ -75,6 +76,10 @@ impl<'a> State<'a> {
 
     fn all(&self, key: &'static str) -> impl Iterator<Item = &'a str> {
         self.text.lines().filter_map(move |line| line.strip_prefix(key))
+    }
+
+    fn first(&self, key: &'static str) -> &'a str {
+        self.all(key).next().unwrap_or_default()
     }
 
     /// Whether there is a certificate that nginx can serve.
@@ -128,6 +133,28 @@ impl<'a> State<'a> {
     }
 }
 
+/// Why an order is not placed now, and when it is: the same one has failed, and the authority counts failures.
+fn waits(order: &Order, state: &State<'_>, cx: &Context<'_>) -> Option<String> {
+    let at = state.all("waits=").next()?;
+    let is_other = state.first("order.order=") != order.digest();
+    if is_other || order.hooks.iter().any(|hook| cx.changed.contains(hook)) {
+        return None;
+    }
+    Some(format!(
+        "the last order failed {} min ago: {}\nit is placed again from {at} on, or when its names or its challenge are \
+         others, or at once when {} is removed from the host",
+        state.first("ago="),
+        state.first("order.why="),
+        order.memory(),
+    ))
+}
+
+/// The same for the order of the first certificate.
+pub(super) fn first_waits(order: &Order, cx: &Context<'_>) -> Option<String> {
+    let state = State::read(cx.facts.output(order.issued.id.as_str()));
+    waits(order, &state, cx).filter(|_| !state.is_readable())
+}
+
 /// The change that gets the first certificate, or one in place of what nobody can read.
 pub(super) fn first(order: &Order, cx: &Context<'_>) -> Result<Option<Change>, Refusal> {
     let state = State::read(cx.facts.output(order.issued.id.as_str()));
@@ -138,6 +165,7 @@ pub(super) fn first(order: &Order, cx: &Context<'_>) -> Result<Option<Change>, R
     let wanted = order.issued.domains.join(", ");
     let authority = match order.server.as_str() {
         LETS_ENCRYPT => "Let's Encrypt",
+        STAGING => "Let's Encrypt's staging environment, whose certificates no browser trusts",
         other => other,
     };
     let change = Change::new(
@@ -145,12 +173,9 @@ pub(super) fn first(order: &Order, cx: &Context<'_>) -> Result<Option<Change>, R
         Verb::Create,
         format!("get a certificate for {wanted}"),
     );
-    let change = change.note(format!(
-        "from {authority}, by certbot through {}",
-        order.issued.webroot
-    ));
+    let change = change.note(format!("from {authority}, by certbot {}", order.challenge.way()));
     let change = take_away(change, order, cx);
-    Ok(Some(change.shell(order.command(false, state.account()))))
+    Ok(Some(order.placed(change, false, state.account())))
 }
 
 /// Takes away what is left under the certificate's name, next to which certbot would make another.
@@ -169,7 +194,7 @@ fn take_away(mut change: Change, order: &Order, cx: &Context<'_>) -> Change {
 fn places(order: &Order) -> [String; 3] {
     let name = &order.issued.name;
     [
-        order.issued.directory(),
+        order.issued.directory.clone(),
         format!("/etc/letsencrypt/archive/{name}"),
         conf_path(name),
     ]
@@ -180,11 +205,29 @@ fn places(order: &Order) -> [String; 3] {
 pub(super) struct Renewal {
     pub id: Id,
     pub order: Order,
-    /// The sites that answer the challenge.
+    /// The sites that serve it.
     pub sites: Vec<Id>,
 }
 
 impl Renewal {
+    /// What it must say.
+    fn wanted<'a>(&'a self, state: &State<'a>) -> Wanted<'a> {
+        Wanted {
+            domains: &self.order.issued.domains,
+            challenge: &self.order.challenge,
+            accounts: state.all("account=").collect(),
+        }
+    }
+
+    /// Whether another certificate is to be ordered.
+    fn orders(&self, state: &State<'_>) -> bool {
+        state.is_readable()
+            && match (&state.conf, state.foreign()) {
+                (Some(conf), None) => !self.due(state, conf).0.is_empty(),
+                _ => true,
+            }
+    }
+
     /// Why there must be another certificate at once.
     fn due(&self, state: &State<'_>, conf: &Conf<'_>) -> (Vec<Detail>, bool) {
         let mut wanted: Vec<&str> = self.order.issued.domains.iter().map(String::as_str).collect();
@@ -227,14 +270,15 @@ impl Renewal {
             let ids = ["absent", "file"].map(|kind| Id::new(kind, path));
             cx.entries.iter().any(|entry| ids.contains(entry.resource.id()))
         };
-        if let Some(hook) = state.all("hook=").find(|hook| !declared(hook)) {
+        let answers = matches!(self.order.challenge, Challenge::Webroot(_));
+        if let Some(hook) = state.all("hook=").find(|hook| answers && !declared(hook)) {
             return Err(refusal(
                 format!("{hook} stops nginx before each renewal, and nginx answers the challenge"),
                 format!("list {hook} under `absent`"),
             ));
         }
-        let (webroot, server) = (&self.order.issued.webroot, &self.order.server);
-        let other = state.all("cli=").find(|line| overrides(line, webroot, server));
+        let (challenge, server) = (&self.order.challenge, &self.order.server);
+        let other = state.all("cli=").find(|line| overrides(line, challenge, server));
         match other.filter(|_| !declared(CLI)) {
             None => Ok(()),
             Some(line) => Err(refusal(
@@ -293,6 +337,19 @@ impl Resource for Renewal {
         ask(&self.order, questions);
     }
 
+    fn waits(&self, cx: &Context<'_>) -> Option<String> {
+        let state = State::read(cx.facts.output(self.order.issued.id.as_str()));
+        waits(&self.order, &state, cx).filter(|_| self.orders(&state))
+    }
+
+    fn remark(&self, cx: &Context<'_>) -> Option<String> {
+        let state = State::read(cx.facts.output(self.order.issued.id.as_str()));
+        let days = state.all("soon=").next()?;
+        Some(format!(
+            "the certificate ends in {days} days, and certbot has not renewed it: `journalctl -u certbot` on the host says why"
+        ))
+    }
+
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
         let issued = &self.order.issued;
         let state = State::read(cx.facts.output(issued.id.as_str()));
@@ -304,26 +361,25 @@ impl Resource for Renewal {
             let summary = format!("{word} the certificate for {}", issued.domains.join(", "));
             Change::new(&self.id, Verb::Update, summary)
         };
-        let again = self.order.command(false, state.account());
         let (Some(conf), None) = (&state.conf, state.foreign()) else {
             let why = state.foreign().unwrap_or_default();
             let change = change("replace").note(format!("certbot cannot renew it: {why}"));
             // certbot runs the hook for a renewal, and takes this for the first.
-            let change = take_away(change, &self.order, cx).shell(again);
-            return Ok(vec![change.shell(HOOK)]);
+            let change = take_away(change, &self.order, cx);
+            let mut change = self.order.placed(change, false, state.account());
+            if !self.sites.is_empty() {
+                change = change.shell(HOOK);
+            }
+            return Ok(vec![change]);
         };
-        let wanted = Wanted {
-            domains: &issued.domains,
-            webroot: &issued.webroot,
-            accounts: state.all("account=").collect(),
-        };
+        let wanted = self.wanted(&state);
         let (mut details, force) = self.due(&state, conf);
         let is_due = !details.is_empty();
         details.extend(conf.differences(&wanted));
         if is_due {
             let mut change = change("renew");
             change.details.extend(details);
-            return Ok(vec![change.shell(self.order.command(force, state.account()))]);
+            return Ok(vec![self.order.placed(change, force, state.account())]);
         }
         if details.is_empty() {
             return Ok(Vec::new());

@@ -1,32 +1,41 @@
 //! certbot's `renewal/NAME.conf`, which is in the format of Python's ConfigObj: read, compared, mended. Lines that
 //! need no mending stay as they are.
 
+use super::certbot::Challenge;
 use crate::change::Detail;
 
 /// What the file must say.
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
     pub domains: &'a [String],
-    pub webroot: &'a str,
+    pub challenge: &'a Challenge,
     /// The accounts that the host has with the authority.
     pub accounts: Vec<&'a str>,
 }
 
 /// Whether a line of `cli.ini`, which certbot takes before what this file says, makes renewals other than wanted.
-pub(super) fn overrides(line: &str, webroot: &str, server: &str) -> bool {
+pub(super) fn overrides(line: &str, challenge: &Challenge, server: &str) -> bool {
     let Some((key, value)) = line.split_once('=') else {
         return false;
     };
     let (key, value) = (key.trim().replace('_', "-"), value_of(value));
+    let other = |own: &str| own != key && value.eq_ignore_ascii_case("true");
     match key.as_str() {
-        "authenticator" | "a" | "configurator" => value != "webroot",
-        "webroot-path" | "w" => value != webroot,
+        "authenticator" | "a" | "configurator" => value != authenticator(challenge),
+        "webroot-path" | "w" => matches!(challenge, Challenge::Webroot(path) if value != path),
         "server" => value != server,
         "pre-hook" => stops(value, false),
-        "standalone" | "nginx" | "apache" | "manual" | "staging" | "test-cert" => {
-            value.eq_ignore_ascii_case("true")
-        }
+        "standalone" | "nginx" | "apache" | "manual" | "webroot" => other(authenticator(challenge)),
+        "staging" | "test-cert" => other(""),
         _ => false,
+    }
+}
+
+/// What certbot calls the way of answering a challenge.
+fn authenticator(challenge: &Challenge) -> &'static str {
+    match challenge {
+        Challenge::Webroot(_) => "webroot",
+        Challenge::Dns { .. } => "manual",
     }
 }
 
@@ -96,6 +105,18 @@ pub(super) struct Conf<'a> {
 /// What a value is when it is not there.
 const NONE: &str = "none";
 
+/// The challenge by DNS, as certbot writes it.
+const DNS: &str = "dns-01";
+
+/// What is said anew of how the challenge is answered.
+const ANSWERS: [&str; 5] = [
+    "authenticator",
+    "webroot_path",
+    "manual_auth_hook",
+    "manual_cleanup_hook",
+    "pref_challs",
+];
+
 impl<'a> Conf<'a> {
     /// Reads it; none when it is not what certbot writes.
     pub fn read(text: &'a str) -> Option<Self> {
@@ -141,27 +162,19 @@ impl<'a> Conf<'a> {
     /// What it says, and must say.
     fn fields(&self, wanted: &Wanted<'a>) -> Vec<(&'static str, &'a str, &'a str)> {
         let get = |key| self.get(key).unwrap_or(NONE);
+        let way = authenticator(wanted.challenge);
+        let moves = get("authenticator") != way;
         let mut fields = Vec::new();
-        let moves = get("authenticator") != "webroot";
         if moves {
-            fields.push(("authenticator", get("authenticator"), "webroot"));
+            fields.push(("authenticator", get("authenticator"), way));
         }
-        let other = wanted
-            .domains
-            .iter()
-            .find(|domain| self.webroot(domain) != Some(wanted.webroot));
-        if let Some(domain) = other {
-            fields.push(("webroot", self.webroot(domain).unwrap_or(NONE), wanted.webroot));
-        }
+        fields.extend(self.challenge(wanted));
         // The plugin may not be installed; the deploy hook makes nginx load the certificate.
         if get("installer") != NONE {
             fields.push(("installer", get("installer"), NONE));
         }
         if get("autorenew").eq_ignore_ascii_case("false") {
             fields.push(("autorenew", get("autorenew"), "True"));
-        }
-        if self.get("pref_challs").is_some_and(|all| !all.contains("http")) {
-            fields.push(("pref_challs", get("pref_challs"), NONE));
         }
         // What was stopped so that certbot could answer itself must now answer.
         if self.get("pre_hook").is_some_and(|hook| stops(hook, moves)) {
@@ -175,6 +188,34 @@ impl<'a> Conf<'a> {
             && !wanted.accounts.contains(&account)
         {
             fields.push(("account", account, first));
+        }
+        fields
+    }
+
+    /// The same of how the challenge is answered.
+    fn challenge(&self, wanted: &Wanted<'a>) -> Vec<(&'static str, &'a str, &'a str)> {
+        let get = |key| self.get(key).unwrap_or(NONE);
+        let mut fields: Vec<(&str, &str, &str)> = Vec::new();
+        let by = |kind: &str| self.get("pref_challs").is_none_or(|all| all.contains(kind));
+        match wanted.challenge {
+            Challenge::Webroot(path) => {
+                let elsewhere = |domain: &&String| self.webroot(domain) != Some(path.as_str());
+                if let Some(domain) = wanted.domains.iter().find(elsewhere) {
+                    fields.push(("webroot", self.webroot(domain).unwrap_or(NONE), path));
+                }
+                if !by("http") {
+                    fields.push(("pref_challs", get("pref_challs"), NONE));
+                }
+            }
+            Challenge::Dns { auth, cleanup } => {
+                let hooks = [("manual_auth_hook", auth), ("manual_cleanup_hook", cleanup)];
+                let other = hooks.into_iter().filter(|(key, hook)| get(key) != *hook);
+                fields.extend(other.map(|(key, hook)| (key, get(key), hook.as_str())));
+                // Of itself it would be asked over HTTP.
+                if self.get("pref_challs").is_none() || !by("dns") {
+                    fields.push(("pref_challs", get("pref_challs"), DNS));
+                }
+            }
         }
         fields
     }
@@ -194,18 +235,26 @@ impl<'a> Conf<'a> {
     /// The file as it must be.
     pub fn mended(&self, wanted: &Wanted<'a>) -> String {
         let fields = self.fields(wanted);
-        let mut params = vec![
-            "authenticator = webroot".to_owned(),
-            format!("webroot_path = {},", quoted(wanted.webroot)),
-        ];
+        let mut params = vec![format!("authenticator = {}", authenticator(wanted.challenge))];
+        let mut map = Vec::new();
+        match wanted.challenge {
+            Challenge::Webroot(path) => {
+                let path = quoted(path);
+                params.push(format!("webroot_path = {path},"));
+                map.push(format!("[[{MAP}]]"));
+                map.extend(wanted.domains.iter().map(|domain| format!("{domain} = {path}")));
+            }
+            Challenge::Dns { auth, cleanup } => params.extend([
+                format!("pref_challs = {DNS},"),
+                format!("manual_auth_hook = {}", quoted(auth)),
+                format!("manual_cleanup_hook = {}", quoted(cleanup)),
+            ]),
+        }
         if let Some((_, _, account)) = fields.iter().find(|(name, ..)| *name == "account") {
             params.push(format!("account = {account}"));
         }
         let stays = |line: &&Line<'_>| {
-            let set = |key: &str| {
-                matches!(key, "authenticator" | "webroot_path")
-                    || fields.iter().any(|(name, ..)| *name == key)
-            };
+            let set = |key: &str| ANSWERS.contains(&key) || fields.iter().any(|(name, ..)| *name == key);
             let is_set = line.is_param() && line.pair().is_some_and(|(key, _)| set(key));
             !line.is_map() && !is_set
         };
@@ -220,11 +269,7 @@ impl<'a> Conf<'a> {
                 push(&mut text, line.text);
             }
             if index == last {
-                params.iter().for_each(|line| push(&mut text, line));
-                push(&mut text, &format!("[[{MAP}]]"));
-                for domain in wanted.domains {
-                    push(&mut text, &format!("{domain} = {}", quoted(wanted.webroot)));
-                }
+                params.iter().chain(&map).for_each(|line| push(&mut text, line));
             }
         }
         text
@@ -261,10 +306,14 @@ renew_hook = /usr/local/bin/tell
 ari_retry_after = 2026-01-01
 ";
 
-    fn wanted<'a>(domains: &'a [String], webroot: &'a str) -> Wanted<'a> {
+    fn webroot(path: &str) -> Challenge {
+        Challenge::Webroot(path.to_owned())
+    }
+
+    fn wanted<'a>(domains: &'a [String], challenge: &'a Challenge) -> Wanted<'a> {
         Wanted {
             domains,
-            webroot,
+            challenge,
             accounts: vec!["0123"],
         }
     }
@@ -276,7 +325,8 @@ ari_retry_after = 2026-01-01
     fn fields(text: &str) -> Vec<String> {
         let domains = domains();
         let conf = Conf::read(text).expect("certbot's");
-        let wanted = wanted(&domains, "/var/www/acme");
+        let challenge = webroot("/var/www/acme");
+        let wanted = wanted(&domains, &challenge);
         let fields = conf.fields(&wanted).into_iter();
         fields
             .map(|(name, from, to)| format!("{name}: {from} → {to}"))
@@ -296,7 +346,7 @@ ari_retry_after = 2026-01-01
         );
         let domains = domains();
         let conf = Conf::read(STANDALONE).expect("certbot's");
-        let text = conf.mended(&wanted(&domains, "/var/www/acme"));
+        let text = conf.mended(&wanted(&domains, &webroot("/var/www/acme")));
         assert_eq!(
             text,
             "# renew_before_expiry = 30 days
@@ -327,7 +377,7 @@ ari_retry_after = 2026-01-01
     fn what_would_break_a_renewal_is_found() {
         let domains = domains();
         let conf = Conf::read(STANDALONE).expect("certbot's");
-        let good = conf.mended(&wanted(&domains, "/var/www/acme"));
+        let good = conf.mended(&wanted(&domains, &webroot("/var/www/acme")));
         let with = |line: &str| good.replace("[[webroot_map]]", &format!("{line}\n[[webroot_map]]"));
         for (text, field) in [
             (with("autorenew = False"), "autorenew: False → True"),
@@ -356,7 +406,7 @@ ari_retry_after = 2026-01-01
         ] {
             assert_eq!(fields(&text), [field], "{text}");
             let conf = Conf::read(&text).expect("certbot's");
-            let mended = conf.mended(&wanted(&domains, "/var/www/acme"));
+            let mended = conf.mended(&wanted(&domains, &webroot("/var/www/acme")));
             assert_eq!(fields(&mended), Vec::<String>::new(), "{mended}");
         }
         for harmless in [
@@ -371,7 +421,7 @@ ari_retry_after = 2026-01-01
 
     #[test]
     fn options_for_all_certificates_are_read() {
-        let overrides = |line: &str| overrides(line, "/var/www/acme", "https://acme.test/dir");
+        let overrides = |line: &str| overrides(line, &webroot("/var/www/acme"), "https://acme.test/dir");
         for line in [
             "authenticator = standalone",
             "standalone=True",
@@ -399,7 +449,7 @@ ari_retry_after = 2026-01-01
         assert_eq!(conf.get("authenticator"), Some("webroot"));
         assert_eq!(conf.get("webroot_path"), Some("/srv/a, b"));
         let domains = domains();
-        let mended = conf.mended(&wanted(&domains, "/srv/a, b"));
+        let mended = conf.mended(&wanted(&domains, &webroot("/srv/a, b")));
         assert!(mended.contains("\none.test = \"/srv/a, b\"\n"), "{mended}");
     }
 }

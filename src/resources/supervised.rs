@@ -429,4 +429,31 @@ mod tests {
         );
         assert_eq!(amiss("autostart=false", "api:api STOPPED 0 0 0 - -"), None);
     }
+
+    /// A program that ends at once may begin in the second in which the one before it began, and then supervisor's
+    /// numbers tell the two not apart.
+    #[test]
+    fn what_supervisor_has_just_taken_is_not_started_again() {
+        let told = |reread: &str| {
+            let script = format!(
+                "file=/etc/supervisor/conf.d/job.conf groups=job processes='job:job yes 0 yes'
+{LIBRARY}
+look() {{ printf 'job:job\tEXITED\t0\t0\t1700000000\t-\t-\n'; }}
+supervisorctl() {{
+  case $1 in
+  reread) echo '{reread}' ;;
+  avail) echo 'job in use auto 999:999' ;;
+  *) echo \"$@\" ;;
+  esac
+}}
+bring_up yes 5"
+            );
+            let output = std::process::Command::new("sh").args(["-c", &script]).output();
+            let output = output.expect("sh runs");
+            assert!(output.status.success(), "{output:?}");
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        assert_eq!(told("job: changed"), "update job\n");
+        assert_eq!(told("No config updates to processes"), "start job:job\n");
+    }
 }

@@ -131,6 +131,10 @@ bring_up() {
   answers || return 1
   before=$(ours)
   take || return 1
+  # What supervisor has just taken is new, though an old one that ended began in the same second.
+  before=$(printf '%s\n' "$before" | awk -v taken=" $(printf '%s' "$changed" | tr '\n' ' ') " '{
+    split($4, is, ":")
+    if (!index(taken, " " is[1] " ")) print }')
   missing=$(unknown | tr '\n' ' ')
   if [ -n "$missing" ]; then
     echo "supervisor does not read $file: it does not know $missing"

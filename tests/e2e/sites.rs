@@ -2,10 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
 use std::time::Duration;
 
-use crate::host::{Host, run};
+use crate::host::Host;
 
 /// A program that says what it was asked, and takes every upgrade: from then on it answers each line with itself.
 const BACKEND: &str = r#"cat >/srv/backend.py <<'END'
@@ -170,22 +169,6 @@ fn a_site_serves_what_it_says() {
     host.converge(&SITE.replace("    access_log: false\n", ""));
     get(&host, "example.com", "/");
     assert!(host.sh("cat /var/log/nginx/access.log").contains("GET / "));
-}
-
-#[test]
-fn the_shipped_static_site_is_served() {
-    let Some(host) = Host::boot() else { return };
-    let playbook = Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks/static-site.yml");
-    run(&mut host.command_for("apply", &playbook)).ok();
-    let second = run(&mut host.command_for("plan", &playbook)).ok();
-    assert!(second.stdout.contains("Nothing to change."), "{}", second.stdout);
-    let page = get(&host, "any.example", "/");
-    assert!(
-        page.contains("<h1>A static site</h1>") && page.contains("max-age=3600"),
-        "{page}"
-    );
-    assert!(get(&host, "any.example", "/style.css").contains("text/css"));
-    assert_eq!(status(&host, "/none"), "404");
 }
 
 #[test]

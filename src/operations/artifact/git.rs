@@ -139,16 +139,21 @@ impl Repository<'_> {
             return Ok(revision);
         }
         let head = format!("+HEAD:{HEAD}");
-        self.fetch(&[&head, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"])?;
-        let asked = if rev == "HEAD" { HEAD } else { rev };
+        let (asked, refs): (_, &[&str]) = match rev {
+            // Elsewhere it may lead to no branch.
+            "HEAD" => (HEAD, &[&head]),
+            rev => (rev, &["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]),
+        };
+        self.fetch(refs)?;
         if let Some(revision) = self.known(asked) {
             return Ok(revision);
         }
         // No branch leads to it any more; many servers give it all the same.
-        if is_whole && self.fetch(&[rev]).is_ok() {
-            if let Some(revision) = self.known(rev) {
-                return Ok(revision);
-            }
+        if is_whole
+            && self.fetch(&[rev]).is_ok()
+            && let Some(revision) = self.known(rev)
+        {
+            return Ok(revision);
         }
         Err(Problem::new(
             format!("binary.{}: {} has no revision `{rev}`", self.name, self.repo),

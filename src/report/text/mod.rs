@@ -104,7 +104,7 @@ impl Text {
                 self.say(&format!("\n{} has changed meanwhile.", plan.host));
                 self.plan(plan);
             }
-            Event::Drift { plan, secrets } => match plan.changes.is_empty() {
+            Event::Drift { plan, secrets } => match plan.is_fulfilled() {
                 true => self.say(&history::no_drift(plan)),
                 false => {
                     self.secrets = (*secrets).clone();
@@ -275,6 +275,7 @@ impl Text {
 
     /// Shows what a command failed with, under what the failed step said if one did.
     pub fn error(&mut self, error: &dyn Diagnostic) {
+        self.fetching = None;
         if let Some(progress) = self.progress.take() {
             let failure = progress.failure();
             drop(progress);

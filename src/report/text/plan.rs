@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, TextDiff};
 
 use crate::change::{Change, Detail, Verb, counted};
-use crate::plan::Plan;
+use crate::plan::{Plan, Remark};
 use crate::secret::Secrets;
 
 const GREEN: Style = AnsiColor::Green.on_default();
@@ -25,14 +25,28 @@ pub fn text(plan: &Plan, secrets: &Secrets, verbose: bool) -> String {
     for change in &plan.changes {
         write_change(&mut text, change, verbose);
     }
+    for remark in &plan.remarks {
+        write_remark(&mut text, remark);
+    }
     let _ = writeln!(text, "{}", summary(plan));
     secrets.redact(&text)
 }
 
 /// How many changes of which sort, in one line.
 pub fn summary(plan: &Plan) -> String {
+    match plan.waiting().count() {
+        0 => format!("{}.", changes(plan)),
+        waiting => format!(
+            "{}; {} left undone for now.",
+            changes(plan),
+            counted(waiting, "thing")
+        ),
+    }
+}
+
+fn changes(plan: &Plan) -> String {
     if plan.changes.is_empty() {
-        return "Nothing to change.".into();
+        return "Nothing to change".into();
     }
     let count = |verb| plan.changes.iter().filter(|change| change.verb == verb).count();
     let parts = [
@@ -47,7 +61,27 @@ pub fn summary(plan: &Plan) -> String {
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
     let changes = counted(plan.changes.len(), "change");
-    format!("{changes}: {}.", parts.join(", "))
+    format!("{changes}: {}", parts.join(", "))
+}
+
+fn write_remark(text: &mut String, remark: &Remark) {
+    let mut lines = remark.text.lines();
+    let (sign, what) = if remark.waits {
+        ('…', "left undone for now: ")
+    } else {
+        ('i', "")
+    };
+    let first = lines.next().unwrap_or_default();
+    let _ = writeln!(
+        text,
+        "{CYAN}{sign} {}{CYAN:#}  {what}{}",
+        remark.id,
+        visible(first)
+    );
+    for line in lines {
+        let _ = writeln!(text, "      {}", visible(line));
+    }
+    text.push('\n');
 }
 
 /// A change's sign and its colour.

@@ -1,0 +1,63 @@
+//! The playbooks that come with hostwright: each makes a host what it says, once, and its checks pass.
+
+use std::path::Path;
+
+use crate::host::{Host, run};
+
+/// Applies a shipped playbook, whose checks must pass, and proves that a second plan is empty.
+#[track_caller]
+fn rehearse(host: &Host, name: &str) {
+    let playbook = Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks").join(name);
+    run(&mut host.command_for("apply", &playbook)).ok();
+    let second = run(&mut host.command_for("plan", &playbook)).ok();
+    assert!(second.stdout.contains("Nothing to change."), "{}", second.stdout);
+}
+
+/// What curl gets, headers and all.
+fn get(host: &Host, url: &str) -> String {
+    host.sh(&format!("curl -si {url}"))
+}
+
+#[test]
+fn a_static_site() {
+    let Some(host) = Host::boot() else { return };
+    rehearse(&host, "static-site.yml");
+    let page = get(&host, "http://127.0.0.1/");
+    assert!(
+        page.contains("<h1>A static site</h1>") && page.contains("max-age=3600"),
+        "{page}"
+    );
+    assert!(get(&host, "http://127.0.0.1/style.css").contains("text/css"));
+    assert!(get(&host, "http://127.0.0.1/none").contains("404 Not Found"));
+}
+
+#[test]
+fn static_sites() {
+    let Some(host) = Host::boot() else { return };
+    rehearse(&host, "static-sites.yml");
+    let at = |name: &str, path: &str| {
+        let to = format!("--connect-to ::127.0.0.1: http://{name}{path}");
+        get(&host, &to)
+    };
+    for (name, path, words) in [
+        ("shop.example.com", "/any/path", "<h1>Shop</h1>"),
+        ("shop.example.com", "/assets/shop.4f2a.css", "max-age=31536000"),
+        (
+            "www.shop.example.com",
+            "/a?b",
+            "Location: http://shop.example.com/a?b",
+        ),
+        ("blog.example.com", "/", "X-Content-Type-Options: nosniff"),
+        (
+            "blog.example.com",
+            "/feed",
+            "Location: http://blog.example.com/feed.xml",
+        ),
+        ("blog.example.com", "/feed.xml", "<title>Blog</title>"),
+        ("blog.example.com", "/drafts/next.html", "403 Forbidden"),
+        ("other.example.com", "/", "Location: http://shop.example.com/"),
+    ] {
+        let answer = at(name, path);
+        assert!(answer.contains(words), "{name}{path}: {answer}");
+    }
+}
