@@ -226,7 +226,10 @@ fn planned(playbook: &Path, host: &Value) -> Result<(Desired, Plan), String> {
         let came = wanted
             .iter()
             .map(|path| (path.clone(), [(String::new(), file(path))].into()));
-        loaded.document.source.note(&name, revision, came.collect());
+        loaded
+            .document
+            .source
+            .note_binary(&name, revision, came.collect());
         artifacts.insert(name, Content::new(bytes, false));
     }
     let desired = render(&loaded, Some(&artifacts))

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use miette::Diagnostic;
+
 use super::common::{HostArgs, OutputArgs, boxed};
 use super::prompt::{confirmed, is_interactive};
 use super::{Exit, Failure};
@@ -10,6 +12,7 @@ use crate::language::PlaybookError;
 use crate::operations::backups::ask::{Backups, Which, failed, find};
 use crate::operations::backups::drill::drill;
 use crate::operations::event::Event;
+use crate::operations::history::{self, HistoryError, whole};
 use crate::operations::session::Session;
 use crate::report::View;
 
@@ -191,6 +194,25 @@ async fn verify(which: &WhichArgs, archive: &ArchiveArgs, drilled: bool, view: &
     Ok(ExitCode::SUCCESS)
 }
 
+/// Asks the checks of the backup's playbook, after a restore that has gone well. What they need from here may not be at
+/// hand: then it is said that they were not asked.
+async fn checked(session: &Session, playbook: &str, view: &mut View) -> Result<(), Failure> {
+    let whole = whole(session, Some(playbook), history::Which::Latest).await;
+    let whole = whole.map_err(boxed)?;
+    match history::verify(session, &whole, &mut |event| view.event(event)).await {
+        Err(HistoryError::Playbook(errors)) => {
+            let all = errors.related().into_iter().flatten();
+            let all: Vec<String> = all.map(ToString::to_string).collect();
+            view.event(&Event::Unchecked {
+                playbook,
+                why: &all.join("; "),
+            });
+            Ok(())
+        }
+        ended => ended.map_err(boxed),
+    }
+}
+
 async fn restore(which: &WhichArgs, archive: &ArchiveArgs, yes: bool, view: &mut View) -> Exit {
     let identity = archive.identity()?;
     let (session, backups) = which.open(view).await?;
@@ -221,6 +243,7 @@ async fn restore(which: &WhichArgs, archive: &ArchiveArgs, yes: bool, view: &mut
     let done = done.await.map_err(boxed)?;
     view.event(&Event::Restored(&done));
     failed(&session, &[done]).map_err(boxed)?;
+    checked(&session, &found.playbook, view).await?;
     session.close().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,9 @@ use crate::operations::logs::{Asked, logs};
 use crate::operations::session::Session;
 use crate::report::View;
 
+/// So many lines of each log are shown where nothing else is asked for.
+const LAST: u32 = 20;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -15,9 +18,12 @@ pub(super) struct Args {
     /// Programs of supervisor's, sites of nginx's or systemd units; all programs, and the units that were applied, unless
     /// named
     names: Vec<String>,
-    /// How many of the last lines of each log
-    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20)]
-    lines: u32,
+    /// How many of the last lines of each log; 20 unless given, or all with --since
+    #[arg(short = 'n', long, value_name = "NUMBER")]
+    lines: Option<u32>,
+    /// Only what was logged since then: so long ago (10m, 2h, 1d), or a moment of the host's clock (14:00, "2026-11-28 14:00")
+    #[arg(long, value_name = "TIME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    since: Option<String>,
     /// Go on with what is logged from now on, across lost connections
     #[arg(short, long)]
     follow: bool,
@@ -38,7 +44,8 @@ async fn show(args: &Args, view: &mut View) -> Exit {
     let mut session = Session::open(args.host.access().await?).await.map_err(boxed)?;
     let asked = Asked {
         names: &args.names,
-        lines: args.lines,
+        lines: args.lines.or_else(|| args.since.is_none().then_some(LAST)),
+        since: args.since.as_deref(),
         follow: args.follow,
         pattern: args.grep.as_deref(),
     };

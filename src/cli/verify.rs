@@ -4,9 +4,7 @@ use std::process::ExitCode;
 
 use super::Exit;
 use super::common::{AppliedArgs, boxed};
-use crate::operations::apply::check;
-use crate::operations::event::Event;
-use crate::operations::history::Which;
+use crate::operations::history::{self, Which};
 use crate::report::View;
 
 #[derive(Debug, clap::Args)]
@@ -25,14 +23,7 @@ pub(super) async fn run(args: &Args) -> Exit {
 async fn verify(args: &Args, view: &mut View) -> Exit {
     let session = args.applied.open().await?;
     let whole = args.applied.whole(&session, Which::Latest).await?;
-    let desired = whole.built().map_err(boxed)?.desired;
-    view.event(&Event::Verifying {
-        playbook: &whole.playbook,
-        number: whole.number,
-        checks: desired.checks.len(),
-        secrets: &desired.secrets,
-    });
-    check(&session, &desired, &mut |event| view.event(event))
+    history::verify(&session, &whole, &mut |event| view.event(event))
         .await
         .map_err(boxed)?;
     session.close().await;

@@ -18,6 +18,7 @@ pub mod source;
 pub mod template;
 pub mod tree;
 pub mod unfold;
+pub mod unit;
 mod watch;
 
 pub use error::{PlaybookError, PlaybookErrors};

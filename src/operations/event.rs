@@ -9,6 +9,7 @@ use super::generation::{About, Generation, History};
 use super::provision::{Event as MachineEvent, Known, Priced, Remains, Up};
 use super::running::verb::Verb;
 use super::status::Status;
+use super::upgrades::answer::Upgrades;
 use crate::change::{Change, Detail};
 use crate::checks::answer::Outcome;
 use crate::host::provider::{Image, Plan as Sort, Region};
@@ -91,6 +92,8 @@ pub enum Event<'a> {
     },
     /// What would change.
     Plan(&'a Plan),
+    /// What an upgrade of all packages would change beside that.
+    Upgrades(&'a Upgrades),
     /// What would change now, since the host is no longer as it was when the plan was made.
     Replanned(&'a Plan),
     /// What a rehearsal's second plan, over a new connection, would change.
@@ -239,6 +242,9 @@ pub enum Event<'a> {
         source: &'a str,
         /// The line, without its end.
         line: &'a str,
+        /// When, in seconds since 1970: as the line says, or as the one before it does that says so. Where a log says no
+        /// times, when it was last written.
+        at: f64,
     },
     /// The connection was lost, and is made again.
     Reconnecting {
@@ -256,6 +262,13 @@ pub enum Event<'a> {
         /// What must not be shown.
         #[serde(skip)]
         secrets: &'a Secrets,
+    },
+    /// The checks of a playbook's newest generation were not asked.
+    Unchecked {
+        /// The playbook's name.
+        playbook: &'a str,
+        /// Why it cannot be rendered here and now.
+        why: &'a str,
     },
     /// What is left to change when a run is over: something undoes it, or a command does not do what it should.
     Left(&'a Plan),

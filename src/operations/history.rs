@@ -377,6 +377,21 @@ pub async fn go_back(
     Ok(check(session, &built.desired, observe).await?)
 }
 
+/// Asks the checks of a generation.
+///
+/// # Errors
+/// When it cannot be rendered here and now, a check failed, or the host does not answer.
+pub async fn verify(session: &Session, whole: &Whole, observe: &mut Observe<'_>) -> Result<(), HistoryError> {
+    let desired = whole.built()?.desired;
+    observe(&Event::Verifying {
+        playbook: &whole.playbook,
+        number: whole.number,
+        checks: desired.checks.len(),
+        secrets: &desired.secrets,
+    });
+    Ok(check(session, &desired, observe).await?)
+}
+
 /// What differs between two generations of a playbook: its text, the values given, what rendering read.
 pub fn difference(from: &Whole, to: &Whole) -> Vec<Detail> {
     let mut details = Vec::new();

@@ -6,6 +6,7 @@ use tokio::task::JoinError;
 
 use super::artifact::{self, Failed};
 use super::event::{Event, Observe};
+use super::fetch::{FetchError, fetch};
 use crate::change::Content;
 use crate::desired::Desired;
 use crate::facts::Facts;
@@ -17,6 +18,10 @@ use crate::playbook::render::{Rendered, render, render_without};
 /// Why there is no desired state.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum BuildError {
+    /// What a URL names could not be had.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Fetch(#[from] FetchError),
     /// The playbook is wrong, or one of its binaries could not be had.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -74,14 +79,19 @@ impl Proved {
         });
     }
 
-    /// Has the playbook's binaries and renders its desired state with them.
+    /// Has the playbook's binaries, fetches what else it names by URLs, and renders its desired state with them.
     ///
     /// # Errors
-    /// Which binary could not be had, and why.
+    /// What could not be had, and why.
     pub async fn build(self, observe: &mut Observe<'_>) -> Result<Built, BuildError> {
         let Rendered { desired, programs } = self.rendered;
+        let wanted = self.loaded.document.source.wanted();
+        for url in &wanted {
+            let content = fetch(url).await?;
+            self.loaded.document.source.note(url, content);
+        }
         let mut artifacts = Artifacts::new();
-        if programs.is_empty() {
+        if programs.is_empty() && wanted.is_empty() {
             return Ok(Built {
                 loaded: self.loaded,
                 artifacts,
@@ -98,7 +108,7 @@ impl Proved {
                     BuildError::Playbook(PlaybookErrors::new(&document.file().name, errors))
                 }
             })?;
-            document.source.note(name, had.revision, had.beside);
+            document.source.note_binary(name, had.revision, had.beside);
             artifacts.insert(name.clone(), Content::new(had.bytes, false));
         }
         Ok(Built::new(self.loaded, artifacts)?)

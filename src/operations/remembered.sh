@@ -85,7 +85,17 @@ declared_units() {
         case $file in *@.*) continue ;; *@*) [ -e "$file" ] || continue ;; esac
         echo "${file##*/}"
       done
-  done 2>/dev/null | sed '/\./!s/$/.service/' | sort -u
+  done 2>/dev/null | sed '/\./!s/$/.service/; /@\./d' | sort -u
+}
+
+# turning [NAME]: the programs of those declared that have two instances which take turns (rolling_restart.sh): that of
+# NAME, or all.
+turning() {
+  for generation in $(newest); do
+    grep -o '"/usr/local/lib/[^"/]*/instances/[^"/]*"' "$base/generations/$generation/declared" | tr -d '"'
+  done 2>/dev/null | sort -u | while read -r program; do
+    if [ -x "$program" ] && [ "${1:-${program##*/}}" = "${program##*/}" ]; then echo "$program"; fi
+  done
 }
 
 # declared_backups: the programs of the backups that these declare.

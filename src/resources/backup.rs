@@ -7,6 +7,7 @@ mod place;
 
 use self::place::To;
 use super::cron::{Scheduled, entry};
+use super::instances::TakesTurns;
 use crate::change::Id;
 use crate::language::scalar::{AbsPath, Count, Duration, Line, Schedule, Text, optional};
 use crate::language::{Declaration, Problem, Render};
@@ -51,7 +52,7 @@ pub struct Backup {
     #[serde(default)]
     pub hooks: Hooks,
     /// What reads what is backed up: the ids of programs and units, `supervisor.app`, `systemd.postgresql`. A restore
-    /// stops those that run, and starts them again.
+    /// stops those that run, of two instances that take turns whichever does, and starts them again.
     #[serde(default)]
     pub restart: Vec<Line>,
     /// Where archives are kept.
@@ -230,18 +231,22 @@ impl Backup {
     fn readers(&self, cx: &mut Render<'_>) -> Result<String, Problem> {
         let mut lines = Vec::new();
         for reader in &self.restart {
-            let line = match reader.0.split_once('.') {
-                Some(("supervisor", name)) => format!("supervisor {name}"),
-                Some(("systemd", unit)) => format!("systemd {unit}"),
+            let id = Id::parse(&reader.0);
+            let turns = cx.announced::<TakesTurns>().find(|turns| turns.id == id);
+            // Of two instances that take turns one runs, or both for a moment.
+            let names = |name: &str| turns.map_or(vec![name.to_owned()], |turns| turns.names.to_vec());
+            match reader.0.split_once('.') {
+                Some((runner @ ("supervisor" | "systemd"), name)) => {
+                    lines.extend(names(name).iter().map(|name| format!("{runner} {name}")));
+                }
                 _ => {
                     return Err(Problem::new(
                         format!("`restart` names `{reader}`, which is no program and no unit"),
                         "write the id of one: `supervisor.NAME` or `systemd.NAME`",
                     ));
                 }
-            };
-            lines.push(line);
-            cx.names("restart", Id::parse(&reader.0));
+            }
+            cx.names("restart", id);
         }
         Ok(lines.join("\n"))
     }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::change::Id;
 use crate::language::scalar::{Duration, Port, Ready, optional};
 use crate::language::{Problem, Render};
 
@@ -99,11 +100,15 @@ impl JsonSchema for Instances {
     }
 }
 
-/// A program whose instances take turns, for sites that hand requests on to it.
+/// A program whose instances take turns, for sites that hand requests on to it, and for whoever restarts it.
 #[derive(Clone, Debug)]
 pub(super) struct TakesTurns {
+    /// The program's own id.
+    pub id: Id,
     pub program: String,
     pub ports: [u16; 2],
+    /// What whoever runs them calls the two.
+    pub names: [String; 2],
 }
 
 impl TakesTurns {
@@ -111,6 +116,12 @@ impl TakesTurns {
     /// for it with each request, for all its users: so it is not below hostwright's own place.
     pub fn turned(&self) -> String {
         format!("/var/lib/hostwright-instances/{}-{}", self.program, self.ports[1])
+    }
+
+    /// What that file says.
+    pub fn turned_text(&self) -> String {
+        let (name, [first, second]) = (&self.program, self.ports);
+        format!("While this file is here, requests for {name} go to port {second}, else to port {first}.")
     }
 }
 
@@ -121,11 +132,14 @@ pub(super) struct HandsTo {
     pub site: String,
 }
 
-/// Says that the program `name` has instances that take turns. What is wrong with them its rendering says.
-pub(super) fn announce(name: &str, instances: Option<&Instances>, cx: &mut Render<'_>) {
+/// Says that a program has instances that take turns. What is wrong with them its rendering says.
+pub(super) fn announce(
+    instances: Option<&Instances>,
+    turns: impl FnOnce([u16; 2]) -> TakesTurns,
+    cx: &mut Render<'_>,
+) {
     if let Some(Ok(ports)) = instances.map(Instances::ports) {
-        let program = name.to_owned();
-        cx.announce(TakesTurns { program, ports });
+        cx.announce(turns(ports));
     }
 }
 

@@ -6,12 +6,13 @@
 //! other where nobody listens (`nginx/program.rs`), it serves. The file names the release by its own path, so that an
 //! instance never runs another than it came up with.
 
-use std::fmt::Debug;
-
-use super::instances::{Instances, TakesTurns};
-use crate::change::{Action, Change, Detail, Id, Verb};
+use super::instance::{Instance, State};
+use super::instances::{self, Instances, TakesTurns};
+use super::rolling_restart;
+use crate::change::{Action, Change, Detail, Id, Verb, sha256};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::{Facts, Questions, Remains};
+use crate::language::{Problem, Render};
 use crate::managed::file::ManagedFile;
 use crate::shell;
 
@@ -21,71 +22,40 @@ const LIBRARY: &str = include_str!("rolling.sh");
 /// Asks a program whether it is ready.
 const ASKER: &str = include_str!("instance_ready.pl");
 
-/// How an instance is on a host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// Whoever runs instances does not know it.
-    Unknown,
-    /// It runs, or is about to.
-    Runs,
-    /// It is known and does not run: what is said of it.
-    Down(String),
-}
-
-/// One of the two instances, as whoever runs it has it.
-pub(super) trait Instance: Debug + Send + Sync {
-    /// What it is made from.
-    fn file(&self) -> &ManagedFile;
-    /// What it is called for the host's memory of what it was started from.
-    fn stamp(&self) -> String;
-    /// What must be there first.
-    fn needs(&self) -> Vec<Ref>;
-    /// Files that it reads at its start.
-    fn reads(&self) -> &[String];
-    /// The programs that a file of its sort runs.
-    fn programs(&self, text: &str) -> Vec<String>;
-    /// The file of the playbook that its own one is made from.
-    fn made_from(&self) -> Option<&String> {
-        None
-    }
-    /// Says what must be known of it.
-    fn ask(&self, questions: &mut Questions);
-    /// Refuses what could not run.
-    fn refuse(&self, cx: &Context<'_>) -> Result<(), Refusal>;
-    /// The fingerprint of all that it is started from.
-    fn inputs(&self, cx: &Context<'_>) -> String;
-    /// How it is.
-    fn state(&self, cx: &Context<'_>) -> State;
-    /// Whether it starts with the host.
-    fn is_kept(&self, _cx: &Context<'_>) -> bool {
-        true
-    }
-    /// Whether it runs in this unit of systemd's.
-    fn runs_in(&self, unit: &str) -> bool;
-    /// Whether the program still runs as it did before it had instances.
-    fn runs_alone(&self, _cx: &Context<'_>) -> bool {
-        false
-    }
-    /// The sh that `rolling.sh` wants of whoever runs it.
-    fn library(&self) -> String;
-    /// The sh that says that this instance is meant.
-    fn meant(&self, cx: &Context<'_>) -> String;
-    /// How long whoever runs it may take to start it, in seconds.
-    fn to_start(&self) -> u32;
-}
-
 /// A program of which two instances take turns.
 #[derive(Debug)]
 pub(super) struct Rolling {
-    pub id: Id,
-    pub turns: TakesTurns,
-    pub declared: Instances,
-    pub instances: [Box<dyn Instance>; 2],
+    turns: TakesTurns,
+    declared: Instances,
+    instances: [Box<dyn Instance>; 2],
     /// The sites that hand requests on to it.
-    pub sites: Vec<String>,
+    sites: Vec<String>,
+    /// What lets one instance take over from the other between applies.
+    restart: ManagedFile,
 }
 
 impl Rolling {
+    /// Two instances that take turns.
+    ///
+    /// # Errors
+    /// When no site hands requests on to them.
+    pub fn new(
+        turns: TakesTurns,
+        declared: &Instances,
+        instances: [Box<dyn Instance>; 2],
+        cx: &Render<'_>,
+    ) -> Result<Self, Problem> {
+        let sites = instances::sites(&turns.program, cx)?;
+        let library = library(declared, &*instances[0]);
+        Ok(Self {
+            restart: rolling_restart::program(&turns, declared, &instances, &library, cx),
+            turns,
+            declared: declared.clone(),
+            instances,
+            sites,
+        })
+    }
+
     fn port(&self, at: usize) -> u16 {
         self.turns.ports[at]
     }
@@ -98,8 +68,14 @@ impl Rolling {
     fn is_right(&self, at: usize, cx: &Context<'_>) -> bool {
         let instance = &self.instances[at];
         let put_back = instance.reads().iter().any(|path| cx.replaces(path));
-        let loaded = cx.facts.loaded(&instance.stamp()) == Some(instance.inputs(cx).as_str());
+        let loaded = cx.facts.loaded(&instance.stamp()) == Some(self.inputs(cx).as_str());
         instance.file().is_there(cx) && instance.is_kept(cx) && loaded && !put_back
+    }
+
+    /// The fingerprint of all that either instance is started from: a restart hands it on from one to the other.
+    fn inputs(&self, cx: &Context<'_>) -> String {
+        let both = self.instances.each_ref().map(|instance| instance.inputs(cx));
+        sha256(both.concat().as_bytes())
     }
 
     /// Whether there is anything of the instance.
@@ -111,9 +87,7 @@ impl Rolling {
 
     /// The sh for both instances.
     fn library(&self) -> String {
-        let [ready, asker] = [self.declared.ready(), ASKER].map(shell::quote);
-        let runner = self.instances[0].library();
-        format!("ready={ready}\nasker={asker}\n{LIBRARY}{runner}")
+        library(&self.declared, &*self.instances[0])
     }
 
     /// Adds the end of an instance that gets no requests any more. What goes wrong with that makes nothing of the
@@ -140,20 +114,16 @@ impl Rolling {
             return Vec::new();
         }
         let summary = format!("end the instance of {} at port {}", self.name(), self.port(at));
-        let change = Change::new(&self.id, Verb::Remove, summary)
+        let change = Change::new(&self.turns.id, Verb::Remove, summary)
             .note(format!("port {} has the requests", self.port(1 - at)));
         vec![self.end(at, cx, change, &self.library())]
     }
 
     /// The sh that sends requests to an instance.
     fn turn(&self, to: usize) -> String {
-        let [first, second] = self.turns.ports;
         let text = match to {
             0 => String::new(),
-            _ => format!(
-                "While this file is here, requests for {} go to port {second}, else to port {first}.",
-                self.name()
-            ),
+            _ => self.turns.turned_text(),
         };
         shell::words(["turn", &self.turns.turned(), &text])
     }
@@ -172,7 +142,7 @@ impl Rolling {
             false if file.is_there(cx) => (Verb::Run, format!("bring {name} up again at port {port}")),
             false => (Verb::Create, format!("bring {name} up at port {port}")),
         };
-        let mut change = Change::new(&self.id, verb, summary);
+        let mut change = Change::new(&self.turns.id, verb, summary);
         change.details.extend(self.difference(arriving, cx));
         let down = states.iter().find_map(|state| match state {
             State::Down(said) => Some(said),
@@ -200,12 +170,13 @@ impl Rolling {
             ));
         }
         let name = instance.stamp();
-        let value = instance.inputs(cx);
+        let value = self.inputs(cx);
         let arrive = format!("arrive {port} {} {}", self.declared.within(), instance.to_start());
         change = change
             .action(Action::Unloaded { name: name.clone() })
             .action(file.write())
             .shell(format!("{}{}\n{arrive}", self.library(), instance.meant(cx)))
+            .action(self.restart.write())
             .action(Action::Loaded { name, value });
         change = change.shell(self.turn(arriving));
         if leaves {
@@ -260,9 +231,16 @@ impl Rolling {
     }
 }
 
+/// The sh for both instances, with what it works on; `instance` is one of them.
+fn library(declared: &Instances, instance: &dyn Instance) -> String {
+    let [ready, asker] = [declared.ready(), ASKER].map(shell::quote);
+    let runner = instance.library();
+    format!("ready={ready}\nasker={asker}\n{LIBRARY}{runner}")
+}
+
 impl Resource for Rolling {
     fn id(&self) -> &Id {
-        &self.id
+        &self.turns.id
     }
 
     /// Its sites come first: until the program is up they have nothing, and those of a program that ran alone are on
@@ -287,6 +265,7 @@ impl Resource for Rolling {
         for instance in &self.instances {
             remains.extend(instance.file().remains());
         }
+        remains.extend(self.restart.remains());
         remains.paths.insert(self.turns.turned());
         remains
     }
@@ -297,6 +276,7 @@ impl Resource for Rolling {
 
     fn ask(&self, questions: &mut Questions) {
         questions.path(&self.turns.turned());
+        self.restart.ask(questions);
         for instance in &self.instances {
             instance.file().ask(questions);
             instance.ask(questions);
@@ -312,7 +292,9 @@ impl Resource for Rolling {
         let serves = |at: &usize| states[*at] == State::Runs || self.instances[*at].runs_alone(cx);
         let serving = [asked, 1 - asked].into_iter().find(serves);
         if serving == Some(asked) && states[asked] == State::Runs && self.is_right(asked, cx) {
-            return Ok(self.leftover(1 - asked, cx));
+            let mut changes = self.leftover(1 - asked, cx);
+            changes.extend(self.restart.diff(cx, &self.turns.id)?);
+            return Ok(changes);
         }
         let arriving = serving.map_or(asked, |at| 1 - at);
         Ok(vec![self.roll(arriving, &states, cx)])

@@ -20,3 +20,10 @@ resume_instance() {
   [ -e "$file" ] || return 0
   answers && take && do_all no "$(ours)"
 }
+
+is_up() { [ -n "$(ours | awk '$5 == "RUNNING" || $5 == "STARTING" || $5 == "BACKOFF"')" ]; }
+
+about_instance() {
+  if [ -e "$file" ]; then ours | awk '{ print "process\t" $4 }'; fi
+  printf '%s' "$text" | sed -n -e "s:^stdout_logfile *= *\(/.*\):log	$called	\1:p" -e "s:^stderr_logfile *= *\(/.*\):log	$called err	\1:p"
+}

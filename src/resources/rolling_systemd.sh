@@ -27,3 +27,10 @@ resume_instance() {
   systemctl enable --quiet -- "$instance"
   systemctl start -- "$instance"
 }
+
+is_up() { case $(systemctl is-active -- "$instance") in active | activating | reloading) ;; *) return 1 ;; esac }
+
+about_instance() {
+  if [ -e "$file" ]; then printf 'unit\t%s\n' "$instance"; fi
+  printf 'log\t%s\tunit:%s\n' "$called" "$instance"
+}

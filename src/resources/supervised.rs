@@ -110,10 +110,17 @@ impl Supervised {
     /// What the library works on: `processes`, in groups of either declaration.
     pub(super) fn meant(&self, cx: &Context<'_>, processes: &[Process]) -> String {
         let before = self.before(cx).unwrap_or_default();
-        let groups: Vec<&str> = [&self.declared, &before]
-            .into_iter()
-            .flat_map(|declared| declared.groups.iter().map(String::as_str))
-            .collect();
+        self.meant_of(&[&self.declared, &before], processes)
+    }
+
+    /// The same of what is declared, whatever stood there before.
+    pub(super) fn meant_always(&self) -> String {
+        self.meant_of(&[&self.declared], &self.declared.processes)
+    }
+
+    fn meant_of(&self, declared: &[&Declared], processes: &[Process]) -> String {
+        let groups = declared.iter().flat_map(|declared| &declared.groups);
+        let groups: Vec<&str> = groups.map(String::as_str).collect();
         let lines: Vec<String> = processes.iter().map(line).collect();
         let [file, groups, processes] =
             [&*self.file.path, &groups.join("\n"), &lines.join("\n")].map(shell::quote);

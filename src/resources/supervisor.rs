@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::binary::Releases;
 use super::directory::Directory;
+use super::instance::Instance;
 use super::instances::{self, Instances, TakesTurns};
-use super::rolling::{Instance, Rolling};
+use super::rolling::Rolling;
 use super::supervised::{Ended, FOLDER, Supervised, name, reads};
 use super::supervisor_instance::SupervisorInstance;
 use crate::change::{Content, Id};
@@ -64,6 +65,20 @@ pub struct Program {
     /// A template in place of the shipped one, relative to the playbook.
     #[serde(default, deserialize_with = "optional")]
     pub template: Option<LocalPath>,
+}
+
+/// What supervisor calls an instance of the program `name`.
+fn instance_name(name: &str, port: u16) -> String {
+    format!("{name}-{port}")
+}
+
+fn takes_turns(name: &str, ports: [u16; 2]) -> TakesTurns {
+    TakesTurns {
+        id: Id::new("supervisor", name),
+        program: name.to_owned(),
+        ports,
+        names: ports.map(|port| instance_name(name, port)),
+    }
 }
 
 /// A program as supervisor shall know it.
@@ -163,7 +178,7 @@ impl Program {
         }
         let command = self.pinned(cx)?;
         let instance = |port: u16| -> Result<Box<dyn Instance>, Problem> {
-            let own = format!("{name}-{port}");
+            let own = instance_name(name, port);
             let named = Named {
                 name: &own,
                 logs,
@@ -174,16 +189,8 @@ impl Program {
                 alone: (port == ports[0]).then(|| name.to_owned()),
             }))
         };
-        Ok(Rolling {
-            id: Id::new("supervisor", name),
-            turns: TakesTurns {
-                program: name.to_owned(),
-                ports,
-            },
-            instances: [instance(ports[0])?, instance(ports[1])?],
-            declared: declared.clone(),
-            sites: instances::sites(name, cx)?,
-        })
+        let instances = [instance(ports[0])?, instance(ports[1])?];
+        Rolling::new(takes_turns(name, ports), declared, instances, cx)
     }
 }
 
@@ -271,7 +278,7 @@ fn instances_before(program: &str, cx: &Render<'_>) -> Vec<Id> {
 
 impl Declaration for Program {
     fn announce(&self, name: &str, cx: &mut Render<'_>) {
-        instances::announce(name, self.instances.as_ref(), cx);
+        instances::announce(self.instances.as_ref(), |ports| takes_turns(name, ports), cx);
     }
 
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {

@@ -114,11 +114,13 @@ do_all() {
 # why NAME...: what supervisor and their logs say of processes.
 why() {
   supervisorctl status "$@" || true
-  ours | while read -r _ _ _ name state status _ _ out err; do
+  ours | while read -r _ _ _ name state status _ born out err; do
     case " $* " in *" $name "*) ;; *) continue ;; esac
     if [ "$state" = EXITED ]; then echo "${name#*:} ended with status $status"; fi
+    # What it said of an earlier start is not why this one failed.
+    if [ "$born" = - ]; then born=0; fi
     log=$err
-    if [ ! -s "$log" ]; then log=$out; fi
+    if [ ! -s "$err" ] || [ "$(stat -c %Y -- "$err")" -lt "$born" ]; then log=$out; fi
     if [ -s "$log" ]; then
       echo "the end of $log:"
       tail -n 20 -- "$log"

@@ -1,6 +1,6 @@
 //! One of two instances of a program under supervisor: a program of its own there, `NAME-PORT`.
 
-use super::rolling::{Instance, State};
+use super::instance::{Instance, State};
 use super::supervised::{Supervised, UNIT, looking};
 use super::supervisor_config;
 use crate::desired::{Context, Ref, Refusal, Resource};
@@ -73,6 +73,10 @@ impl Instance for SupervisorInstance {
 
     fn library(&self) -> String {
         format!("{}{LIBRARY}", looking())
+    }
+
+    fn meant_always(&self) -> String {
+        self.supervised.meant_always()
     }
 
     fn meant(&self, cx: &Context<'_>) -> String {

@@ -9,6 +9,9 @@ use crate::shell;
 
 const PRELUDE: &str = include_str!("prelude.sh");
 
+/// `words UNIT SAID SINCE`: why a unit is not as it should be, in the words of systemctl and the unit itself.
+pub const WORDS: &str = include_str!("words.sh");
+
 /// What becomes of the steps that were done when one fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFailure {
@@ -28,7 +31,7 @@ pub fn compile(
     record: Option<&Record>,
     on_failure: OnFailure,
 ) -> String {
-    let mut text = format!("{}{PRELUDE}", head(id, token, on_failure));
+    let mut text = format!("{}{PRELUDE}{WORDS}", head(id, token, on_failure));
     for (index, change) in changes.iter().enumerate() {
         let number = index + 1;
         let summary = one_line(&change.summary);
@@ -133,7 +136,7 @@ mod tests {
         let text = compile("20260101T000000-ab", "t0ken", &changes, None, OnFailure::Stop);
         let own = text
             .strip_prefix(&format!(
-                "{}{PRELUDE}",
+                "{}{PRELUDE}{WORDS}",
                 head("20260101T000000-ab", "t0ken", OnFailure::Stop)
             ))
             .expect("prelude first");

@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::host::{Host, Run, run, wait_for};
 
 /// The command line of `hostwright backup VERB` for the backup `name`.
-fn backup(host: &Host, verb: &str, name: &str) -> Command {
+pub fn backup(host: &Host, verb: &str, name: &str) -> Command {
     let mut command = host.bare(verb);
     let words: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
     let mut whole = Command::new(env!("CARGO_BIN_EXE_hostwright"));
@@ -104,6 +104,7 @@ fn a_backup_is_made_read_and_restored_into_place() {
         restored.contains("started again: supervisor.reader"),
         "{restored}"
     );
+    assert!(restored.contains("✓ check config"), "{restored}");
     assert_eq!(
         host.sh("cd /srv/app && cat one 'sub/with space' cache/z && stat -c %a config && ls -A && test -e /run/restored"),
         "one\ntwo\nz\n644\ncache\nconfig\ndump\nlink\none\nsub\ny.tmp"
@@ -292,12 +293,21 @@ fn archives_are_encrypted_and_kept_elsewhere() {
     .ok();
     assert_eq!(host.sh("cat /srv/app/data"), "hidden words");
     host.sh("echo other >/srv/app/data");
+    // Whoever has the archive's host and no secret of the playbook restores all the same.
+    let key = ["key", "key.away"].map(|name| host.folder.path().join(name));
+    std::fs::rename(&key[0], &key[1]).expect("renamed");
     let restored = run(backup(&host, "restore", "cloud").arg("--yes")).ok();
+    std::fs::rename(&key[1], &key[0]).expect("renamed");
     assert_eq!(
         host.sh("cat /srv/app/data"),
         "hidden words",
         "{}",
         restored.stdout
+    );
+    assert!(
+        restored.text().contains("the checks of away were not asked: "),
+        "{}",
+        restored.stderr
     );
     assert_eq!(host.sh("journalctl -o cat | grep -c -e AGE-SECRET -e not-to-be -e 'OPENSSH PRIVATE' || true; grep -rl AGE-SECRET /var/lib/hostwright || true"), "0");
 
@@ -400,4 +410,36 @@ fn a_drill_restores_on_a_rehearsal_host_and_is_remembered() {
         listed.contains("✓ drilled ") && listed.contains("3 checks passed"),
         "{listed}"
     );
+    disproved(&host);
+}
+
+/// An archive that proves to be worth nothing: without what the checks ask for, and broken.
+fn disproved(host: &Host) {
+    let disproves = |words: &str| {
+        let drilled = run(backup(host, "verify", "words").arg("--drill"));
+        assert_eq!(drilled.status, 1, "{}", drilled.stdout);
+        assert!(drilled.stdout.contains(words), "{words} in\n{}", drilled.stdout);
+        assert!(
+            drilled.text().contains("1 backup failed on"),
+            "{}",
+            drilled.stderr
+        );
+        let status = run(&mut host.bare("status")).ok().stdout;
+        let line = status.lines().find(|line| line.contains("✗ words"));
+        let line = line.unwrap_or_else(|| panic!("{status}"));
+        assert!(
+            line.contains("drilled (failed) ") && line.contains(words),
+            "{line}"
+        );
+        let listed = backed_up(host, "list", "words").ok().stdout;
+        assert!(
+            listed.contains("✗ drilled ") && listed.contains(words),
+            "{listed}"
+        );
+    };
+    host.sh("echo lost >/srv/words/kept; while [ -e /opt/backups/drilled-words-$(date -u +%Y%m%dT%H%M%SZ).tar.gz ]; do sleep 0.1; done");
+    backed_up(host, "run", "words").ok();
+    disproves("was restored on a rehearsal host, where 1 of 3 checks failed");
+    host.sh("cd /opt/backups && for each in *.gz; do printf x | dd of=$each bs=1 seek=20 conv=notrunc 2>/dev/null; done");
+    disproves("is not what was written");
 }

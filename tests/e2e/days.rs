@@ -288,6 +288,80 @@ fn logs_are_those_of_programs_units_and_sites() {
         "{}",
         pattern.stderr
     );
+    in_their_order(&host);
+}
+
+/// What several logs hold is told in the order in which it happened, from a moment on, what was put aside included.
+fn in_their_order(host: &Host) {
+    let log = log_of_api(host);
+    host.sh(&format!(
+        "said() {{ date -d \"-$1 sec\" \"+$2 $1 s ago\"; }}
+        {{ said 9000 '%F %T,500 [INFO]'; echo '  its trace'; }} | gzip >{log}.2.gz
+        {{ said 7200 '%F %T,500 [INFO]'; echo '  its trace'; }} >{log}.1
+        {{ said 3000 '%FT%T%:z'; said 60 '%FT%T%:z'; echo '  its trace'; }} >{log}
+        errors=$(sed -n 's/.*error_log *\\([^; ]*\\).*/\\1/p' /etc/nginx/sites-enabled/shop)
+        : >/var/log/nginx/access.log
+        : >${{errors:=/var/log/nginx/error.log}}
+        said 90 '%Y/%m/%d %T [error] 7#7:' >>$errors
+        touch -d '-8990 sec' {log}.2.gz
+        touch -d '-7190 sec' {log}.1
+        curl -s -H 'Host: shop.example' http://127.0.0.1/wanted >/dev/null
+        journalctl --sync"
+    ));
+    let told = |since: &str| -> Vec<String> {
+        let pattern = r#"s ago$|trace|GET /wanted HTTP/1.1" 502|tick$"#;
+        let words = ["api", "shop", "ticker", "--since", since, "--grep", pattern];
+        let said = run(host.bare("logs").args(words)).ok().stdout;
+        let line = |line: &str| {
+            let (source, text) = line.split_once('|').expect("a source");
+            let words: Vec<&str> = text.split_whitespace().collect();
+            let text = match words.iter().find(|word| word.starts_with("/wanted")) {
+                Some(wanted) => (*wanted).to_owned(),
+                None => words[words.len().saturating_sub(3)..].join(" "),
+            };
+            format!("{}: {text}", source.trim())
+        };
+        let mut all: Vec<String> = said.lines().map(line).collect();
+        // When the unit said its word is not known here.
+        all.retain(|line| !line.ends_with("tick"));
+        all
+    };
+    let last = [
+        "shop error: 90 s ago",
+        "api: 60 s ago",
+        "api: its trace",
+        "shop access: /wanted",
+    ];
+    assert_eq!(told("10m"), last);
+    assert_eq!(told("10min ago"), last);
+    let hour = [&["api: 3000 s ago"][..], &last].concat();
+    assert_eq!(told("1h"), hour);
+    let moment = host.sh("date -d '-1 hour' '+%F %T'");
+    assert_eq!(told(&moment), hour);
+    let hours = [&["api: 7200 s ago", "api: its trace"][..], &hour].concat();
+    assert_eq!(told("2h ago").len(), hour.len());
+    assert_eq!(told("130min ago"), hours);
+    let all = [&["api: 9000 s ago", "api: its trace"][..], &hours].concat();
+    assert_eq!(told("1d"), all);
+
+    for (since, why) in [("soon", "invalid date"), ("10 minutes", "is still to come")] {
+        let wrong = run(host.bare("logs").args(["api", "--since", since]));
+        assert_eq!(wrong.status, 1);
+        assert!(wrong.text().contains(why), "{}", wrong.stderr);
+    }
+    let json = run(host
+        .bare("logs")
+        .args(["api", "-n", "1", "--since", "2m", "--json"]))
+    .ok()
+    .stdout;
+    let line = json
+        .lines()
+        .find(|line| line.contains("its trace"))
+        .expect("a line");
+    let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    let now: f64 = host.sh("date +%s").parse().expect("seconds");
+    let at = line["at"].as_f64().expect("a moment");
+    assert!((50.0..120.0).contains(&(now - at)), "{line}");
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! `doctor` on a host that is broken in many ways: each cause is found, and what may be mended is.
 
 use std::collections::BTreeSet;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::host::{Host, run, wait_for};
+use crate::host::{Host, converse, on_a_terminal, run, wait_for};
 
 fn doctor(host: &Host, words: &[&str]) -> (i32, Vec<Value>) {
     examined(host.bare("doctor").arg("--json").args(words))
@@ -51,6 +51,8 @@ fn each_cause_is_found_and_what_may_be_mended_is() {
     let own =
         |finding: &&Value| !["disk.full", "memory.used-up"].contains(&finding["kind"].as_str().unwrap_or(""));
     assert_eq!(findings.iter().filter(own).count(), 0, "{findings:#?}");
+
+    asks_before_it_mends(&host);
 
     host.sh(include_str!("doctor.sh"));
     // Clients that are refused.
@@ -246,6 +248,27 @@ END
     );
     host.sh("rm /usr/local/bin/date /etc/nginx/conf.d/bad.conf; systemctl restart nginx");
     the_way(&host);
+}
+
+/// On a terminal nothing is mended that was not asked for.
+fn asks_before_it_mends(host: &Host) {
+    host.sh("systemctl stop cron");
+    let answered = |answer: &str| {
+        let mut asking = on_a_terminal(&host.bare("doctor"), "");
+        asking.stdin(Stdio::piped()).stdout(Stdio::piped());
+        converse(
+            &mut asking,
+            &[("Run `systemctl enable --now cron` on the host? [y/N]", answer)],
+        )
+    };
+    let no = answered("n");
+    assert_eq!(no.matches("cron does not run").count(), 1, "{no}");
+    assert_eq!(host.sh("systemctl is-active cron || true"), "inactive");
+    let yes = answered("y");
+    // It is not found any more by the second look.
+    let (_, after) = yes.rsplit_once("[y/N]").expect("a question");
+    assert!(!after.contains("cron does not run"), "{yes}");
+    assert_eq!(host.sh("systemctl is-active cron"), "active");
 }
 
 /// Why a host cannot be reached.

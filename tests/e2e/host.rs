@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use hostwright::host::rehearsal::{Base, BootOptions, Image, Rehearsal, image, missing};
 use tempfile::TempDir;
 
+use crate::described;
+
 /// What most playbooks need, installed as on a host that has run for a while.
 const PACKAGES: &str = "nginx supervisor ufw cron logrotate curl certbot";
 
@@ -209,10 +211,14 @@ impl Host {
     }
 }
 
-/// Runs a command to its end.
+/// Runs a command to its end. What it writes for programs is held against what is published of that.
+#[track_caller]
 pub fn run(command: &mut Command) -> Run {
     let output = command.output().expect("the program starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if command.get_args().any(|word| word == "--json") {
+        described::all(&text(&output.stdout));
+    }
     Run {
         status: output.status.code().unwrap_or(-1),
         stdout: text(&output.stdout),

@@ -1,10 +1,13 @@
 //! What programs read: JSON, a line for each thing that happens.
 
-use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
+use crate::backups::backup;
 use crate::host::{Host, run};
+use crate::vultr::Vultr;
 
 const PLAYBOOK: &str = r#"
 name: told
@@ -89,17 +92,113 @@ fn an_apply_is_told_in_json_without_a_secret() {
             .is_some_and(|wrong| wrong.contains("(secret)")),
         "{check}"
     );
+}
 
-    // Every event that was seen is described.
-    let schema =
-        run(std::process::Command::new(env!("CARGO_BIN_EXE_hostwright")).args(["schema", "--output"]));
-    let known: BTreeSet<&str> = schema
-        .stdout
-        .split('"')
-        .filter(|word| !word.contains(char::is_whitespace))
-        .collect();
-    let unknown: Vec<&&str> = seen.iter().filter(|event| !known.contains(**event)).collect();
-    assert!(unknown.is_empty(), "{unknown:?}");
+const DAYS: &str = r#"
+name: days
+supervisor: { api: { command: /bin/sleep infinity } }
+files: { /srv/data: { content: "one\n" } }
+backups: { data: { paths: [/srv/data], schedule: "@daily", to: { folder: /opt/backups } } }
+checks: { data: { command: "test -e /srv/data", within: 1s } }
+"#;
+
+/// `run` holds every line against the schema that is published: here all commands that have `--json` write some.
+#[test]
+fn every_command_writes_what_is_described() {
+    let Some(host) = Host::boot() else { return };
+    let (cloud, home) = (Vultr::start(None, 0), TempDir::new().expect("a home"));
+    cloud.add("web", &[]);
+    let small = host.file("small.yml", "name: small\nfiles: { /srv/x: { content: x } }\n");
+    let small = small.display().to_string();
+    let own = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hostwright"));
+        command.args(words).env("NO_COLOR", "1").stdin(Stdio::null());
+        command
+    };
+    run(host.command("apply", DAYS).arg("--json")).ok();
+    let switches = hostwright::cli::switches();
+    let json = switches
+        .into_iter()
+        .find(|switch| switch.long == "json")
+        .expect("--json");
+    // All that order machines have it from the one word above them.
+    let help = own(&["vm", "--help"]).output().expect("it runs").stdout;
+    let help = String::from_utf8_lossy(&help).into_owned();
+    let orders = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let orders = orders.map_while(|line| line.split_whitespace().next());
+    let orders = orders
+        .filter(|verb| *verb != "help")
+        .map(|verb| format!("vm {verb}"));
+    let commands = json
+        .commands
+        .into_iter()
+        .filter(|command| command != "vm")
+        .chain(orders);
+    let commands: Vec<String> = commands.collect();
+    assert!(commands.len() > 25, "{commands:?}");
+    for command in commands {
+        let words: Vec<&str> = command.split(' ').collect();
+        // A cloud that boots nothing refuses these; `up.rs` has them write what they do.
+        let refuses = matches!(&*command, "up" | "vm create");
+        let order = ["--region", "nowhere", "--plan", "none", "--label", "new", "--yes"];
+        let mut call = match words[..] {
+            ["check" | "rehearse"] => own(&[&command, &small]),
+            ["plan" | "apply"] => host.command(&command, &DAYS.replace("one", "two")),
+            ["backup", verb] => {
+                let mut call = backup(&host, verb, "data");
+                if verb == "restore" {
+                    host.sh("echo other >/srv/data");
+                    call.arg("--yes");
+                }
+                call
+            }
+            ["up"] => {
+                let mut call = cloud.hostwright(home.path());
+                call.args(["up", &small]).args(order);
+                call
+            }
+            ["vm", ..] => {
+                let mut call = cloud.hostwright(home.path());
+                call.args(&words);
+                match words[1] {
+                    "create" => call.args(order),
+                    "show" => call.arg("web"),
+                    "destroy" => call.args(["web", "--confirm", "web"]),
+                    _ => &mut call,
+                };
+                call
+            }
+            _ => {
+                let mut call = host.bare(&command);
+                match &*command {
+                    "diff" => call.args(["1", "2"]),
+                    "rollback" => call.arg("--yes"),
+                    "restart" | "stop" | "start" | "logs" => call.arg("api"),
+                    _ => &mut call,
+                };
+                call
+            }
+        };
+        let told = run(call.arg("--json"));
+        let seen = lines(&told.stdout);
+        let ended = match (&*command, told.status) {
+            // What is wrong with its disk is this machine's.
+            ("doctor", 2) => 0,
+            (_, status) => status,
+        };
+        assert_eq!(
+            ended,
+            i32::from(refuses),
+            "{command}: {}{}",
+            told.stdout,
+            told.stderr
+        );
+        assert_eq!(
+            (&seen[0]["event"], &seen[0]["command"]),
+            (&"begin".into(), &command.into())
+        );
+        assert!(seen.len() > 1, "{}", told.stdout);
+    }
 }
 
 #[test]

@@ -22,6 +22,11 @@ supervisor:
     environment: { MOOD: good }
 nginx:
   site: { proxy: app, replaces_default: true }
+cron:
+  watch:
+    schedule: "0 0 1 1 *"
+    template: monitor.sh.hbs
+    with: { url: "http://127.0.0.1:1/", program: app, logfile: /var/log/watch.log }
 "#;
 
 /// The same program when it has no instances.
@@ -39,18 +44,14 @@ users: { app: { system: true } }
 directories: { /opt/app: {} }
 binaries:
   app: { path: server, to: /opt/app, keep: 3 }
-files:
-  /etc/systemd/system/app@.service:
-    content: |
-      [Service]
-      ExecStart=/opt/app/current/app
-      User=app
-      Environment=MOOD=good
-      Restart=always
-      [Install]
-      WantedBy=multi-user.target
 systemd:
-  app: { instances: { ports: [8080, 8081], ready: /health, within: 20s, drain: 20s } }
+  app:
+    command: /opt/app/current/app
+    user: app
+    environment: { MOOD: good }
+    restart: always
+    restart_sec: 0s
+    instances: { ports: [8080, 8081], ready: /health, within: 20s, drain: 20s }
 nginx:
   site: { proxy: app, replaces_default: true }
 "#;
@@ -122,6 +123,55 @@ fn undone(host: &Host, playbook: &str) {
     assert_eq!(host.sh(STATE), before);
 }
 
+/// The ports at which the program listens, and the releases that it is.
+const SERVING: &str = "ss -Hltn | grep -o '127.0.0.1:808[0-9]'; tr '\\0' ' ' </proc/$(pgrep -x app)/cmdline";
+
+/// A restart while visitors come: the other instance takes over, on the same release. One that does not come up leaves all
+/// as it was.
+fn restarted(host: &Host, playbook: &str) {
+    let restart = || run(host.bare("restart").arg("app"));
+    let (before, state) = (host.sh(SERVING), host.sh(STATE));
+    let words = |text: &str| {
+        text.split_once('\n')
+            .map(|(port, rest)| (port.to_owned(), rest.to_owned()))
+    };
+    host.sh("touch /srv/broken");
+    let failed = restart();
+    host.sh("rm /srv/broken");
+    assert_eq!(failed.status, 1, "{}", failed.stdout);
+    for said in ["✗ app  ", "no such table: visitors", "has served all the time"] {
+        assert!(failed.stdout.contains(said), "{said} in\n{}", failed.stdout);
+    }
+    assert_eq!((host.sh(SERVING), host.sh(STATE)), (before.clone(), state));
+
+    let told = restart().ok().stdout;
+    assert!(told.starts_with("✓ app  "), "{told}");
+    let (before, after) = (words(&before), words(&host.sh(SERVING)));
+    let ((old, was), (new, is)) = before.zip(after).expect("one port each");
+    assert_ne!(old, new);
+    let port = |text: &str| text.replace("8080", "PORT").replace("8081", "PORT");
+    assert_eq!(port(&was), port(&is), "it is the same release");
+    let plan = host.plan(playbook).ok().stdout;
+    assert!(plan.contains("Nothing to change."), "{plan}");
+}
+
+/// What serves is stopped, started and brought up again.
+fn stopped(host: &Host) {
+    let tell = |verb: &str, name: &str| run(host.bare(verb).arg(name)).ok().stdout;
+    let serving = host.sh(SERVING);
+    assert!(tell("stop", "app").contains("✓ app  "));
+    assert_eq!(host.sh("pgrep -xc app || true"), "0");
+    assert!(tell("start", "app").contains("✓ app  "));
+    wait_for("it serves", || {
+        host.sh("curl -s http://127.0.0.1/ || true").contains('|')
+    });
+    assert_eq!(host.sh(SERVING), serving);
+    // Nobody serves: the one that has the requests comes up again.
+    tell("stop", "app");
+    assert!(tell("restart", "app").contains("✓ app  "));
+    assert_eq!(host.sh(SERVING), serving);
+}
+
 /// Releases, a broken one, a restart and a rollback, while visitors come.
 fn days_of(playbook: &str) {
     let Some(host) = Host::boot() else { return };
@@ -143,6 +193,21 @@ fn days_of(playbook: &str) {
     wait_for("visitors", || load.count("one good") > 0);
     let workers = host.sh("pgrep -x nginx");
 
+    let (mut follows, out) = followed(&host);
+    restarted(&host, playbook);
+    run(host.bare("restart").arg("app")).ok();
+    // Both have taken over once.
+    wait_for("lines of both instances", || {
+        let said = std::fs::read_to_string(&out).expect("read");
+        let said: Vec<&str> = said
+            .lines()
+            .filter_map(|line| line.split_once(" | "))
+            .map(|(by, _)| by.trim())
+            .collect();
+        said.iter().any(|by| by.ends_with("8080")) && said.iter().any(|by| by.ends_with("8081"))
+    });
+    follows.kill().expect("killed");
+    follows.wait().expect("it ends");
     for number in 2..2 + many {
         release(&host, &format!("release-{number}"));
         host.converge(playbook);
@@ -165,7 +230,7 @@ fn days_of(playbook: &str) {
     // Another environment is a restart, and going back one more.
     release(&host, &format!("release-{}", 1 + many));
     let better = playbook.replace("MOOD: good", "MOOD: better");
-    host.converge(&better.replace("MOOD=good", "MOOD=better"));
+    host.converge(&better);
     run(host.bare("rollback").arg("--yes")).ok();
     assert_eq!(host.sh("pgrep -x nginx"), workers, "nginx was not reloaded");
     let logs = run(host.bare("logs").arg("app")).ok();
@@ -180,6 +245,24 @@ fn days_of(playbook: &str) {
         &load.end(),
         &["one good", "release-2 good", &format!("{last} better")],
     );
+    stopped(&host);
+    if playbook == UNDER_SUPERVISOR {
+        // So does the monitor restart it: the second time that it finds it unwell.
+        let serving = host.sh(SERVING);
+        host.sh("/usr/local/lib/app/watch && /usr/local/lib/app/watch");
+        let after = host.sh(SERVING);
+        assert_ne!(after, serving, "{}", host.sh("cat /var/log/watch.log"));
+    }
+}
+
+/// Follows what the program logs, from now on.
+fn followed(host: &Host) -> (std::process::Child, std::path::PathBuf) {
+    let out = host.folder.path().join("followed");
+    let mut follow = host.bare("logs");
+    follow.args(["app", "-f", "-n", "0", "--grep", "begins:"]);
+    follow.stdout(std::fs::File::create(&out).expect("a file"));
+    let child = follow.spawn().expect("the program starts");
+    (child, out)
 }
 
 #[test]

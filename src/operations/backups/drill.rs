@@ -196,8 +196,17 @@ impl Drill<'_> {
             path: kept.clone(),
             cause,
         })?;
-        self.fetch(format!("{fetch} </dev/null\n"), &kept.join(archive), archive)
-            .await?;
+        let fetched = self
+            .fetch(format!("{fetch} </dev/null\n"), &kept.join(archive), archive)
+            .await;
+        match fetched {
+            Err(DrillError::Sent { said, .. }) => {
+                return Ok(self
+                    .found
+                    .ended(true, &format!("{archive} cannot be read: {said}")));
+            }
+            fetched => fetched?,
+        }
         let path = kept.join(format!("{archive}.manifest"));
         write(&path, manifest(self.archive)).map_err(|cause| DrillError::Write { path, cause })?;
 

@@ -1,10 +1,11 @@
 # What programs, units and sites of the host have logged, as frames:
 #   source POSITION:KEY LABEL           what is read
 #   lines POSITION:KEY                  lines of it, and the position behind them
-#   unknown NAME, wrong, beat, end
-# $names: what is wanted, a line each; $lines: how many of the last ones; $pattern: an extended regular expression that they
-# match; $follow: whether what comes is told, too; $known: `POSITION KEY`, a line each, from an earlier connection.
-# Writes nothing. A key is FILE, or unit:UNIT; a position INODE,BYTE or a cursor of the journal's, `-` for none.
+#   unknown NAME, wrong, untimely, beat, end
+# $names: what is wanted, a line each; $lines: how many of the last ones, all unless given; $since: from when on, in date's words,
+# $ago: how many seconds ago; $pattern: an extended regular expression that they match; $follow: whether what comes is
+# told, too; $known: `POSITION KEY`, a line each, from an earlier connection. $times is perl, and so a line is told behind
+# its moment. Writes nothing. A key is FILE, or unit:UNIT; a position INODE,BYTE or a cursor of the journal's, `-` for none.
 
 # At most so many bytes of a file are told at once.
 piece=1048576
@@ -63,16 +64,26 @@ unit() {
   done
 }
 
+# instances PROGRAM: both of a program that takes turns: the one at rest may be the next that writes.
+instances() {
+  logged=$("$1" about </dev/null | sed -n "s/^log$tab//p")
+  while IFS=$tab read -r label key; do add "$label" "$key"; done <<END
+$logged
+END
+}
+
 find_sources() {
   sources=
   supervised=$(if command -v supervisorctl >/dev/null; then look; fi)
   if [ -z "$names" ]; then
+    for turns in $(turning); do instances "$turns"; done
     programs ''
     for name in $(declared_units); do unit "$name"; done
     return
   fi
   while IFS= read -r name; do
     before=$sources
+    for turns in $(turning "$name"); do instances "$turns"; done
     programs "$name"
     site "$name"
     unit "$name"
@@ -88,9 +99,8 @@ $names
 END
 }
 
-pick() {
-  if [ -n "$pattern" ]; then grep -aE -e "$pattern"; else cat; fi
-}
+# timed SINCE LAST WRITTEN [JOURNAL]: of its input what is wanted, each line behind its moment.
+timed() { perl -e "$times" lines "$1" "$2" "$3" "$pattern" "${4-}"; }
 
 # lines KEY POSITION FILTER...: tells what the filter prints of its input. What follows the text keeps its line ends.
 lines() {
@@ -102,37 +112,61 @@ lines() {
 }
 
 slice() { tail -c "+$((from + 1))" -- "$path" | head -c "$((to - from))"; }
-whole() { slice | head -n "$count" | pick; }
-last() { whole | tail -n "$lines"; }
-rest_of_file() { slice | pick; }
+whole() { slice | head -n "$count" | timed 0 '' "$written"; }
+last() { { before_it; slice | head -n "$count"; } | timed "$moment" "$lines" "$written"; }
+rest_of_file() { slice | timed 0 '' "$written"; }
+
+# aside NTH: the file as which logrotate has put $path aside, if that was written to since the moment that is asked for.
+aside() {
+  for each in "$path.$1" "$path.$1.gz"; do
+    if [ -f "$each" ] && [ "$(stat -c %Y -- "$each")" -ge "$moment" ]; then echo "$each"; fi
+  done | head -n 1
+}
+
+# before_it: what was logged since that moment and has been put aside.
+before_it() {
+  [ "$moment" -gt 0 ] || return 0
+  nth=1
+  while [ -n "$(aside "$nth")" ]; do nth=$((nth + 1)); done
+  while [ "$nth" -gt 1 ]; do
+    nth=$((nth - 1))
+    zcat -f -- "$(aside "$nth")"
+  done
+}
 
 # of_file KEY POSITION: tells what the file has behind the position, in whole lines. Sets `now`.
 of_file() {
   path=$1
   now=$2
-  if ! is=$(stat -L -c '%i %s' -- "$path" 2>/dev/null); then
+  if ! is=$(stat -L -c '%i %s %Y' -- "$path" 2>/dev/null); then
     now=${now:--,0}
     return 0
   fi
-  inode=${is% *}
+  inode=${is%% *}
+  written=${is##* }
   size=${is#* }
+  size=${size% *}
   filter=whole
   if [ -z "$2" ]; then
     filter=last
     # Among more than so many bytes the last lines are not looked for, unless they are to match.
     from=0
-    if [ -z "$pattern" ] && [ "$size" -gt $((16 * piece)) ]; then from=$((size - 16 * piece)); fi
+    if [ "$moment" -gt 0 ]; then
+      from=$(perl -e "$times" begin "$moment" "$path")
+    elif [ -z "$pattern" ] && [ "$size" -gt $((16 * piece)) ]; then
+      from=$((size - 16 * piece))
+    fi
     to=$size
   else
     from=${2#*,}
     old=${2%,*}
     if [ "$old" != "$inode" ]; then
       # It has been put aside: what came before that is still to be told.
-      aside=
-      if [ "$old" != - ]; then aside=$(find "${path%/*}" -maxdepth 1 -type f -inum "$old" | head -n 1); fi
-      if [ -n "$aside" ]; then
+      gone=
+      if [ "$old" != - ]; then gone=$(find "${path%/*}" -maxdepth 1 -type f -inum "$old" | head -n 1); fi
+      if [ -n "$gone" ]; then
         set -- "$1" "$path"
-        path=$aside
+        path=$gone
         to=$(stat -c %s -- "$path")
         if [ "$to" -gt "$from" ]; then lines "$1" "$inode,0" rest_of_file; fi
         path=$2
@@ -148,21 +182,15 @@ of_file() {
     fi
   fi
   now=$inode,$from
-  if [ "$to" -le "$from" ]; then return 0; fi
+  if [ "$to" -le "$from" ] && [ -n "$2" ]; then return 0; fi
   count=$(slice | wc -l)
   if [ -z "$follow" ] || { [ "$count" -eq 0 ] && [ $((to - from)) -ge $piece ]; }; then
     count=$((count + 1))
   fi
-  if [ "$count" -eq 0 ]; then
-    # The last lines would otherwise be told as if they had come.
-    return 0
-  fi
+  # The last lines would otherwise be told as if they had come.
+  if [ "$count" -eq 0 ] && [ -n "$2" ]; then return 0; fi
   now=$inode,$((from + $(slice | head -n "$count" | wc -c)))
   lines "$1" "$now" "$filter"
-}
-
-with_cursor() {
-  if [ -n "$pattern" ]; then grep -aE -e "$pattern" -e '^-- cursor: '; else cat; fi
 }
 
 entries() { printf '%s\n' "$read" | sed '/^-- cursor: /d' | sed '/./,$!d'; }
@@ -170,20 +198,24 @@ entries() { printf '%s\n' "$read" | sed '/^-- cursor: /d' | sed '/./,$!d'; }
 # of_unit KEY POSITION: the same of a unit's journal.
 of_unit() {
   now=${2:--}
-  set -- "$1" "$2" --unit="${1#unit:}" --quiet --no-pager --output=short-iso --show-cursor
+  set -- "$1" "$2" --unit="${1#unit:}" --quiet --no-pager --output=short-iso-precise --show-cursor
   case $2 in
   '')
     key=$1
     shift 2
-    if [ -z "$pattern" ]; then set -- "$@" --lines="$lines"; fi
-    read=$(journalctl "$@" 2>/dev/null | with_cursor | tail -n $((lines + 1)))
+    if [ "$moment" -gt 0 ]; then
+      set -- "$@" --since="@$moment"
+    elif [ -z "$pattern" ] && [ -n "$lines" ]; then
+      set -- "$@" --lines="$lines"
+    fi
+    read=$(journalctl "$@" 2>/dev/null | timed "$moment" "$lines" 0 yes)
     set -- "$key" ''
     ;;
   *)
     key=$1
     if [ "$2" != - ]; then set -- "$@" --after-cursor="$2"; fi
     shift 2
-    read=$(journalctl "$@" 2>/dev/null | with_cursor)
+    read=$(journalctl "$@" 2>/dev/null | timed 0 '' 0 yes)
     ;;
   esac
   cursor=$(printf '%s\n' "$read" | sed -n 's/^-- cursor: //p' | tail -n 1)
@@ -203,6 +235,21 @@ END
 printf '' | grep -aE -e "$pattern" >/dev/null 2>&1
 if [ $? -gt 1 ]; then
   say wrong '' "$(printf '' | grep -aE -e "$pattern" 2>&1)"
+  say end '' ''
+  exit
+fi
+# The moment from which on, in seconds since 1970; 0 where all counts.
+moment=0
+present=$(date +%s)
+if [ -n "$ago" ]; then
+  moment=$((present - ago))
+elif [ -n "$since" ] && ! moment=$(date -d "$since" +%s 2>&1); then
+  say untimely '' "$moment"
+  say end '' ''
+  exit
+fi
+if [ "$moment" -gt "$present" ]; then
+  say untimely '' "$(date -d "@$moment" '+%F %T %Z') is still to come"
   say end '' ''
   exit
 fi

@@ -1,14 +1,18 @@
-//! What programs, units and sites of a host have logged. The host says with every line where it stood, so that a new
-//! connection goes on behind it.
+//! What programs, units and sites of a host have logged, in the order in which it happened. The host says with every line
+//! when that was, and where the line stood, so that a new connection goes on behind it.
+
+mod merge;
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+use self::merge::{Line, merged};
 use super::event::{Event, Observe};
 use super::remembered::library;
 use super::session::Session;
 use crate::host::ssh::{Event as Said, Script, SshError};
+use crate::language::scalar;
 use crate::layout::{Frame, NoFrame};
 use crate::playbook::load::secrets_of;
 use crate::resources::supervised;
@@ -16,6 +20,9 @@ use crate::secret::Secrets;
 use crate::shell;
 
 const SCRIPT: &str = include_str!("logs.sh");
+
+/// Finds out when lines were written.
+const TIMES: &str = include_str!("times.pl");
 
 /// The host says something twice a second; when it has been silent for so long the connection is lost.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -31,8 +38,10 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub struct Asked<'a> {
     /// Programs, sites or units; all programs, and the units that were applied, where there are none.
     pub names: &'a [String],
-    /// How many of the last lines of each log.
-    pub lines: u32,
+    /// How many of the last lines of each log; all of them unless given.
+    pub lines: Option<u32>,
+    /// From when on: a length of time before now, or what date(1) reads as a moment, by the host's clock.
+    pub since: Option<&'a str>,
     /// Whether what comes is told, too.
     pub follow: bool,
     /// An extended regular expression that the lines match.
@@ -71,6 +80,19 @@ pub enum LogsError {
         /// The host.
         host: String,
     },
+    /// It is not known from when on.
+    #[error("{host} does not know from when on `{since}` is: {said}")]
+    #[diagnostic(help(
+        "write how long ago, `10m`, `2h`, `1d`, or a moment of the host's clock, `2026-11-28 14:00`, `14:00`, `yesterday`"
+    ))]
+    Since {
+        /// The host.
+        host: String,
+        /// What was asked for.
+        since: String,
+        /// Why.
+        said: String,
+    },
     /// The pattern is none.
     #[error("grep on {host} does not take the pattern: {said}")]
     #[diagnostic(help("it is an extended regular expression, as of `grep -E`"))]
@@ -87,6 +109,20 @@ struct Source {
     key: String,
     label: String,
     position: String,
+    /// When its last line was written.
+    at: f64,
+}
+
+/// How many seconds before now `text` means, where it is a length of time: `10m`, `10min ago`.
+fn ago(text: &str) -> Option<u32> {
+    let text = text.trim();
+    let text = text.strip_suffix("ago").unwrap_or(text).trim_end();
+    let short = match text.strip_suffix("min") {
+        Some(number) => format!("{}m", number.trim_end()),
+        None => text.to_owned(),
+    };
+    let length: scalar::Duration = short.parse().ok()?;
+    Some(length.0)
 }
 
 /// Whether all has been told, or the connection was lost.
@@ -107,11 +143,14 @@ pub async fn logs(
     let mut reading = Reading {
         host: session.name(),
         sources: Vec::new(),
+        lines: Vec::new(),
         secrets: Secrets::default(),
         begun: false,
     };
     loop {
-        match reading.read(session, asked, observe).await? {
+        let ended = reading.read(session, asked, observe).await?;
+        reading.tell(observe);
+        match ended {
             Ended::Whole => return Ok(()),
             Ended::Lost => {
                 observe(&Event::Reconnecting { host: &reading.host });
@@ -130,6 +169,8 @@ pub async fn logs(
 struct Reading {
     host: String,
     sources: Vec<Source>,
+    /// What has come and is not told yet.
+    lines: Vec<Line>,
     secrets: Secrets,
     /// Whether the host has told what there is to read.
     begun: bool,
@@ -141,9 +182,14 @@ impl Reading {
         let known: Vec<String> = known
             .map(|source| format!("{} {}", source.position, source.key))
             .collect();
+        let since = asked.since.unwrap_or_default();
+        let text = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
         let values = [
             ("names", asked.names.join("\n")),
-            ("lines", asked.lines.to_string()),
+            ("lines", text(asked.lines)),
+            ("since", since.to_owned()),
+            ("ago", text(ago(since))),
+            ("times", TIMES.to_owned()),
             ("pattern", asked.pattern.unwrap_or_default().to_owned()),
             ("follow", if asked.follow { "yes" } else { "" }.to_owned()),
             ("known", known.join("\n")),
@@ -194,7 +240,7 @@ impl Reading {
                 if frame.kind == "end" {
                     return Ok(Ended::Whole);
                 }
-                self.take(&frame, observe)?;
+                self.take(&frame, asked, observe)?;
             }
             let left = rest.len();
             answer.drain(..answer.len() - left);
@@ -206,13 +252,33 @@ impl Reading {
         LogsError::Answer { host }
     }
 
-    fn take(&mut self, frame: &Frame<'_>, observe: &mut Observe<'_>) -> Result<(), LogsError> {
+    /// Tells what has come since it was last told, in the order in which it was written.
+    fn tell(&mut self, observe: &mut Observe<'_>) {
+        for Line { source, at, text } in merged(std::mem::take(&mut self.lines)) {
+            let (source, line) = (&self.sources[source].label, &text);
+            observe(&Event::Logged { source, line, at });
+        }
+    }
+
+    fn take(
+        &mut self,
+        frame: &Frame<'_>,
+        asked: &Asked<'_>,
+        observe: &mut Observe<'_>,
+    ) -> Result<(), LogsError> {
         let text = String::from_utf8_lossy(frame.body);
         let host = || self.host.clone();
         match frame.kind {
             "wrong" => {
                 let said = text.trim().trim_start_matches("grep: ").to_owned();
                 return Err(LogsError::Pattern { host: host(), said });
+            }
+            "untimely" => {
+                return Err(LogsError::Since {
+                    host: host(),
+                    since: asked.since.unwrap_or_default().to_owned(),
+                    said: text.trim().trim_start_matches("date: ").to_owned(),
+                });
             }
             "unknown" => {
                 let known: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
@@ -237,6 +303,7 @@ impl Reading {
                     key: frame.name.to_owned(),
                     label: text.into_owned(),
                     position: String::new(),
+                    at: 0.0,
                 });
             }
             "begin" => {
@@ -252,16 +319,27 @@ impl Reading {
             }
             "lines" | "at" => {
                 let (position, key) = frame.name.split_once(':').unwrap_or_default();
-                if let Some(source) = self.sources.iter_mut().find(|source| source.key == key) {
+                let known = self.sources.iter_mut().enumerate();
+                if let Some((index, source)) = known.into_iter().find(|(_, source)| source.key == key) {
                     position.clone_into(&mut source.position);
                     for line in text.lines() {
-                        let source = &source.label;
-                        observe(&Event::Logged { source, line });
+                        let (at, text) = line.split_once(' ').unwrap_or((line, ""));
+                        // In its own log a line comes after the one before it, whatever it says.
+                        source.at = at.parse().unwrap_or(source.at).max(source.at);
+                        self.lines.push(Line {
+                            source: index,
+                            at: source.at,
+                            text: text.to_owned(),
+                        });
                     }
                 }
             }
+            "beat" => self.tell(observe),
             _ => {}
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

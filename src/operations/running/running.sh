@@ -7,6 +7,7 @@
 #   end
 newline='
 '
+tab=$(printf '\t')
 
 # processes NAME: what supervisor calls the processes of a program, a line each.
 processes() {
@@ -79,12 +80,36 @@ service() {
     say well "$1" "$(state_of "$2")"
     return
   fi
-  journalctl --sync 2>/dev/null || true
   say ill "$1" "$(
     state_of "$2"
-    printf '%s\n' "$said" | grep -v -e 'journalctl -x' -e 'systemctl status' -e '^$'
-    echo "the last lines of $2:"
-    journalctl --quiet --no-pager --output=short --lines=20 --since="@$since" --unit="$2"
+    words "$2" "$said" "$since"
+  )"
+}
+
+# takes_turns NAME: the program that lets instances take turns, whose name or one of whose instances' it is.
+takes_turns() {
+  for turns in $(turning "$1") $(turning "${1%[-@]*}"); do
+    if [ "${turns##*/}" = "$1" ] || "$turns" about | grep -qxF -e "called$tab${1%.service}"; then
+      echo "$turns"
+      return
+    fi
+  done
+}
+
+# of_turns WORD PROGRAM: what `about` calls so.
+of_turns() { "$2" about | sed -n "s/^$1$tab//p"; }
+
+# rolled NAME PROGRAM: the other instance takes over.
+rolled() {
+  said=$("$2" restart 2>&1)
+  how=$?
+  if [ "$how" -eq 0 ]; then how=well; else how=ill; fi
+  of_supervisor=$(of_turns process "$2")
+  say "$how" "$1" "$(
+    # shellcheck disable=SC2086 # a name each
+    [ -z "$of_supervisor" ] || states $of_supervisor
+    for unit in $(of_turns unit "$2"); do state_of "$unit"; done
+    if [ "$how" = ill ]; then printf '%s\n' "$said"; else printf '%s\n' "$said" | grep '^note: '; fi
   )"
 }
 
@@ -105,7 +130,16 @@ for generation in $(newest); do frame bundle "$base/generations/$generation/bund
 supervised=$(if command -v supervisorctl >/dev/null; then look; fi)
 todo=
 while IFS= read -r name; do
-  if [ -n "$(processes "$name")" ]; then
+  turns=$(takes_turns "$name")
+  if [ -n "$turns" ] && [ "$verb" = restart ]; then
+    todo="$todo$(quoted rolled "$name" "$turns")$newline"
+  elif [ -n "$turns" ]; then
+    # shellcheck disable=SC2046 # a name each
+    of_supervisor=$(of_turns process "$turns")
+    # shellcheck disable=SC2086 # a name each
+    [ -z "$of_supervisor" ] || todo="$todo$(quoted program "$name" $of_supervisor)$newline"
+    for unit in $(of_turns unit "$turns"); do todo="$todo$(quoted service "$name" "$unit")$newline"; done
+  elif [ -n "$(processes "$name")" ]; then
     # shellcheck disable=SC2046 # a name each
     todo="$todo$(quoted program "$name" $(processes "$name"))$newline"
   elif [ -n "$(unit_of "$name")" ]; then

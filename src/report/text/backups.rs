@@ -78,24 +78,26 @@ pub(super) fn row(backup: &Backup, now: u64) -> Vec<String> {
             format!("{word}{failed} {}", ago(proof.ended.at))
         })
     };
+    let disproved = [&backup.drilled, &backup.verified]
+        .into_iter()
+        .flatten()
+        .find(|proof| proof.ended.failed);
+    let wrong = backup.problem.clone();
+    let wrong = wrong.or_else(|| disproved.map(|proof| proof.ended.said.clone()));
     let proofs = [
         proof("verified", &backup.verified),
         proof("drilled", &backup.drilled),
     ];
     let proofs: Vec<String> = proofs.into_iter().flatten().collect();
     vec![
-        format!(
-            "{} {}",
-            if backup.problem.is_some() { '✗' } else { '✓' },
-            backup.name
-        ),
+        format!("{} {}", if wrong.is_some() { '✗' } else { '✓' }, backup.name),
         newest.map_or("no archive yet".into(), |newest| ago(newest.made)),
         newest.map(|newest| size(newest.size)).unwrap_or_default(),
         match proofs.is_empty() {
             true => "never proved".into(),
             false => proofs.join(", "),
         },
-        backup.problem.clone().unwrap_or_default(),
+        wrong.unwrap_or_default(),
     ]
 }
 

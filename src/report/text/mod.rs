@@ -14,6 +14,7 @@ pub mod plan;
 mod progress;
 mod status;
 mod table;
+mod upgrades;
 
 use self::fetching::Fetching;
 use self::progress::Progress;
@@ -100,6 +101,7 @@ impl Text {
                 ));
             }
             Event::Plan(plan) => self.plan(plan),
+            Event::Upgrades(upgrades) => self.say(upgrades::text(upgrades).trim_end()),
             Event::Replanned(plan) => {
                 self.say(&format!("\n{} has changed meanwhile.", plan.host));
                 self.plan(plan);
@@ -149,6 +151,9 @@ impl Text {
                 };
                 self.say(&format!("Generation {number} of {playbook} has {checks}."));
             }
+            Event::Unchecked { playbook, why } => self.warn(&format!(
+                "the checks of {playbook} were not asked: {why}; `hostwright verify` asks them"
+            )),
             Event::BackingUp { secrets, .. } => self.secrets = (*secrets).clone(),
             Event::Backups { host, backups } => {
                 self.tell(&self.secrets.redact(&backups::listed(host, backups)))
@@ -188,7 +193,7 @@ impl Text {
                     self.tell(&format!("    {}\n", self.secrets.redact(line)));
                 }
             }
-            Event::Logged { source, line } => {
+            Event::Logged { source, line, .. } => {
                 let line = self.secrets.redact(line);
                 match self.sources {
                     None => self.tell(&format!("{line}\n")),

@@ -206,12 +206,12 @@ into_place() {
   tar --extract --file "$1" --directory / --preserve-permissions --same-owner --acls --xattrs
 }
 
-# supervised NAME: the programs of supervisor's that run under that name: one, or instances at ports.
+# supervised NAME: the programs of supervisor's that run under that name.
 supervised() {
   supervisorctl status 2>/dev/null | awk -v name="$1" '
     $2 != "RUNNING" && $2 != "STARTING" && $2 != "BACKOFF" { next }
-    { group = $1; sub(/:.*/, "", group); port = substr(group, length(name) + 2) }
-    group == name || (index(group, name "-") == 1 && port ~ /^[0-9]+$/) { print $1 }'
+    { group = $1; sub(/:.*/, "", group) }
+    group == name { print $1 }'
 }
 
 # stop_readers: those that run; $running names them, a line each.
@@ -413,7 +413,7 @@ restore)
   ;;
 fetch)
   take 60
-  find_archive "$archive" && cat -- "$got"
+  find_archive "$archive" >&2 && cat -- "$got"
   ;;
 drilled)
   # What a rehearsal with an archive proved: `ok` or `failed`, and why.
