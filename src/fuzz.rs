@@ -8,6 +8,7 @@ use crate::desired::Desired;
 use crate::facts::{Facts, Questions, System, decode};
 pub use crate::host::ssh::fuzz::{known_hosts, ssh_config};
 use crate::language::source::Read;
+use crate::operations::artifact;
 use crate::operations::generation::{About, Generation};
 use crate::operations::playbook::Built;
 use crate::operations::saved::Saved;
@@ -17,6 +18,7 @@ use crate::playbook::bundle::Bundle;
 use crate::playbook::load::reload;
 use crate::report::text::error;
 use crate::report::text::plan as shown;
+use crate::resources::binary::elf::{self as program, Elf};
 use crate::transaction::journal::Journal;
 use crate::transaction::offer;
 
@@ -24,9 +26,11 @@ use crate::transaction::offer;
 pub type Target = fn(&[u8]);
 
 /// The functions, by the names of their fuzz targets.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("answers", answers),
+    ("archive", archive),
     ("bundle", bundle),
+    ("elf", elf),
     ("journal", journal),
     ("known_hosts", known_hosts),
     ("playbook", playbook),
@@ -61,6 +65,7 @@ fn of(text: &str) -> Bundle {
         shipped: BTreeMap::new(),
         trees: Vec::new(),
         artifacts: BTreeMap::new(),
+        revisions: BTreeMap::new(),
     }
 }
 
@@ -134,6 +139,20 @@ fn other_answer(bytes: &[u8]) {
         let checks = wanted.iter().flat_map(|wanted| &wanted.desired.checks);
         let _ = on_host::judge(&checks.collect::<Vec<_>>(), bytes);
     });
+}
+
+/// An archive with a program, and files beside it.
+pub fn archive(bytes: &[u8]) {
+    let _ = artifact::archive::open(
+        bytes,
+        "tool/bin/tool",
+        &["tool/share".into(), "tool/README".into()],
+    );
+}
+
+/// A program: what it needs, and whether it is one.
+pub fn elf(bytes: &[u8]) {
+    let _ = (Elf::read(bytes), program::unfit(bytes));
 }
 
 /// A run's journal, in one piece and in small ones.

@@ -192,7 +192,7 @@ fn circle(start: &str, to: &BTreeMap<&str, BTreeSet<&str>>) -> Option<Vec<String
 }
 
 /// Rooms and files that are pure, but for those that stand behind them.
-const PURE: [(&str, &[&str]); 22] = [
+const PURE: [(&str, &[&str]); 23] = [
     ("change", &[]),
     ("checks", &["here", "knock"]),
     ("daemons", &[]),
@@ -201,6 +201,7 @@ const PURE: [(&str, &[&str]); 22] = [
     ("language", &["source", "tree"]),
     ("layout", &[]),
     ("managed", &[]),
+    ("operations::artifact::archive", &[]),
     ("operations::doctor", &["ask", "way"]),
     ("path", &[]),
     ("plan", &[]),

@@ -151,7 +151,9 @@ macro_rules! targets {
 
 targets! {
     answers: 2000,
+    archive: 500,
     bundle: 500,
+    elf: 2000,
     journal: 2000,
     known_hosts: 1000,
     playbook: 500,

@@ -174,6 +174,33 @@ fn the_reference_says_what_the_schema_says() {
     );
 }
 
+/// The first playbook of `docs/binaries.md`, with the files that it names.
+#[test]
+fn the_page_of_binaries_shows_what_can_be_meant() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/binaries.md");
+    let page = std::fs::read_to_string(page).expect("a page");
+    let example = page
+        .split("```yaml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["shop/Cargo.toml", "run/dist/tool", "run/conf/tool.toml"] {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, "").expect("written");
+    }
+    let playbook = folder.path().join("run/playbook.yml");
+    std::fs::write(
+        &playbook,
+        format!("name: shown\n{}", example.expect("an example")),
+    )
+    .expect("written");
+    let loaded = hostwright::playbook::load::load(&playbook, &Default::default());
+    let rendered =
+        hostwright::playbook::render::render(&loaded.expect("a playbook"), None).expect("it is right");
+    assert_eq!(rendered.programs.len(), 4);
+}
+
 /// The causes that a text names in `mark`s: `family.cause`.
 fn causes(text: &str, mark: char) -> std::collections::BTreeSet<String> {
     let families = [

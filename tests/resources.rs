@@ -2,6 +2,9 @@
 //! described, at several moments. The plan of each moment, or why there is none, stands in the snapshot beside it.
 //! `tests/resources/README.md` says how to write one.
 
+#[path = "resources/elf.rs"]
+mod elf;
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -11,7 +14,9 @@ use hostwright::change::{Action, Change};
 use hostwright::desired::Desired;
 use hostwright::facts::Described;
 use hostwright::language::parse::from_str;
-use hostwright::language::render::{Artifacts, Origin};
+use hostwright::language::program::{Origin, Program};
+use hostwright::language::render::Artifacts;
+use hostwright::language::tree::Node;
 use hostwright::plan::{Plan, plan};
 use hostwright::playbook::load::{Overrides, load};
 use hostwright::playbook::render::render;
@@ -31,11 +36,27 @@ struct Story {
     /// Files beside the playbook.
     #[serde(default)]
     files: BTreeMap<String, String>,
+    /// Compiled programs beside the playbook: what a linker would say of them.
+    #[serde(default)]
+    programs: BTreeMap<String, Needs>,
     /// What is otherwise than on a bare host (`host.yml`).
     #[serde(default)]
     host: Value,
     /// What happens, by name.
     moments: IndexMap<String, Moment>,
+}
+
+/// What a program needs.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Needs {
+    /// `e_machine`: 62 for x86-64, 183 for AArch64.
+    machine: u16,
+    /// Versions of libc's symbols.
+    #[serde(default)]
+    versions: Vec<String>,
+    /// The loader.
+    loader: Option<String>,
 }
 
 /// A moment: what it begins from, and what is otherwise then.
@@ -180,17 +201,37 @@ fn planned(playbook: &Path, host: &Value) -> Result<(Desired, Plan), String> {
     let overrides = Overrides::default();
     let loaded = load(playbook, &overrides).map_err(|error| words(&error, playbook))?;
     let beside = playbook.parent().expect("a folder");
-    let origins = render(&loaded, None)
+    let programs = render(&loaded, None)
         .map_err(|error| words(&error, playbook))?
-        .origins;
-    let program = |(name, origin): (String, Origin)| match origin {
-        Origin::File(path) => (name, std::fs::read(beside.join(path)).expect("a program")),
-        Origin::Cargo { bin, .. } => (name, bin.into_bytes()),
-    };
-    let programs = origins.into_iter().map(program);
-    let artifacts: Artifacts = programs
-        .map(|(name, bytes)| (name, Content::new(bytes, false)))
-        .collect();
+        .programs;
+    let mut artifacts = Artifacts::new();
+    for (name, program) in programs {
+        let Program {
+            origin,
+            beside: wanted,
+            ..
+        } = program.value;
+        // Nothing is built or fetched here: what would be is a file beside the playbook, or its name.
+        let named = |name: &str| std::fs::read(beside.join(name)).unwrap_or_else(|_| name.into());
+        let (bytes, revision) = match origin {
+            Origin::File(path) => (std::fs::read(beside.join(path)).expect("a program"), None),
+            Origin::Cargo(package) => (named(&package.bin), None),
+            Origin::Url { url, .. } => (named(url.rsplit('/').next().expect("a name")), None),
+            Origin::Git { package, .. } => (named(&package.bin), Some("5".repeat(40))),
+        };
+        let file = |path: &String| Node::File {
+            content: Content::new(path.as_bytes(), false),
+            executable: false,
+        };
+        let came = wanted
+            .iter()
+            .map(|path| (path.clone(), [(String::new(), file(path))].into()));
+        loaded
+            .document
+            .source
+            .note_binary(&name, revision, came.collect());
+        artifacts.insert(name, Content::new(bytes, false));
+    }
     let desired = render(&loaded, Some(&artifacts))
         .map_err(|error| words(&error, playbook))?
         .desired;
@@ -231,6 +272,19 @@ fn tell(story: &Story, bare: &Value) -> String {
         let path = folder.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         std::fs::write(path, text).expect("written");
+    }
+    for (
+        name,
+        Needs {
+            machine,
+            versions,
+            loader,
+        },
+    ) in &story.programs
+    {
+        let versions: Vec<&str> = versions.iter().map(String::as_str).collect();
+        let bytes = elf::elf(*machine, &versions, loader.as_deref());
+        std::fs::write(folder.path().join(name), bytes).expect("written");
     }
     let mut base = bare.clone();
     merge(&mut base, &story.host);

@@ -80,7 +80,8 @@ async fn apply(args: &Args, view: &mut View) -> Exit {
         somebody_to_ask(view)?;
     }
     let proved = args.playbook.prove(&choice, false, view)?;
-    let (built, session) = connect(proved, args.host.access_to(&choice).await?)
+    let access = args.host.access_to(&choice).await?;
+    let (built, session) = connect(proved, access, &mut |event| view.event(event))
         .await
         .map_err(boxed)?;
     ask_and_apply(session, built, args.yes, args.on_failure.into(), view).await?;
@@ -92,7 +93,8 @@ async fn saved_plan(saved: &Saved, choice: &Choice, args: &Args, view: &mut View
     let (playbook, mut overrides) = saved.playbook();
     overrides.person = person(false);
     let proved = prove(&playbook, &overrides, &mut |event| view.event(event)).map_err(boxed)?;
-    let (mut built, mut session) = connect(proved, args.host.access_to(choice).await?)
+    let access = args.host.access_to(choice).await?;
+    let (mut built, mut session) = connect(proved, access, &mut |event| view.event(event))
         .await
         .map_err(boxed)?;
     let (plan, seen) = plan_and_check_when_free(&session, &mut built, &mut |event| view.event(event))

@@ -37,7 +37,8 @@ pub(super) async fn run(args: &Args) -> Exit {
 async fn plan(args: &Args, view: &mut View) -> Exit {
     let choice = args.playbook.choice(Some(&args.host))?;
     let proved = args.playbook.prove(&choice, false, view)?;
-    let (mut built, session) = connect(proved, args.host.access_to(&choice).await?)
+    let access = args.host.access_to(&choice).await?;
+    let (mut built, session) = connect(proved, access, &mut |event| view.event(event))
         .await
         .map_err(boxed)?;
     let (_, plan) = session.plan_and_prune(&mut built).await.map_err(boxed)?;

@@ -219,7 +219,7 @@ async fn keys_only(access: Access, view: &mut View) -> Result<(), Failure> {
     std::fs::write(&playbook, KEYS_ONLY).map_err(unwritten)?;
     let mut observe = |event: &Event<'_>| view.event(event);
     let proved = prove(Path::new(&playbook), &Overrides::default(), &mut observe).map_err(boxed)?;
-    let (mut built, mut session) = connect(proved, access).await.map_err(boxed)?;
+    let (mut built, mut session) = connect(proved, access, &mut observe).await.map_err(boxed)?;
     // No playbook of the person's: it makes no generation.
     built.desired.meaning = None;
     let plan = plan_when_free(&session, &mut built, &mut observe)

@@ -31,7 +31,10 @@ async fn bring_up(args: &Args, view: &mut View) -> Exit {
     let proved = args.playbook.prove(&args.playbook.choice(None)?, false, view)?;
     let provider = args.order.provider.get()?;
     // What cannot be built needs no machine.
-    let built = proved.build().await.map_err(boxed)?;
+    let built = proved
+        .build(&mut |event| view.event(event))
+        .await
+        .map_err(boxed)?;
     accounted(&args.order.label, &*provider, view, async |ledger, view| {
         let question = format!("Order it, and apply {} to it?", built.desired.name);
         let Some(usable) = args.order.machine(&*provider, &question, ledger, view).await? else {

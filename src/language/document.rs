@@ -3,7 +3,10 @@
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
+use super::error::PlaybookError;
 use super::expanded::{Expanded, File};
+use super::placed::Placed;
+use super::problem::Problem;
 use super::scope::Scope;
 use super::source::Source;
 use crate::secret::Secrets;
@@ -58,6 +61,19 @@ impl Document {
             text: String::new(),
         };
         self.files.first().unwrap_or(NONE)
+    }
+
+    /// A problem at its place: that of the declaration, unless it has its own.
+    pub fn error<T>(&self, problem: Problem, placed: &Placed<T>) -> PlaybookError {
+        let (message, help) = match problem {
+            Problem::There(error) => return *error,
+            Problem::Here { message, help } => (message, help),
+            Problem::Missing { message, help } => (message, Some(help)),
+        };
+        let error = self
+            .expanded
+            .error(&self.files, placed.line, placed.column, message);
+        error.with_help(help)
     }
 }
 

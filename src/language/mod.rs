@@ -8,6 +8,7 @@ pub mod ordered;
 pub mod parse;
 pub mod placed;
 pub mod problem;
+pub mod program;
 pub(crate) mod public_key;
 mod recover;
 pub mod render;

@@ -11,6 +11,7 @@ use super::error::{PlaybookError, PlaybookErrors};
 use super::ordered::Ordered;
 use super::placed::Placed;
 use super::problem::Problem;
+use super::program::{Origin, Package, Program, is_remote};
 use super::scalar::Line;
 use super::scope::Scope;
 use super::tree::Tree;
@@ -20,20 +21,6 @@ use crate::desired::{Entry, Resource};
 
 /// Binaries that have been built or read, by the name of their entry.
 pub type Artifacts = BTreeMap<String, Content>;
-
-/// Where a binary's bytes come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// cargo builds the target `bin` of the package in `directory`.
-    Cargo {
-        /// Relative to the playbook.
-        directory: String,
-        /// The target's name.
-        bin: String,
-    },
-    /// It is there already, at this path relative to the playbook.
-    File(String),
-}
 
 /// One section of a playbook.
 pub trait Section {
@@ -105,14 +92,15 @@ pub struct Render<'a> {
     /// sh that mends what may keep a package from being installed on this host.
     pub mends: BTreeMap<String, String>,
     artifacts: Option<&'a Artifacts>,
-    origins: Vec<(String, Origin)>,
+    programs: Vec<(String, Placed<Program>)>,
     announced: Vec<Box<dyn Any>>,
     kind: usize,
     section: &'static str,
     after: Vec<Id>,
     named: Vec<(&'static str, Id)>,
     awaited: Vec<Awaited>,
-    /// The file in which what is being rendered stands.
+    /// The line and column at which what is being rendered stands, and the file.
+    at: (usize, usize),
     part: usize,
     entries: Vec<Entry>,
     errors: Vec<PlaybookError>,
@@ -128,13 +116,14 @@ impl<'a> Render<'a> {
             packages: BTreeMap::new(),
             units: BTreeMap::new(),
             mends: BTreeMap::new(),
-            origins: Vec::new(),
+            programs: Vec::new(),
             announced: Vec::new(),
             kind: 0,
             section: "",
             after: Vec::new(),
             named: Vec::new(),
             awaited: Vec::new(),
+            at: (0, 0),
             part: 0,
             entries: Vec::new(),
             errors: Vec::new(),
@@ -240,6 +229,7 @@ impl<'a> Render<'a> {
 
     /// Turns to the file in which something stands: paths and variables are that file's from now on.
     pub fn turn_to<T>(&mut self, placed: &Placed<T>) {
+        self.at = (placed.line, placed.column);
         self.part = self.document.expanded.place(placed.line, placed.column).part;
     }
 
@@ -248,16 +238,26 @@ impl<'a> Render<'a> {
         self.document.parts.get(self.part).map(|part| &*part.scope)
     }
 
-    /// A program that is built or read here: its bytes, or none while that has not been done.
-    pub fn artifact(&mut self, name: &str, origin: Origin) -> Content {
-        let origin = match origin {
-            Origin::Cargo { directory, bin } => Origin::Cargo {
-                directory: self.local(&directory),
-                bin,
-            },
-            Origin::File(path) => Origin::File(self.local(&path)),
-        };
-        self.origins.push((name.to_owned(), origin));
+    /// What stands at a path of this machine, named relative to the playbook: a directory with all that is in it, or a
+    /// file, whose own path in it is empty.
+    ///
+    /// # Errors
+    /// What could not be read, or is nothing that a host could have.
+    pub fn local_asset(&self, path: &str) -> Result<Rc<Tree>, Problem> {
+        self.document.source.asset(&self.local(path))
+    }
+
+    /// A program that is had here: its bytes, or none while that has not been done.
+    pub fn artifact(&mut self, name: &str, mut program: Program) -> Content {
+        match &mut program.origin {
+            Origin::Cargo(Package { directory: path, .. }) | Origin::File(path) => *path = self.local(path),
+            Origin::Git { repo, .. } if !is_remote(repo) => *repo = self.local(repo),
+            Origin::Git { .. } | Origin::Url { .. } => {}
+        }
+        let (line, column) = self.at;
+        let value = program;
+        self.programs
+            .push((name.to_owned(), Placed { value, line, column }));
         self.built(name)
     }
 
@@ -332,21 +332,10 @@ impl<'a> Render<'a> {
         values
     }
 
-    /// A problem with its place.
-    fn locate<T>(&self, problem: Problem, placed: &Placed<T>) -> PlaybookError {
-        match problem {
-            Problem::There(error) => *error,
-            Problem::Here { message, help } => self.at(placed.line, placed.column, message).with_help(help),
-            Problem::Missing { message, help } => {
-                self.at(placed.line, placed.column, message).with_help(Some(help))
-            }
-        }
-    }
-
     /// Notes a problem; the rest is rendered all the same, so that all problems are told at once.
     pub fn wrong<T>(&mut self, problem: Problem, placed: &Placed<T>) {
         let missing = matches!(problem, Problem::Missing { .. });
-        let error = self.locate(problem, placed);
+        let error = self.document.error(problem, placed);
         match missing {
             true => self.missing.push(error),
             false => self.errors.push(error),
@@ -442,11 +431,11 @@ impl<'a> Render<'a> {
             all = self.missing;
         }
         match all.is_empty() {
-            true => Ok((self.entries, self.origins)),
+            true => Ok((self.entries, self.programs)),
             false => Err(PlaybookErrors::new(&self.document.file().name, all)),
         }
     }
 }
 
-/// Resources in no order, and the binaries that they install, by the names of their entries.
-pub type Finished = (Vec<Entry>, Vec<(String, Origin)>);
+/// Resources in no order, and the programs that they install, by the names of their entries.
+pub type Finished = (Vec<Entry>, Vec<(String, Placed<Program>)>);

@@ -27,6 +27,13 @@ pub struct Read {
     pub playbooks: BTreeMap<String, String>,
     /// Directories, each with the patterns of what is none of it.
     pub trees: BTreeMap<Asked, Rc<Tree>>,
+    /// The revisions that binaries were built from, by the names of their entries: git's full hashes.
+    pub revisions: BTreeMap<String, String>,
+}
+
+/// The name for a tree that came with the binary `name`, from `path` of its archive or revision.
+fn beside(name: &str, path: &str) -> Asked {
+    (format!("binaries.{name}:{path}"), Vec::new())
 }
 
 /// A directory of this machine, or what was read of one before.
@@ -181,5 +188,38 @@ impl Source {
         let tree = Rc::new(tree::read(&self.path(path), &exclude)?);
         self.read.borrow_mut().trees.insert(key, Rc::clone(&tree));
         Ok(tree)
+    }
+
+    /// What stands at `path`: a directory with all that is in it, or a file, whose own path in it is empty.
+    ///
+    /// # Errors
+    /// As [`Source::tree`].
+    pub fn asset(&self, path: &str) -> Result<Rc<Tree>, Problem> {
+        let key = (path.to_owned(), Vec::new());
+        if !self.closed && !self.read.borrow().trees.contains_key(&key) {
+            let asset = tree::read_asset(&self.path(path))?;
+            self.read.borrow_mut().trees.insert(key, Rc::new(asset));
+        }
+        self.tree(path, &[])
+    }
+
+    /// Notes what came with the binary `name`.
+    pub fn note_binary(&self, name: &str, revision: Option<String>, trees: BTreeMap<String, Tree>) {
+        let mut read = self.read.borrow_mut();
+        read.revisions
+            .extend(revision.map(|revision| (name.to_owned(), revision)));
+        let trees = trees.into_iter();
+        read.trees
+            .extend(trees.map(|(path, tree)| (beside(name, &path), Rc::new(tree))));
+    }
+
+    /// What came with the binary `name` from `path` of its archive or revision; nothing before it has been had.
+    pub fn beside(&self, name: &str, path: &str) -> Option<Rc<Tree>> {
+        self.read.borrow().trees.get(&beside(name, path)).cloned()
+    }
+
+    /// The revision from which the binary `name` was built.
+    pub fn revision(&self, name: &str) -> Option<String> {
+        self.read.borrow().revisions.get(name).cloned()
     }
 }

@@ -141,6 +141,25 @@ pub fn read(directory: &Path, exclude: &Exclude) -> Result<Tree, Problem> {
     Ok(tree)
 }
 
+/// What stands at `path`: a directory as [`read`] has it, or a file, whose own path in it is empty.
+///
+/// # Errors
+/// What could not be read, or is nothing that a host could have.
+pub fn read_asset(path: &Path) -> Result<Tree, Problem> {
+    let unreadable = |error| {
+        Problem::new(
+            format!("{} cannot be read: {error}", path.display()),
+            "`assets` names files and directories, relative to the playbook",
+        )
+    };
+    let metadata = path.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return read(path, &Exclude::new(&[])?);
+    }
+    let node = node(path, &metadata).map_err(unreadable)?;
+    Ok(node.into_iter().map(|node| (String::new(), node)).collect())
+}
+
 fn relative<'a>(root: &Path, entry: &'a DirEntry) -> Option<&'a str> {
     entry.path().strip_prefix(root).ok()?.to_str()
 }

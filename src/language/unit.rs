@@ -1,13 +1,12 @@
 //! The words of systemd's unit files: sections, directives, and what a directive is set to.
 
 use std::fmt;
-use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
-use super::scalar::{read, scalar};
+use super::scalar::scalar;
 use super::scope::nearest;
 
 /// The sections of unit files (systemd.syntax(7)); those that begin with `X-` it leaves to others.

@@ -18,8 +18,8 @@ pub(crate) struct ManagedFile {
     pub mode: String,
     pub owner: String,
     pub validate: Option<String>,
-    /// What it holds on a host of another sort, so that a difference from that can be shown.
-    pub elsewhere: Option<Content>,
+    /// What it holds on hosts of other sorts, so that a difference from that can be shown.
+    pub elsewhere: Vec<Content>,
 }
 
 impl ManagedFile {
@@ -33,7 +33,7 @@ impl ManagedFile {
             content,
             mode: mode.into(),
             owner: "root:root".into(),
-            elsewhere: None,
+            elsewhere: Vec::new(),
         }
     }
 
@@ -185,8 +185,8 @@ impl ManagedFile {
         let is_there = |content: &&Content| cx.facts.has_content(&self.path, &content.sha256);
         let known = self
             .elsewhere
-            .as_ref()
-            .filter(is_there)
+            .iter()
+            .find(is_there)
             .map(|content| &*content.bytes);
         let old = known.or_else(|| cx.facts.content(&self.path));
         match (exists, old.map(std::str::from_utf8)) {

@@ -52,6 +52,28 @@ pub enum Event<'a> {
         /// What, in one line.
         what: &'a str,
     },
+    /// A file comes that a binary is, or is in.
+    Fetching {
+        /// The binary.
+        name: &'a str,
+        /// From where.
+        url: &'a str,
+        /// How many bytes have come.
+        received: u64,
+        /// How many will have come, if that is known.
+        total: Option<u64>,
+    },
+    /// It has come.
+    Fetched {
+        /// The binary.
+        name: &'a str,
+        /// From where.
+        url: &'a str,
+        /// How many bytes it has.
+        size: u64,
+        /// How long it took.
+        seconds: f64,
+    },
     /// A throwaway host is there.
     Booted {
         /// Its name.

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::task::JoinError;
 
-use super::artifact::{self, ArtifactError};
+use super::artifact::{self, Failed};
 use super::event::{Event, Observe};
 use super::fetch::{FetchError, fetch};
+use crate::change::Content;
 use crate::desired::Desired;
 use crate::facts::Facts;
 use crate::language::PlaybookErrors;
@@ -17,15 +18,11 @@ use crate::playbook::render::{Rendered, render, render_without};
 /// Why there is no desired state.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum BuildError {
-    /// A binary could not be had.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Artifact(#[from] ArtifactError),
     /// What a URL names could not be had.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Fetch(#[from] FetchError),
-    /// The playbook is wrong.
+    /// The playbook is wrong, or one of its binaries could not be had.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Playbook(#[from] PlaybookErrors),
@@ -82,26 +79,38 @@ impl Proved {
         });
     }
 
-    /// Builds the playbook's binaries, fetches what it names by URLs, and renders its desired state with them.
+    /// Has the playbook's binaries, fetches what else it names by URLs, and renders its desired state with them.
     ///
     /// # Errors
     /// What could not be had, and why.
-    pub async fn build(self) -> Result<Built, BuildError> {
-        let Rendered { desired, origins } = self.rendered;
+    pub async fn build(self, observe: &mut Observe<'_>) -> Result<Built, BuildError> {
+        let Rendered { desired, programs } = self.rendered;
         let wanted = self.loaded.document.source.wanted();
         for url in &wanted {
             let content = fetch(url).await?;
             self.loaded.document.source.note(url, content);
         }
-        if origins.is_empty() && wanted.is_empty() {
+        let mut artifacts = Artifacts::new();
+        if programs.is_empty() && wanted.is_empty() {
             return Ok(Built {
                 loaded: self.loaded,
-                artifacts: Artifacts::new(),
+                artifacts,
                 desired,
             });
         }
-        let directory = self.loaded.document.source.directory().to_path_buf();
-        let artifacts = spawn_blocking(move || artifact::build(&directory, origins)).await??;
+        let document = &self.loaded.document;
+        for (name, program) in &programs {
+            let had = artifact::get(name, program, document.source.directory(), observe).await;
+            let had = had.map_err(|failed| match failed {
+                Failed::Unexpected(error) => BuildError::Unexpected(error),
+                Failed::Problem(problem) => {
+                    let errors = vec![document.error(problem, program)];
+                    BuildError::Playbook(PlaybookErrors::new(&document.file().name, errors))
+                }
+            })?;
+            document.source.note_binary(name, had.revision, had.beside);
+            artifacts.insert(name.clone(), Content::new(had.bytes, false));
+        }
         Ok(Built::new(self.loaded, artifacts)?)
     }
 }

@@ -1,5 +1,6 @@
 //! The main job on a throwaway host of this machine: apply, prove that nothing is left, check, remove.
 
+use std::cell::RefCell;
 use std::time::Instant;
 
 use tokio::sync::mpsc::unbounded_channel;
@@ -97,8 +98,13 @@ pub async fn rehearse(
         what: "Building what the playbook installs",
     });
     // Side by side: a compiler waits for its slowest crate, debootstrap for the network.
-    let build = async { Ok::<_, RehearseError>(proved.build().await?) };
-    let (built, image) = tokio::try_join!(build, get_image(choice, observe))?;
+    let (built, image) = {
+        let observe = RefCell::new(&mut *observe);
+        let tell = |event: &Event<'_>| (observe.borrow_mut())(event);
+        let (mut building, mut making) = (tell, tell);
+        let build = async { Ok::<_, RehearseError>(proved.build(&mut building).await?) };
+        tokio::try_join!(build, get_image(choice, &mut making))?
+    };
     timings.add("build and image", part);
     let part = Instant::now();
     let mut interrupts = Interrupts::listen()?;

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::event::Observe;
 use super::playbook::{BuildError, Built, Proved};
 use crate::desired::Desired;
 use crate::facts::{DecodeError, Facts, Questions, decode, decode_first, script};
@@ -62,8 +63,12 @@ pub enum ConnectError {
 ///
 /// # Errors
 /// Whichever of the two fails first.
-pub async fn connect(proved: Proved, access: Access) -> Result<(Built, Session), ConnectError> {
-    let build = async { Ok(proved.build().await?) };
+pub async fn connect(
+    proved: Proved,
+    access: Access,
+    observe: &mut Observe<'_>,
+) -> Result<(Built, Session), ConnectError> {
+    let build = async { Ok(proved.build(observe).await?) };
     let session = async { Ok(Session::open(access).await?) };
     tokio::try_join!(build, session)
 }

@@ -39,6 +39,9 @@ pub struct Bundle {
     pub trees: Vec<KeptTree>,
     /// Binaries, by the names of their entries.
     pub artifacts: BTreeMap<String, Kept>,
+    /// The revisions that binaries were built from: git's full hashes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub revisions: BTreeMap<String, String>,
 }
 
 /// A content that is kept elsewhere.
@@ -117,6 +120,7 @@ impl Bundle {
             shipped,
             playbooks,
             trees,
+            revisions,
         } = document.source.read();
         let bundle = Self {
             name: document.name.clone(),
@@ -129,6 +133,7 @@ impl Bundle {
             shipped: keeping.all(&shipped),
             trees: trees.iter().map(|(key, tree)| keeping.tree(key, tree)).collect(),
             artifacts: keeping.all(artifacts),
+            revisions,
         };
         let mut texts = std::iter::once(&bundle.text).chain(bundle.included.values());
         let secret = texts.any(|text| document.secrets.taint(text.as_bytes()))
@@ -180,6 +185,7 @@ impl Bundle {
             shipped: all(&self.shipped),
             playbooks: self.included.clone(),
             trees: trees.collect(),
+            revisions: self.revisions.clone(),
         }
     }
 

@@ -5,8 +5,9 @@ use super::load::Loaded;
 use crate::checks;
 use crate::desired::{Desired, Meaning};
 use crate::facts::Remains;
-use crate::language::render::{Artifacts, Origin, Render};
-use crate::language::{PlaybookError, PlaybookErrors};
+use crate::language::program::Program;
+use crate::language::render::{Artifacts, Render};
+use crate::language::{Placed, PlaybookError, PlaybookErrors};
 use crate::plan::order;
 use crate::resources::pruned;
 
@@ -18,8 +19,8 @@ const KEEP: u32 = 20;
 pub struct Rendered {
     /// What a host should be.
     pub desired: Desired,
-    /// Where the binaries come from that it installs, by the names of their entries.
-    pub origins: Vec<(String, Origin)>,
+    /// The programs that it installs, by the names of their entries.
+    pub programs: Vec<(String, Placed<Program>)>,
 }
 
 /// Makes the desired state of a playbook. Without artifacts, binaries stand in as empty: good for
@@ -59,7 +60,7 @@ pub fn render_without(
     pruned::render(gone, [0, absent.unwrap_or_default(), sections.len()], &mut cx);
     cx.enter(sections.len(), "checks");
     let (before, checks) = checks::render(&playbook.checks, &mut cx);
-    let (entries, origins) = cx.finish(&loaded.errors)?;
+    let (entries, programs) = cx.finish(&loaded.errors)?;
     let keep = playbook.keep.as_ref().map_or(KEEP, |count| count.0);
     if keep == 0 {
         return Err(PlaybookError::plain(
@@ -87,10 +88,10 @@ pub fn render_without(
         keep,
         meaning: None,
     };
-    let mut rendered = Rendered { desired, origins };
+    let mut rendered = Rendered { desired, programs };
     let none = Artifacts::new();
     // Without its binaries and what is to be fetched a playbook means nothing yet.
-    let is_whole = rendered.origins.is_empty() && document.source.wanted().is_empty();
+    let is_whole = rendered.programs.is_empty() && document.source.wanted().is_empty();
     if let Some(artifacts) = artifacts.or_else(|| is_whole.then_some(&none)) {
         rendered.desired.meaning =
             Bundle::of(document, &loaded.given, artifacts).map(|(bundle, contents)| Meaning {

@@ -23,6 +23,7 @@ pub(super) use self::hold::restore;
 use self::packages::{Package, Packages};
 use self::removal::Removal;
 use self::repository::Repository;
+pub(super) use self::simulation::version;
 use self::unattended::UnattendedUpgrades;
 use self::wanted::{Wanted, check_name};
 pub(crate) use self::words::READING;

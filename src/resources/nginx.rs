@@ -22,7 +22,7 @@ use self::circle::Circles;
 use self::group::Groups;
 use self::limit::Limit;
 use self::location::{Called, Location, Networks};
-use self::served::{MEND_INSTALLATION, Served};
+use self::served::{MEND_INSTALLATION, Served, Sort};
 use self::word::quoted;
 use super::certbot::Issued;
 use super::certificate::{self, Wanted};
@@ -323,7 +323,7 @@ impl Site {
         Ok(paths)
     }
 
-    /// The site for a host with IPv6, and for one without.
+    /// The site for each [`Sort`] of host.
     fn files(
         &self,
         name: &str,
@@ -331,7 +331,7 @@ impl Site {
         certificate: Option<&Issued>,
         tls: bool,
         cx: &Render<'_>,
-    ) -> Result<[ManagedFile; 2], Problem> {
+    ) -> Result<[ManagedFile; 4], Problem> {
         let names = self.names(certificate);
         let listen = self.listen.as_ref().map_or(80, |port| port.0);
         let from: Vec<&str> = self.redirect_from.iter().map(|name| name.0.as_str()).collect();
@@ -385,18 +385,23 @@ impl Site {
             "origin": origin,
         }));
         let template = self.template.as_ref().map_or("nginx.conf.hbs", |path| &path.0);
-        let mut file = |ipv6: bool| -> Result<ManagedFile, Problem> {
+        let mut file = |Sort { ipv6, http2_on }: Sort| -> Result<ManagedFile, Problem> {
             values.insert("ipv6".into(), ipv6.into());
+            values.insert("http2_on".into(), http2_on.into());
             let content = cx.template(template, values.clone())?;
             Ok(ManagedFile::new(
                 format!("/etc/nginx/sites-available/{name}"),
                 content,
             ))
         };
-        let [mut ipv6, mut ipv4] = [file(true)?, file(false)?];
-        ipv6.elsewhere = Some(ipv4.content.clone());
-        ipv4.elsewhere = Some(ipv6.content.clone());
-        Ok([ipv6, ipv4])
+        let [one, two, three, four] = Sort::ALL;
+        let mut files = [file(one)?, file(two)?, file(three)?, file(four)?];
+        let contents = files.each_ref().map(|file| file.content.clone());
+        for file in &mut files {
+            let others = contents.iter().filter(|content| **content != file.content);
+            file.elsewhere = others.cloned().collect();
+        }
+        Ok(files)
     }
 }
 

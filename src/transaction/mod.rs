@@ -11,3 +11,5 @@ pub mod record;
 pub mod run;
 mod sent;
 pub mod stage;
+
+pub(crate) use sent::{Sent, cache};

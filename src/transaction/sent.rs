@@ -12,20 +12,30 @@ use crate::change::{Content, sha256};
 /// How many contents are kept, the newest.
 const KEPT: usize = 16;
 
+/// The folder `name` in hostwright's cache of whoever runs this program; none without a home.
+pub fn cache(name: &str) -> Option<PathBuf> {
+    let absolute = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(cache.join("hostwright").join(name))
+}
+
 /// The folder of contents.
 #[derive(Clone, Debug)]
 pub struct Sent(Option<PathBuf>);
 
 impl Sent {
-    /// The folder of whoever runs this program; without a home nothing is kept.
+    /// What whoever runs this program has sent; without a home nothing is kept.
     pub fn of_this_user() -> Self {
-        let absolute = |name| {
-            std::env::var_os(name)
-                .map(PathBuf::from)
-                .filter(|path| path.is_absolute())
-        };
-        let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
-        Self(cache.map(|cache| cache.join("hostwright/sent")))
+        Self::at(cache("sent"))
+    }
+
+    /// What is kept in this folder; nothing where there is none.
+    pub fn at(folder: Option<PathBuf>) -> Self {
+        Self(folder)
     }
 
     /// The bytes with this SHA-256, if they are here and whole.

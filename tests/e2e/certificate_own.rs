@@ -83,3 +83,27 @@ fn an_own_certificate_is_served_and_its_end_is_told() {
         "{refused:?}"
     );
 }
+
+/// Before and after the version (1.25.1) from which the word of `listen` is a warning.
+#[test]
+fn http2_is_spelled_as_the_hosts_nginx_wants_it() {
+    let Some(now) = Host::boot() else { return };
+    let Some(next) = Host::of_next_release() else {
+        return;
+    };
+    for (host, spelled) in [(now, "listen 443 ssl http2;"), (next, "http2 on;")] {
+        make(&host, 90);
+        let applied = host.converge(PLAYBOOK).stdout;
+        assert!(!applied.contains("deprecated"), "{applied}");
+        let site = host.sh("cat /etc/nginx/sites-available/shop; nginx -t 2>&1");
+        assert!(
+            site.contains(spelled) && !site.contains("[warn]"),
+            "{spelled} in\n{site}"
+        );
+        let mut curl = Command::new("curl");
+        curl.args(["-sk", "--http2", "-o", "/dev/null", "-w", "%{http_version}"]);
+        let address = host.machine.address();
+        curl.arg("--resolve").arg(format!("shop.test:443:{address}"));
+        assert_eq!(run(curl.arg("https://shop.test/")).ok().stdout, "2");
+    }
+}

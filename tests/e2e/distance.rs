@@ -214,7 +214,9 @@ fn nothing_to_change_takes_as_few_turns_as_a_command() {
     let onward = line.turns(TURNS_ONWARD, || {
         runtime.block_on(async {
             let proved = prove(&path, &Overrides::default(), &mut |_| {}).expect("right");
-            let (mut built, session) = connect(proved, access.clone()).await.expect("connected");
+            let (mut built, session) = connect(proved, access.clone(), &mut |_| {})
+                .await
+                .expect("connected");
             let planned = plan_and_check_when_free(&session, &mut built, &mut |_| {}).await;
             let (plan, seen) = planned.expect("a plan");
             assert!(plan.does_nothing(), "{plan:?}");

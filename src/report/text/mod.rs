@@ -7,6 +7,7 @@ use miette::Diagnostic;
 mod backups;
 mod doctor;
 pub mod error;
+mod fetching;
 mod history;
 mod machines;
 pub mod plan;
@@ -15,6 +16,7 @@ mod status;
 mod table;
 mod upgrades;
 
+use self::fetching::Fetching;
 use self::progress::Progress;
 use crate::change::counted;
 use crate::checks::answer::{Outcome, shortened};
@@ -30,6 +32,7 @@ pub struct Text {
     quiet: bool,
     secrets: Secrets,
     progress: Option<Progress>,
+    fetching: Option<Fetching>,
     /// How wide the names of the logs are that are told apart.
     sources: Option<usize>,
 }
@@ -42,6 +45,7 @@ impl Text {
             quiet,
             secrets: Secrets::default(),
             progress: None,
+            fetching: None,
             sources: None,
         }
     }
@@ -70,6 +74,25 @@ impl Text {
             }
             Event::Expanded { text } => self.say(text.trim_end()),
             Event::Doing { what } => self.say(what),
+            Event::Fetching {
+                name,
+                received,
+                total,
+                ..
+            } => {
+                let seen = !self.quiet && std::io::stderr().is_terminal();
+                let fetching = self.fetching.get_or_insert_with(|| Fetching::new(seen));
+                fetching.observe(name, *received, *total);
+            }
+            Event::Fetched {
+                name,
+                url,
+                size,
+                seconds,
+            } => {
+                self.fetching = None;
+                self.say(&fetching::done(name, url, *size, *seconds));
+            }
             Event::Booted { host, address } => self.say(&format!("Booted the host {host} at {address}\n")),
             Event::Waiting { host, run, doing } => {
                 let doing = doing.map_or(String::new(), history::doing);
@@ -257,6 +280,7 @@ impl Text {
 
     /// Shows what a command failed with, under what the failed step said if one did.
     pub fn error(&mut self, error: &dyn Diagnostic) {
+        self.fetching = None;
         if let Some(progress) = self.progress.take() {
             let failure = progress.failure();
             drop(progress);

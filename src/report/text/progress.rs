@@ -274,7 +274,7 @@ impl Drop for Progress {
 
 /// Bytes as a person reads them.
 #[allow(clippy::cast_precision_loss)]
-fn megabytes(bytes: u64) -> String {
+pub(super) fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 

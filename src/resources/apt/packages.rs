@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::simulation::Simulation;
+use super::simulation::{ASKED, Simulation};
 use super::wanted::fits;
 use super::words::{INSTALL, READING};
 use crate::change::{Change, Detail, Id, Verb};
@@ -198,7 +198,7 @@ impl Resource for Packages {
         for name in self.names() {
             questions.package(name);
         }
-        questions.script("apt.simulation", self.simulation());
+        questions.script(ASKED, self.simulation());
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
@@ -211,7 +211,7 @@ impl Resource for Packages {
         if due.is_empty() && unfinished.is_none() {
             return Ok(Vec::new());
         }
-        let simulation = Simulation::read(cx.facts.output("apt.simulation"));
+        let simulation = Simulation::read(cx.facts.output(ASKED));
         let fresh = simulation.fresh && !self.sources.iter().any(|source| cx.changes(source));
         // What steps before it alter the host's answer does not know yet.
         let moves = !fresh && simulation.fresh || self.before.iter().any(|need| cx.changes(need));

@@ -1,5 +1,20 @@
 //! What apt says it would do.
 
+use crate::facts::Facts;
+
+/// The question.
+pub(super) const ASKED: &str = "apt.simulation";
+
+/// The version of a package that the host has, or else that apt would bring, where its index is there.
+pub(in crate::resources) fn version<'f>(facts: &'f Facts, package: &str) -> Option<&'f str> {
+    let brings = |line: &'f str| {
+        let rest = line.strip_prefix("install ")?.strip_prefix(package)?;
+        rest.strip_prefix(' ')
+    };
+    let coming = || facts.output(ASKED).lines().find_map(brings);
+    facts.package(package).or_else(coming)
+}
+
 /// What installing would bring.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Simulation {

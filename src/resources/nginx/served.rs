@@ -2,10 +2,10 @@
 
 use crate::change::{Action, Change, Id, sha256};
 use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::{Questions, Remains};
+use crate::facts::{Facts, Questions, Remains};
 use crate::managed::file::ManagedFile;
 use crate::resources::certbot::Issued;
-use crate::resources::{certificate, renewal};
+use crate::resources::{apt, certificate, renewal};
 
 const MAIN: &str = "/etc/nginx/nginx.conf";
 
@@ -76,13 +76,89 @@ impl Layout {
     }
 }
 
+/// What a site's text depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sort {
+    /// Whether nginx can listen over IPv6.
+    pub ipv6: bool,
+    /// Whether HTTP/2 is a directive of its own (`http2 on`), and no word of `listen` any more: from 1.25.1 on
+    /// (nginx's CHANGES).
+    pub http2_on: bool,
+}
+
+impl Sort {
+    /// All of them, in the order of [`Served::files`].
+    pub const ALL: [Self; 4] = [
+        Self {
+            ipv6: true,
+            http2_on: false,
+        },
+        Self {
+            ipv6: false,
+            http2_on: false,
+        },
+        Self {
+            ipv6: true,
+            http2_on: true,
+        },
+        Self {
+            ipv6: false,
+            http2_on: true,
+        },
+    ];
+
+    /// That of a host.
+    fn of(facts: &Facts) -> Self {
+        let version = apt::version(facts, "nginx").and_then(version);
+        Self {
+            ipv6: !facts.output("nginx.host").starts_with("no-ipv6"),
+            // Where the package index says nothing yet, the release does.
+            http2_on: version.map_or_else(
+                || is_recent(&facts.system.release),
+                |version| version >= [1, 25, 1],
+            ),
+        }
+    }
+
+    fn index(self) -> usize {
+        usize::from(!self.ipv6) + 2 * usize::from(self.http2_on)
+    }
+}
+
+/// The version of nginx in that of its package: `1.26.3-3+deb13u1`.
+fn version(package: &str) -> Option<[u32; 3]> {
+    let upstream = package.split_once(':').map_or(package, |(_, rest)| rest);
+    let mut numbers = upstream
+        .split(|c: char| !c.is_ascii_digit())
+        .map(|number| number.parse().ok());
+    Some([
+        numbers.next()??,
+        numbers.next()??,
+        numbers.next().flatten().unwrap_or(0),
+    ])
+}
+
+/// Whether this release of a distribution has such an nginx: Debian 13 and Ubuntu 25.04 came with 1.26.
+fn is_recent(release: &str) -> bool {
+    let number = |name: &str| {
+        release
+            .strip_prefix(name)?
+            .split([' ', '.'])
+            .next()?
+            .parse::<u32>()
+            .ok()
+    };
+    number("Debian GNU/Linux ").is_some_and(|number| number >= 13)
+        || number("Ubuntu ").is_some_and(|number| number >= 25)
+}
+
 /// A site on a host.
 #[derive(Debug)]
 pub(super) struct Served {
     pub id: Id,
     pub name: String,
-    /// For a host with IPv6, and for one without.
-    pub files: [ManagedFile; 2],
+    /// For each sort of host.
+    pub files: [ManagedFile; 4],
     pub replaces_default: bool,
     /// The certificate that must be there first.
     pub certificate: Option<Id>,
@@ -136,9 +212,12 @@ impl Resource for Served {
 
     /// The site for the challenge is needless most of the time.
     fn version(&self) -> Option<String> {
-        let [ipv6, ipv4] = &self.files;
-        let both = format!("{}{}", ipv6.content.sha256, ipv4.content.sha256);
-        self.unless.is_none().then(|| sha256(both.as_bytes()))
+        let mut all: Vec<&str> = self.files.iter().map(|file| &*file.content.sha256).collect();
+        // Where HTTP/2 is not spoken of.
+        if all[..2] == all[2..] {
+            all.truncate(2);
+        }
+        self.unless.is_none().then(|| sha256(all.concat().as_bytes()))
     }
 
     fn paths(&self) -> Vec<&str> {
@@ -173,6 +252,7 @@ impl Resource for Served {
             questions.path(&layout.default_site());
         }
         questions.path(MAIN);
+        questions.package("nginx");
         questions.script("nginx.host", ASK.concat());
     }
 
@@ -185,8 +265,8 @@ impl Resource for Served {
             return Ok(Vec::new());
         }
         let layout = self.layout(cx)?;
-        let without_ipv6 = cx.facts.output("nginx.host").starts_with("no-ipv6");
-        let file = &self.files[usize::from(without_ipv6)];
+        let sort = Sort::of(cx.facts);
+        let file = &self.files[sort.index()];
         let mut change = file.change(cx, &self.id);
         let mut written = file.diff_into(cx, &mut change)?;
         let challenge = Ref::Id(certificate::challenge_id(&self.name));
@@ -195,7 +275,7 @@ impl Resource for Served {
             change.actions.push(file.write());
             written = true;
         }
-        if written && without_ipv6 {
+        if written && !sort.ipv6 {
             change = change.note("over IPv4 alone: nginx has no IPv6 on this host");
         }
         let link = layout.link(&self.name);
@@ -233,7 +313,42 @@ impl Resource for Served {
 
 #[cfg(test)]
 mod tests {
-    use super::Layout;
+    use super::{Layout, Sort, is_recent, version};
+
+    #[test]
+    fn sorts_of_hosts_have_their_places() {
+        for (index, sort) in Sort::ALL.into_iter().enumerate() {
+            assert_eq!(sort.index(), index);
+        }
+    }
+
+    #[test]
+    fn how_http2_is_spelled_follows_from_the_version() {
+        for (package, is_new) in [
+            ("1.22.1-9+deb12u3", false),
+            ("1.25.0-1~bookworm", false),
+            ("1.25.1-1~bookworm", true),
+            ("1.26.3-3+deb13u1", true),
+            ("1.29", true),
+            ("2:1.18.0-0ubuntu1.7", false),
+        ] {
+            assert_eq!(
+                version(package).map(|version| version >= [1, 25, 1]),
+                Some(is_new),
+                "{package}"
+            );
+        }
+        assert_eq!((version(""), version("latest")), (None, None));
+        for (release, is_new) in [
+            ("Debian GNU/Linux 12 (bookworm)", false),
+            ("Debian GNU/Linux 13 (trixie)", true),
+            ("Ubuntu 24.04.3 LTS", false),
+            ("Ubuntu 26.04 LTS", true),
+            ("Debian GNU/Linux forky/sid", false),
+        ] {
+            assert_eq!(is_recent(release), is_new, "{release}");
+        }
+    }
 
     #[test]
     fn where_nginx_reads_its_sites() {
