@@ -11,7 +11,7 @@ pub mod problem;
 mod recover;
 pub mod render;
 pub mod scalar;
-mod schedule;
+pub(crate) mod schedule;
 pub mod scope;
 pub mod source;
 pub mod template;
