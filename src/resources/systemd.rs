@@ -111,17 +111,6 @@ impl Unit {
         Ok(())
     }
 
-    /// Refuses what says nothing of a unit of which it is said.
-    fn refuse(&self, why: &str, said: &[(bool, &str)]) -> Result<(), Problem> {
-        match said.iter().find(|(is, _)| *is) {
-            None => Ok(()),
-            Some((_, field)) => Err(Problem::new(
-                format!("{why}: `{field}` says nothing"),
-                "take it out",
-            )),
-        }
-    }
-
     fn masked(&self, name: &str, cx: &Render<'_>) -> Result<Masked, Problem> {
         let on = |flag: &Option<Flag>| flag.as_ref().is_some_and(|flag| flag.0);
         let fields = self.service_fields().into_iter().map(|field| (true, field));
@@ -136,7 +125,7 @@ impl Unit {
             (!self.reload_on.is_empty(), "reload_on"),
         ];
         let said: Vec<(bool, &str)> = said.into_iter().chain(fields).collect();
-        self.refuse("nothing can start a unit that is masked", &said)?;
+        refuse("nothing can start a unit that is masked", &said)?;
         let unit = whole(name);
         if glob(&unit).is_some() {
             return Err(Problem::new(
@@ -155,6 +144,17 @@ impl Unit {
             path: format!("{FOLDER}{unit}"),
             unit,
         })
+    }
+}
+
+/// Refuses what says nothing of a unit of which it is said.
+fn refuse(why: &str, said: &[(bool, &str)]) -> Result<(), Problem> {
+    match said.iter().find(|(is, _)| *is) {
+        None => Ok(()),
+        Some((_, field)) => Err(Problem::new(
+            format!("{why}: `{field}` says nothing"),
+            "take it out",
+        )),
     }
 }
 
@@ -194,7 +194,7 @@ impl Declaration for Unit {
                 ));
             }
             let said = [(!reload_on.is_empty(), "reload_on")];
-            self.refuse("what is new comes up as another instance", &said)?;
+            refuse("what is new comes up as another instance", &said)?;
             cx.push(systemd_instance::rolling(short(name), declared, &restart_on, cx)?);
             return Ok(());
         }
@@ -219,7 +219,7 @@ impl Declaration for Unit {
                 (self.running.is_some(), "running"),
                 (!reload_on.is_empty(), "reload_on"),
             ];
-            self.refuse("of a template only the instances run", &said)?;
+            refuse("of a template only the instances run", &said)?;
         }
         let is_made = self.has_own_file();
         let text = announced::content(cx, &path).filter(|_| is_made);

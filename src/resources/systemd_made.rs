@@ -147,30 +147,29 @@ impl Made<'_> {
     fn fields(&self, all: &mut Directives, open: &[String], secrets: Option<&str>) {
         let unit = self.declared;
         let seconds = |time: &Option<Duration>| time.as_ref().map(|time| format!("{}s", time.0));
-        let text = |text: &dyn ToString| text.to_string();
         let mut say = |key: &str, value: Option<String>| {
             if let Some(value) = value {
                 all.field("Service", key, value);
             }
         };
-        say("Type", unit.kind.as_ref().map(|kind| text(kind)));
-        say("User", unit.user.as_ref().map(|user| text(user)));
-        say("Group", unit.group.as_ref().map(|group| text(group)));
-        say("WorkingDirectory", unit.directory.as_ref().map(|path| text(path)));
+        say("Type", unit.kind.as_ref().map(ToString::to_string));
+        say("User", unit.user.as_ref().map(ToString::to_string));
+        say("Group", unit.group.as_ref().map(ToString::to_string));
+        say(
+            "WorkingDirectory",
+            unit.directory.as_ref().map(ToString::to_string),
+        );
         for assignment in open {
             say("Environment", Some(assignment.clone()));
         }
         say(
             "EnvironmentFile",
-            unit.environment_file.as_ref().map(|path| text(path)),
+            unit.environment_file.as_ref().map(ToString::to_string),
         );
         say("EnvironmentFile", secrets.map(str::to_owned));
-        say("ExecStart", unit.command.as_ref().map(|command| text(command)));
-        say(
-            "ExecReload",
-            unit.exec_reload.as_ref().map(|command| text(command)),
-        );
-        say("Restart", unit.restart.as_ref().map(|when| text(when)));
+        say("ExecStart", unit.command.as_ref().map(ToString::to_string));
+        say("ExecReload", unit.exec_reload.as_ref().map(ToString::to_string));
+        say("Restart", unit.restart.as_ref().map(ToString::to_string));
         say("RestartSec", seconds(&unit.restart_sec));
         say("TimeoutStopSec", seconds(&unit.timeout_stop));
     }
