@@ -363,9 +363,10 @@ step() {
   mark 'done' "$1"
 }
 
-# made FILE PLAYBOOK: remembers what the playbook has made here, so that it can be taken away.
+# made FILE PLAYBOOK: remembers what the playbook has made here, so that it can be taken away, and that its newest
+# generation is not what the host is until a run has come to its end.
 made() {
-  if mkdir -p -- "$base/made" && cp -- "$run/$1" "$base/made/.new" && sync -- "$base/made/.new" &&
+  if mkdir -p -- "$base/made" "$base/begun" && : >"$base/begun/$2" && sync -- "$base/begun/$2" && cp -- "$run/$1" "$base/made/.new" && sync -- "$base/made/.new" &&
     mv -fT -- "$base/made/.new" "$base/made/$2"; then return; fi
   need_words
   echo "it could not be remembered what $2 makes here"
@@ -416,7 +417,7 @@ record() {
   numbers() { find "$all" -mindepth 1 -maxdepth 1 -printf '%f\n' | grep -x '[0-9]*' | sort -n; }
   if ! {
     mkdir -p -- "$all" && newest=$(numbers | tail -n 1) && echo "$id" >"$run/record/run" && sync -f -- "$run/record" &&
-      made made "$1" && mv -T -- "$run/record" "$all/$((${newest:-0} + 1))"
+      made made "$1" && mv -T -- "$run/record" "$all/$((${newest:-0} + 1))" && rm -f -- "$base/begun/$1"
   }; then
     need_words
     echo "all steps were done, and could not be recorded as a generation of $1"

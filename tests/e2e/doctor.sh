@@ -137,6 +137,11 @@ cat >/var/log/letsencrypt/letsencrypt.log <<'END'
 END
 nginx -t -q
 systemctl reload nginx
+# It has loaded what stands there when it listens.
+for _ in $(seq 600); do
+  if ss -Hltn | grep -q ':8445 '; then break; fi
+  sleep 0.1
+done
 certificate /etc/ssl/renewed.pem 90 renewed.example
 supervisorctl update >/dev/null
 

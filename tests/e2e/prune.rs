@@ -182,3 +182,25 @@ fn a_rollback_takes_away_what_came_later() {
     run(host.bare("rollback").arg("--yes")).ok();
     assert_eq!(host.sh("ls /srv/app"), "stays");
 }
+
+/// The newest generation says what is wanted again, and still something else has been made since.
+#[test]
+fn what_a_failed_apply_made_goes_with_the_playbook_that_wanted_it() {
+    let Some(host) = Host::boot() else { return };
+    host.converge(BASE);
+    let more = format!(
+        "{BASE}directories: {{ /srv/new: {{}} }}\ncommands: {{ fails: {{ run: exit 4, creates: /srv/none, after: [directory./srv/new] }} }}\n"
+    );
+    let failed = host.apply(&more);
+    assert!(failed.stderr.contains("command.fails"), "{}", failed.stderr);
+    host.sh("test -d /srv/new");
+    host.converge(BASE);
+    host.sh("test ! -e /srv/new");
+    let history = run(&mut host.bare("history")).ok();
+    assert!(history.stdout.contains("  2  "), "{}", history.stdout);
+    // From then on it is what the host is.
+    let again = host.apply(BASE).ok();
+    assert!(again.stdout.contains("Nothing to change."), "{}", again.stdout);
+    let same = run(&mut host.bare("history")).ok();
+    assert!(!same.stdout.contains("  3  "), "{}", same.stdout);
+}
