@@ -253,13 +253,26 @@ END
 /// On a terminal nothing is mended that was not asked for.
 fn asks_before_it_mends(host: &Host) {
     host.sh("systemctl stop cron");
+    let (_, findings) = doctor(host, &[]);
+    let mut commands: Vec<&str> = findings
+        .iter()
+        .filter_map(|finding| finding["command"].as_str())
+        .collect();
+    commands.dedup();
     let answered = |answer: &str| {
         let mut asking = on_a_terminal(&host.bare("doctor"), "");
         asking.stdin(Stdio::piped()).stdout(Stdio::piped());
-        converse(
-            &mut asking,
-            &[("Run `systemctl enable --now cron` on the host? [y/N]", answer)],
-        )
+        // What is wrong with this machine's disk it has, too.
+        let questions = commands
+            .iter()
+            .map(|command| format!("Run `{command}` on the host? [y/N]"));
+        let questions: Vec<String> = questions.collect();
+        let reply = |question: &str| if question.contains("cron") { answer } else { "n" };
+        let answers: Vec<(&str, &str)> = questions
+            .iter()
+            .map(|question| (question.as_str(), reply(question)))
+            .collect();
+        converse(&mut asking, &answers)
     };
     let no = answered("n");
     assert_eq!(no.matches("cron does not run").count(), 1, "{no}");

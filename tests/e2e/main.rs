@@ -29,6 +29,7 @@ mod include;
 mod load;
 mod logins;
 mod logrotate;
+mod logs;
 mod main_job;
 mod nginx;
 mod output;
