@@ -13,10 +13,10 @@ pub mod text;
 pub use daemon::Daemon;
 pub use list::ALL;
 
-/// The packages that bring the daemons that read `path`.
+/// The packages that bring the daemons that read `path`. apt is on every host, and reads before it installs.
 pub fn packages(path: &str) -> impl Iterator<Item = &'static str> {
     ALL.iter()
-        .filter(|daemon| daemon.reads(path))
+        .filter(|daemon| daemon.reads(path) && daemon.package != "apt")
         .map(|daemon| daemon.package)
 }
 

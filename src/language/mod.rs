@@ -12,12 +12,13 @@ pub(crate) mod public_key;
 mod recover;
 pub mod render;
 pub mod scalar;
-mod schedule;
+pub(crate) mod schedule;
 pub mod scope;
 pub mod source;
 pub mod template;
 pub mod tree;
 pub mod unfold;
+pub mod unit;
 mod watch;
 
 pub use error::{PlaybookError, PlaybookErrors};

@@ -239,7 +239,7 @@ impl<'a> Render<'a> {
     }
 
     /// Turns to the file in which something stands: paths and variables are that file's from now on.
-    fn turn_to<T>(&mut self, placed: &Placed<T>) {
+    pub fn turn_to<T>(&mut self, placed: &Placed<T>) {
         self.part = self.document.expanded.place(placed.line, placed.column).part;
     }
 
@@ -259,6 +259,18 @@ impl<'a> Render<'a> {
         };
         self.origins.push((name.to_owned(), origin));
         self.built(name)
+    }
+
+    /// What stands at a URL, which is fetched before the playbook means something; none while that has not been done.
+    ///
+    /// # Errors
+    /// That it was not kept.
+    pub fn fetched(&self, url: &str) -> Result<Option<Content>, Problem> {
+        let content = self.document.source.fetched(url).map_err(|error| {
+            let message = format!("what stood at {url} is not there any more: {error}");
+            Problem::new(message, "apply the playbook from its own directory")
+        })?;
+        Ok(content.map(|content| self.tainted(content)))
     }
 
     /// What has been built or read for the binary `name`; nothing while that has not been done.

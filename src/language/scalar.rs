@@ -33,7 +33,8 @@ pub fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
     deserializer.deserialize_str(RawText)
 }
 
-fn read<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<T, D::Error>
+/// Reads a scalar by its type.
+pub(super) fn read<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<T, D::Error>
 where
     T: FromStr<Err = String>,
 {
@@ -104,6 +105,7 @@ macro_rules! scalar {
         }
     };
 }
+pub(super) use scalar;
 
 fn one_line(text: &str) -> Result<String, String> {
     match text.chars().find(|c| c.is_control()) {
@@ -157,19 +159,13 @@ scalar! {
     Name(String), "^[A-Za-z0-9_][A-Za-z0-9_.-]*$", name
 }
 scalar! {
-    /// The name of a systemd unit: `nginx`, `backup.timer`, `worker@1`.
+    /// The name of a systemd unit: `nginx`, `backup.timer`, `worker@1`; `worker@` is a template.
     UnitName(String), "^[A-Za-z0-9_-][A-Za-z0-9_.:@\\\\-]*$", |text| {
         let fits = |c: char| c.is_ascii_alphanumeric() || "_.:@\\-".contains(c);
         if text.is_empty() || text.starts_with(['.', '@']) || !text.chars().all(fits) {
             return Err(format!("`{text}` is not the name of a systemd unit: letters, digits and `_.:@\\-`"));
         }
-        match text.split_once('@') {
-            Some((name, "")) => Err(format!("`{text}` is a template: name the instance, `{name}@1`")),
-            Some((name, rest)) if rest.starts_with('.') => {
-                Err(format!("`{text}` is a template: name the instance, `{name}@1{rest}`"))
-            }
-            _ => Ok(text.to_owned()),
-        }
+        Ok(text.to_owned())
     }
 }
 scalar! {
@@ -451,6 +447,37 @@ scalar! {
 scalar! {
     /// A line of an `authorized_keys` file: `ssh-ed25519 AAAA… ann@laptop`, with options before it if it has any.
     PublicKey(String), "^[^\\n]+$", super::public_key::parse
+}
+scalar! {
+    /// The fingerprint of an OpenPGP key, as `gpg --fingerprint` prints it: 40 hex digits, blanks between them or not.
+    Fingerprint(String), "^[0-9A-Fa-f ]+$", |text| {
+        let digits: String = text.split_whitespace().collect::<String>().to_ascii_uppercase();
+        match [40, 64].contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            true => Ok(digits),
+            false => Err(format!("`{text}` is not the fingerprint of a key: 40 hex digits; a shorter one may be another key's, too")),
+        }
+    }
+}
+scalar! {
+    /// How much apt prefers something: a whole number, not 0 (apt_preferences(5)).
+    Priority(i32), "^-?[0-9]+$", |text| match text.parse() {
+        Ok(0) | Err(_) => Err(format!("`{text}` is not a priority: a whole number, and not 0, of which apt says nothing")),
+        Ok(number) => Ok(number),
+    }
+}
+scalar! {
+    /// Whether a host starts anew, or at which time of the day: `true`, `false`, `02:00`.
+    Reboot(String), "^(true|false|[0-2][0-9]:[0-5][0-9])$", |text| {
+        let is_time = |text: &str| {
+            let (hours, minutes) = text.split_once(':')?;
+            let number = |part: &str, most: u8| part.len() == 2 && part.parse::<u8>().is_ok_and(|number| number < most);
+            (number(hours, 24) && number(minutes, 60)).then_some(())
+        };
+        match ["true", "false"].contains(&text) || is_time(text).is_some() {
+            true => Ok(text.to_owned()),
+            false => Err(format!("`{text}` is neither true or false nor a time: write `02:00`")),
+        }
+    }
 }
 scalar! {
     /// When cron runs something: five fields, or `@daily` and its like.

@@ -2,7 +2,7 @@
 //! what was read is noted: a playbook can be rendered again from the notes alone.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -19,7 +19,7 @@ pub type Asked = (String, Vec<String>);
 /// What was read, by the paths that the playbook gives.
 #[derive(Clone, Debug, Default)]
 pub struct Read {
-    /// Files.
+    /// Files, and what stands at URLs.
     pub files: BTreeMap<String, Content>,
     /// Templates that ship with the program, by name.
     pub shipped: BTreeMap<String, Content>,
@@ -36,6 +36,8 @@ pub struct Source {
     /// Whether only what has been noted is there.
     closed: bool,
     read: RefCell<Read>,
+    /// URLs of which rendering must know what stands there.
+    wanted: RefCell<BTreeSet<String>>,
 }
 
 impl Source {
@@ -45,6 +47,7 @@ impl Source {
             directory: directory.to_path_buf(),
             closed: false,
             read: RefCell::default(),
+            wanted: RefCell::default(),
         }
     }
 
@@ -54,6 +57,7 @@ impl Source {
             directory: directory.to_path_buf(),
             closed: true,
             read: RefCell::new(read),
+            wanted: RefCell::default(),
         }
     }
 
@@ -94,6 +98,32 @@ impl Source {
             .files
             .insert(path.to_owned(), content.clone());
         Ok(content)
+    }
+
+    /// What stands at a URL; none where it must be fetched first.
+    ///
+    /// # Errors
+    /// That it has not been noted, where only what has been is there.
+    pub fn fetched(&self, url: &str) -> io::Result<Option<Content>> {
+        if let Some(content) = self.read.borrow().files.get(url) {
+            return Ok(Some(content.clone()));
+        }
+        if self.closed {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "it was not kept"));
+        }
+        self.wanted.borrow_mut().insert(url.to_owned());
+        Ok(None)
+    }
+
+    /// The URLs that must be fetched.
+    pub fn wanted(&self) -> Vec<String> {
+        self.wanted.borrow().iter().cloned().collect()
+    }
+
+    /// Notes what stands at a URL.
+    pub fn note(&self, url: &str, content: Content) {
+        self.wanted.borrow_mut().remove(url);
+        self.read.borrow_mut().files.insert(url.to_owned(), content);
     }
 
     /// The text that the file at `path` holds.

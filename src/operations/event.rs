@@ -9,6 +9,7 @@ use super::generation::{About, Generation, History};
 use super::provision::{Event as MachineEvent, Known, Priced, Remains, Up};
 use super::running::verb::Verb;
 use super::status::Status;
+use super::upgrades::answer::Upgrades;
 use crate::change::{Change, Detail};
 use crate::checks::answer::Outcome;
 use crate::host::provider::{Image, Plan as Sort, Region};
@@ -69,6 +70,8 @@ pub enum Event<'a> {
     },
     /// What would change.
     Plan(&'a Plan),
+    /// What an upgrade of all packages would change beside that.
+    Upgrades(&'a Upgrades),
     /// What would change now, since the host is no longer as it was when the plan was made.
     Replanned(&'a Plan),
     /// What a rehearsal's second plan, over a new connection, would change.

@@ -6,6 +6,7 @@ use tokio::task::{JoinError, spawn_blocking};
 
 use super::artifact::{self, ArtifactError};
 use super::event::{Event, Observe};
+use super::fetch::{FetchError, fetch};
 use crate::desired::Desired;
 use crate::facts::Facts;
 use crate::language::PlaybookErrors;
@@ -20,6 +21,10 @@ pub enum BuildError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Artifact(#[from] ArtifactError),
+    /// What a URL names could not be had.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Fetch(#[from] FetchError),
     /// The playbook is wrong.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -77,13 +82,18 @@ impl Proved {
         });
     }
 
-    /// Builds the playbook's binaries and renders its desired state with them.
+    /// Builds the playbook's binaries, fetches what it names by URLs, and renders its desired state with them.
     ///
     /// # Errors
-    /// Which binary could not be had, and why.
+    /// What could not be had, and why.
     pub async fn build(self) -> Result<Built, BuildError> {
         let Rendered { desired, origins } = self.rendered;
-        if origins.is_empty() {
+        let wanted = self.loaded.document.source.wanted();
+        for url in &wanted {
+            let content = fetch(url).await?;
+            self.loaded.document.source.note(url, content);
+        }
+        if origins.is_empty() && wanted.is_empty() {
             return Ok(Built {
                 loaded: self.loaded,
                 artifacts: Artifacts::new(),

@@ -89,8 +89,9 @@ pub fn render_without(
     };
     let mut rendered = Rendered { desired, origins };
     let none = Artifacts::new();
-    // Without its binaries a playbook means nothing yet.
-    if let Some(artifacts) = artifacts.or_else(|| rendered.origins.is_empty().then_some(&none)) {
+    // Without its binaries and what is to be fetched a playbook means nothing yet.
+    let is_whole = rendered.origins.is_empty() && document.source.wanted().is_empty();
+    if let Some(artifacts) = artifacts.or_else(|| is_whole.then_some(&none)) {
         rendered.desired.meaning =
             Bundle::of(document, &loaded.given, artifacts).map(|(bundle, contents)| Meaning {
                 digest: bundle.digest(),

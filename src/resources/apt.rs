@@ -1,362 +1,265 @@
-//! apt packages: those the playbook names and those that other kinds need, installed in one go.
+//! apt: packages, those that the playbook names and those that other kinds need, where they come from, and which stay or go.
+
+mod debconf;
+mod hold;
+mod openpgp;
+mod packages;
+mod removal;
+mod repository;
+mod simulation;
+mod unattended;
+mod wanted;
+mod words;
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::change::{Change, Detail, Id, Verb};
-use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::Questions;
-use crate::language::scalar::{Flag, Line, optional};
+use self::debconf::Answers;
+use self::hold::Hold;
+pub(super) use self::hold::restore;
+use self::packages::{Package, Packages};
+use self::removal::Removal;
+use self::repository::Repository;
+use self::unattended::UnattendedUpgrades;
+use self::wanted::{Wanted, check_name};
+pub(crate) use self::words::READING;
+use crate::change::Id;
+use crate::desired::Ref;
+use crate::language::scalar::{Flag, Line, Name, Priority, optional};
 use crate::language::{Placed, Problem, Render, Section};
-use crate::managed::announced::{Stands, What};
-use crate::shell;
+use crate::managed::announced::{Stands, What, stands};
+use crate::managed::file::ManagedFile;
+use crate::managed::plain::Plain;
 
-/// Which apt packages are installed.
+/// What a host has by apt, and from where.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Apt {
-    /// Packages by name. Kinds bring their own: nginx sites need no `nginx` here.
+    /// Packages by name, also with their versions (`nginx=1.22.*`). Kinds bring their own: nginx sites need no `nginx` here.
     #[serde(default)]
-    pub packages: Vec<Placed<Line>>,
+    pub packages: Vec<Placed<Wanted>>,
     /// Whether what packages recommend comes along. Unless given it does, as the host's apt says, with those that
     /// are named here alone, and does not with those that kinds bring: `cron` brings no mail server.
     #[serde(default, deserialize_with = "optional")]
     pub recommends: Option<Flag>,
+    /// Packages that go, by name; what depends on them goes, too, and a plan says so. Their configuration stays.
+    #[serde(default)]
+    pub removed: Vec<Placed<Line>>,
+    /// Packages that go with their configuration.
+    #[serde(default)]
+    pub purged: Vec<Placed<Line>>,
+    /// Repositories beside the host's own, by name.
+    #[serde(default)]
+    pub repositories: IndexMap<Name, Placed<Repository>>,
+    /// Which versions apt prefers, by a name for each.
+    #[serde(default)]
+    pub pins: IndexMap<Name, Placed<Pin>>,
+    /// Answers to what packages ask when they are installed, by package and question.
+    #[serde(default)]
+    pub debconf: IndexMap<Name, Placed<Answers>>,
+    /// Upgrades that the host makes by itself. `{}` has them as the package `unattended-upgrades` does them.
+    #[serde(default)]
+    pub unattended_upgrades: Option<Placed<UnattendedUpgrades>>,
 }
 
-/// An index older than this is refreshed before something is installed from it, in minutes.
-const FRESH: u32 = 24 * 60;
-
-impl Section for Apt {
-    fn render(&self, cx: &mut Render<'_>) {
-        for placed in &self.packages {
-            let package = &placed.value;
-            let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.:".contains(c);
-            if !package.0.chars().all(valid) || package.0.starts_with(['-', '.', '+']) {
-                let problem = Problem::new(
-                    format!("`{package}` is not a package name"),
-                    "a Debian package name has lower-case letters, digits, `+`, `-` and `.`",
-                );
-                cx.wrong(problem, placed);
-                continue;
-            }
-            cx.needs_package(&package.0, "");
-        }
-        if !cx.packages.is_empty() {
-            let mends = std::mem::take(&mut cx.mends);
-            let package = |(name, why): (&String, &String)| Package {
-                name: name.clone(),
-                why: why.clone(),
-            };
-            let packages = cx.packages.iter().map(package).collect();
-            let files = cx.announced::<Stands>().filter(|stands| {
-                matches!(stands.what, What::File(_)) && stands.path.starts_with("/etc/apt/")
-            });
-            let sources = files.map(|stands| Ref::Path(stands.path.clone())).collect();
-            cx.push(Packages {
-                id: Id::new("apt", "packages"),
-                packages,
-                mends,
-                recommends: self.recommends.as_ref().map(|flag| flag.0),
-                sources,
-            });
-        }
-    }
+/// Which versions apt prefers (apt_preferences(5)).
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pin {
+    /// Of which packages: `nginx`, `nginx*`, `*`.
+    package: Line,
+    /// Which versions: `version 1.22.*`, `release n=bookworm-backports`, `origin packages.example.com`.
+    pin: Line,
+    /// How much: 500 is what every version has; below 0 one is never installed, above 1000 also in place of a newer one.
+    priority: Priority,
 }
 
-#[derive(Debug)]
-struct Package {
-    name: String,
-    /// The resource that brings it; empty where the playbook alone names it.
-    why: String,
-}
-
-#[derive(Debug)]
-struct Packages {
-    id: Id,
-    packages: Vec<Package>,
-    recommends: Option<bool>,
-    /// Files of this playbook that say where packages come from: they are there first.
-    sources: Vec<Ref>,
-    /// sh that mends what may keep a package from being installed.
-    mends: BTreeMap<String, String>,
-}
-
-const LEAN: &str = "--no-install-recommends";
-
-impl Packages {
-    fn names(&self) -> impl Iterator<Item = &str> {
-        self.packages.iter().map(|package| package.name.as_str())
-    }
-
-    /// apt's option for packages of one sort and those packages: first what kinds bring, then what is only named.
-    fn batches(&self) -> [(&'static str, Vec<&str>); 2] {
-        let option = |unless_given| match self.recommends {
-            None => unless_given,
-            Some(true) => "--install-recommends",
-            Some(false) => LEAN,
-        };
-        let (named, brought): (Vec<&Package>, Vec<&Package>) =
-            self.packages.iter().partition(|package| package.why.is_empty());
-        [(option(LEAN), brought), (option(""), named)].map(|(option, packages)| {
-            let names = packages.iter().map(|package| package.name.as_str());
-            (option, names.collect())
-        })
-    }
-
-    fn simulation(&self) -> String {
-        let [lean, full] = self
-            .batches()
-            .map(|(option, names)| format!("simulate '{option}' \"$(missing {})\"", shell::words(names)));
-        format!(
-            "minutes={FRESH}\n{SIMULATION}begin {}\n{lean} | {{ {full}; cat; }}",
-            shell::words(self.names()),
-        )
-    }
-
-    /// Refuses what apt would refuse, and what would do harm.
-    fn refuse(&self, simulation: &Simulation, settled: bool) -> Result<(), Refusal> {
-        let refusal = |cause: String, mend: &str| {
-            Err(Refusal {
-                id: self.id.clone(),
-                cause,
-                mend: mend.into(),
-            })
-        };
-        if let Some((name, providers)) = simulation.virtuals.first() {
-            return refusal(
-                format!(
-                    "{name} is no package of its own: {} provide it",
-                    providers.join(", ")
-                ),
-                "name one of them under `apt.packages` in its place",
-            );
+impl Pin {
+    fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
+        if !["version ", "release ", "origin "]
+            .iter()
+            .any(|word| self.pin.0.starts_with(word))
+        {
+            return Err(Problem::new(
+                format!("`{}` does not say which versions are meant", self.pin),
+                "begin it with `version`, `release` or `origin`: `version 1.22.*`",
+            ));
         }
-        let wanted = |name: &&String| self.names().any(|wanted| wanted == *name);
-        if let Some(name) = simulation.removes.iter().find(wanted) {
-            return refusal(
-                format!("apt would remove {name} for the others, and this playbook wants it too"),
-                "the packages exclude each other: take one of them out",
-            );
-        }
-        if settled && !simulation.errors.is_empty() {
-            return refusal(
-                format!("apt cannot install them: {}", simulation.errors.join("; ")),
-                "see what the package is called in this release, whether it is held or pinned (`apt-mark showhold`, `apt-cache policy NAME`), and whether the host's sources have it",
-            );
-        }
+        let text = format!(
+            "# Managed by hostwright ({}): changes made here are undone by the next apply.\n\
+            Package: {}\nPin: {}\nPin-Priority: {}\n",
+            cx.document.name, self.package, self.pin, self.priority
+        );
+        let file = ManagedFile::new(pin_path(name), cx.content(text.into_bytes()));
+        cx.push(Plain {
+            id: pin_id(name),
+            file,
+        });
         Ok(())
     }
 }
 
-const INSTALL: &str = include_str!("apt.sh");
-const SIMULATION: &str = include_str!("apt_simulation.sh");
+fn pin_path(name: &str) -> String {
+    format!("/etc/apt/preferences.d/{name}.pref")
+}
 
-impl Resource for Packages {
-    fn id(&self) -> &Id {
-        &self.id
-    }
+fn pin_id(name: &str) -> Id {
+    Id::new("apt", &format!("pin.{name}"))
+}
 
-    fn provides(&self) -> Vec<Ref> {
-        self.names().map(|name| Ref::Package(name.to_owned())).collect()
-    }
-
-    fn needs(&self) -> Vec<Ref> {
-        self.sources.clone()
-    }
-
-    fn brings_more(&self) -> bool {
-        true
-    }
-
-    fn ask(&self, questions: &mut Questions) {
-        for name in self.names() {
-            questions.package(name);
+impl Section for Apt {
+    fn announce(&self, cx: &mut Render<'_>) {
+        for name in self.repositories.keys() {
+            stands(cx, &repository::path(&name.0), What::File(None));
         }
-        questions.script("apt.simulation", self.simulation());
+        for name in self.pins.keys() {
+            stands(cx, &pin_path(&name.0), What::File(None));
+        }
+        if let Some(placed) = &self.unattended_upgrades {
+            placed.value.announce(cx);
+        }
     }
 
-    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        let missing: Vec<&Package> = self
+    fn render(&self, cx: &mut Render<'_>) {
+        for (name, placed) in &self.repositories {
+            self.tell(placed, cx, |repository, cx| repository.render(&name.0, cx));
+        }
+        for (name, placed) in &self.pins {
+            self.tell(placed, cx, |pin, cx| pin.render(&name.0, cx));
+        }
+        for (package, placed) in &self.debconf {
+            self.tell(placed, cx, |answers, cx| debconf::render(&package.0, answers, cx));
+        }
+        if let Some(placed) = &self.unattended_upgrades {
+            self.tell(placed, cx, |upgrades, cx| upgrades.render(cx));
+        }
+        for placed in &self.packages {
+            self.tell(placed, cx, |wanted, cx| {
+                wanted.check()?;
+                cx.needs_package(wanted.name(), "");
+                if wanted.holds() {
+                    cx.push(Hold::new(wanted.name()));
+                }
+                Ok(())
+            });
+        }
+        self.removal(cx);
+        self.installation(cx);
+    }
+}
+
+impl Apt {
+    fn tell<T>(
+        &self,
+        placed: &Placed<T>,
+        cx: &mut Render<'_>,
+        render: impl FnOnce(&T, &mut Render<'_>) -> Result<(), Problem>,
+    ) {
+        cx.turn_to(placed);
+        if let Err(problem) = render(&placed.value, cx) {
+            cx.wrong(problem, placed);
+        }
+    }
+
+    /// What goes.
+    fn removal(&self, cx: &mut Render<'_>) {
+        for placed in self.removed.iter().chain(&self.purged) {
+            self.tell(placed, cx, |package, cx| {
+                check_name(&package.0)?;
+                if package.0.contains(':') {
+                    return Err(Problem::new(
+                        format!("`{package}` names an architecture"),
+                        "name the package alone",
+                    ));
+                }
+                match cx.packages.get(&package.0).map(String::as_str) {
+                    None => Ok(()),
+                    Some("") => Err(Problem::new(
+                        format!("`{package}` is to be installed and to be removed"),
+                        "take it out of one of the two lists",
+                    )),
+                    Some(why) => Err(Problem::new(
+                        format!("`{package}` cannot be removed: {why} needs it"),
+                        "take it out of the list, or what needs it out of the playbook",
+                    )),
+                }
+            });
+        }
+        if self.unwanted().next().is_none() {
+            return;
+        }
+        let names = |list: &[Placed<Line>]| list.iter().map(|placed| placed.value.0.clone()).collect();
+        let needed = cx.packages.iter();
+        cx.push(Removal {
+            id: Id::new("apt", "removed"),
+            removed: names(&self.removed),
+            purged: names(&self.purged),
+            needed: needed.map(|(name, why)| (name.clone(), why.clone())).collect(),
+        });
+    }
+
+    fn unwanted(&self) -> impl Iterator<Item = &str> {
+        let all = self.removed.iter().chain(&self.purged);
+        all.map(|placed| placed.value.0.as_str())
+    }
+
+    /// What comes.
+    fn installation(&self, cx: &mut Render<'_>) {
+        if cx.packages.is_empty() {
+            return;
+        }
+        let said: BTreeMap<&str, &Wanted> = self
             .packages
             .iter()
-            .filter(|package| cx.installs(&package.name))
+            .map(|placed| (placed.value.name(), &placed.value))
             .collect();
-        let unfinished = cx.facts.unfinished();
-        if missing.is_empty() && unfinished.is_none() {
-            return Ok(Vec::new());
-        }
-        let simulation = Simulation::read(cx.facts.output("apt.simulation"));
-        let fresh = simulation.fresh && !self.sources.iter().any(|source| cx.changes(source));
-        self.refuse(&simulation, fresh && unfinished.is_none())?;
-        let refresh = !fresh || !simulation.errors.is_empty();
-        let mut change = summary(&self.id, &missing, unfinished);
-        change
-            .details
-            .extend(details(&missing, &simulation).map(Detail::Note));
-        if refresh {
-            let why = match simulation.installs.is_empty() && !missing.is_empty() {
-                true => "; it says then which versions",
-                false => "",
-            };
-            change = change.note(format!("the package index is refreshed first{why}"));
-        }
-        change = change.shell(INSTALL);
-        if refresh {
-            change = change.shell("apt update");
-        }
-        if unfinished.is_some() {
-            change = change.shell("finish_interrupted");
-        }
-        // What the plan does not say is not removed.
-        let keep = match simulation.removes.is_empty() {
-            true => " --no-remove",
-            false => "",
+        let package = |(name, why): (&String, &String)| Package {
+            name: name.clone(),
+            why: why.clone(),
+            version: said
+                .get(name.as_str())
+                .and_then(|wanted| wanted.version())
+                .map(str::to_owned),
+            held: said.get(name.as_str()).is_some_and(|wanted| wanted.holds()),
         };
-        let mut installs = Vec::new();
-        for (option, names) in self.batches() {
-            let names: Vec<&str> = names.into_iter().filter(|name| cx.installs(name)).collect();
-            if !names.is_empty() {
-                let text = format!("apt -y{keep} {option} install {}", shell::words(names));
-                installs.push(text.replace("  ", " "));
-            }
-        }
-        let is_missing = |name: &String| missing.iter().any(|package| package.name == *name);
-        let mends = self.mends.iter().filter(|(name, _)| is_missing(name));
-        let mends: String = mends.map(|(_, mend)| mend.as_str()).collect();
-        let installs = match mends.is_empty() {
-            true => installs.join("\n"),
-            // `set -e` does not count where a failure is looked at.
-            false => format!(
-                "install_all() {{\n{}\n}}\ninstall_all || {{\n{mends}install_all\n}}",
-                installs.join(" &&\n")
-            ),
-        };
-        Ok(vec![change.shell(installs)])
-    }
-}
-
-fn summary(id: &Id, missing: &[&Package], unfinished: Option<&[String]>) -> Change {
-    let names: Vec<&str> = missing.iter().map(|package| package.name.as_str()).collect();
-    let install = match names.len() {
-        0 => None,
-        1 => Some(format!("install 1 package: {}", names[0])),
-        count => Some(format!("install {count} packages: {}", names.join(", "))),
-    };
-    let finish = unfinished.map(|packages| match packages {
-        [] => "finish what dpkg was interrupted in".to_owned(),
-        packages => format!("finish what dpkg was interrupted in: {}", packages.join(", ")),
-    });
-    let verb = if finish.is_some() { Verb::Run } else { Verb::Create };
-    let parts: Vec<String> = finish.into_iter().chain(install).collect();
-    Change::new(id, verb, parts.join("; "))
-}
-
-/// What comes and goes, a line each.
-fn details(missing: &[&Package], simulation: &Simulation) -> impl Iterator<Item = String> {
-    let mut lines = Vec::new();
-    for Package { name, why } in missing {
-        let version = simulation
-            .installs
-            .iter()
-            .find(|(known, _)| known == name)
-            .map_or(String::new(), |(_, version)| format!(" {version}"));
-        let why = match why.is_empty() {
-            true => String::new(),
-            false => format!(" (for {why})"),
-        };
-        lines.push(format!("{name}{version}{why}"));
-    }
-    let asked = |name: &String| missing.iter().any(|package| package.name == *name);
-    let others: Vec<String> = simulation
-        .installs
-        .iter()
-        .filter(|(name, _)| !asked(name))
-        .map(|(name, version)| format!("{name} {version}"))
-        .collect();
-    if !others.is_empty() {
-        lines.push(format!(
-            "with {} more that they bring: {}",
-            others.len(),
-            others.join(", ")
-        ));
-    }
-    if !simulation.upgrades.is_empty() {
-        lines.push(format!("upgrades {}", simulation.upgrades.join(", ")));
-    }
-    if !simulation.removes.is_empty() {
-        lines.push(format!("REMOVES {}", simulation.removes.join(", ")));
-    }
-    lines.into_iter()
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Simulation {
-    fresh: bool,
-    installs: Vec<(String, String)>,
-    /// `NAME OLD → NEW`.
-    upgrades: Vec<String>,
-    removes: Vec<String>,
-    /// Names that several packages provide, and those.
-    virtuals: Vec<(String, Vec<String>)>,
-    errors: Vec<String>,
-}
-
-impl Simulation {
-    /// Both batches are simulated, and may tell the same.
-    fn read(text: &str) -> Self {
-        fn add<T: PartialEq>(list: &mut Vec<T>, item: T) {
-            if !list.contains(&item) {
-                list.push(item);
-            }
-        }
-        let mut simulation = Self::default();
-        for line in text.lines() {
-            let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-            let fields: Vec<&str> = rest.split(' ').collect();
-            match (word, &fields[..]) {
-                ("fresh", _) => simulation.fresh = true,
-                ("install", [name, version]) => {
-                    add(&mut simulation.installs, ((*name).into(), (*version).into()));
-                }
-                ("upgrade", [name, old, new]) => {
-                    add(&mut simulation.upgrades, format!("{name} {old} → {new}"));
-                }
-                ("remove", [name]) => add(&mut simulation.removes, (*name).into()),
-                ("virtual", [name]) => simulation.virtuals.push(((*name).into(), Vec::new())),
-                ("provider", [name]) => {
-                    if let Some((_, providers)) = simulation.virtuals.last_mut() {
-                        add(providers, (*name).into());
-                    }
-                }
-                ("error", _) => add(&mut simulation.errors, rest.to_owned()),
-                _ => {}
-            }
-        }
-        simulation
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Simulation;
-
-    #[test]
-    fn a_simulation_tells_what_comes_and_goes() {
-        let read = Simulation::read(
-            "fresh\ninstall nginx 1.22\ninstall nginx 1.22\nupgrade libc6 2.36-9 2.36-10\nremove exim4\n\
-            virtual mta\nprovider postfix\nprovider dma\nerror Unable to locate package x",
-        );
-        assert!(read.fresh);
-        assert_eq!(read.installs, [("nginx".into(), "1.22".into())]);
-        assert_eq!(read.upgrades, ["libc6 2.36-9 → 2.36-10"]);
-        assert_eq!(read.removes, ["exim4"]);
-        assert_eq!(
-            read.virtuals,
-            [("mta".into(), vec!["postfix".into(), "dma".into()])]
-        );
-        assert_eq!(read.errors, ["Unable to locate package x"]);
+        let packages = cx.packages.iter().map(package).collect();
+        let repositories = self.repositories.keys().map(|name| repository::id(&name.0));
+        let pins = self.pins.keys().map(|name| pin_id(&name.0));
+        let removal = self.unwanted().next().map(|_| Id::new("apt", "removed"));
+        let own: Vec<String> = self
+            .repositories
+            .keys()
+            .map(|name| repository::path(&name.0))
+            .collect();
+        let own: Vec<String> = own
+            .into_iter()
+            .chain(self.pins.keys().map(|name| pin_path(&name.0)))
+            .collect();
+        let files = cx.announced::<Stands>().filter(|stands| {
+            let is_file = matches!(stands.what, What::File(_));
+            is_file && stands.path.starts_with("/etc/apt/") && !own.contains(&stands.path)
+        });
+        let sources = files.map(|stands| Ref::Path(stands.path.clone()));
+        let sources = sources
+            .filter(|source| !UnattendedUpgrades::is_own(source))
+            .collect();
+        let mends = std::mem::take(&mut cx.mends);
+        cx.push(Packages {
+            id: Id::new("apt", "packages"),
+            packages,
+            recommends: self.recommends.as_ref().map(|flag| flag.0),
+            sources,
+            before: repositories.chain(pins).chain(removal).map(Ref::Id).collect(),
+            answers: self
+                .debconf
+                .keys()
+                .map(|package| Ref::Id(debconf::id(&package.0)))
+                .collect(),
+            unwanted: self.unwanted().map(str::to_owned).collect(),
+            mends,
+        });
     }
 }

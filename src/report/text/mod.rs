@@ -13,6 +13,7 @@ pub mod plan;
 mod progress;
 mod status;
 mod table;
+mod upgrades;
 
 use self::progress::Progress;
 use crate::change::counted;
@@ -77,6 +78,7 @@ impl Text {
                 ));
             }
             Event::Plan(plan) => self.plan(plan),
+            Event::Upgrades(upgrades) => self.say(upgrades::text(upgrades).trim_end()),
             Event::Replanned(plan) => {
                 self.say(&format!("\n{} has changed meanwhile.", plan.host));
                 self.plan(plan);

@@ -10,7 +10,7 @@ patiently() {
   while :; do
     { status=0; "$@" 2>&1 || status=$?; echo "$status" >"$keeping/status"; } | tee "$keeping/said"
     status=$(cat "$keeping/status")
-    if [ "$status" = 0 ] || ! grep -Eq '^E: Could not get lock|^dpkg: error: .* (locked by another|is locked)' "$keeping/said"; then
+    if [ "$status" = 0 ] || ! grep -Eq '^E: Could not get lock|^dpkg: error: .* (locked by another|is locked)|^debconf: .* is locked by another' "$keeping/said"; then
       return "$status"
     fi
     tries=$((tries - 1))
