@@ -19,8 +19,8 @@ keep_hands() {
 # hands_back uid|gid NUMBER: they are his again.
 hands_back() {
   if [ ! -e "$keeping/$1" ]; then return; fi
-  with=chown
-  if [ "$1" = gid ]; then with=chgrp; fi
+  with='chown'
+  if [ "$1" = gid ]; then with='chgrp'; fi
   xargs -0 -r "$with" -h -- "$2" <"$keeping/$1"
 }
 
