@@ -84,7 +84,7 @@ impl Wanted {
     pub fn beside(&self) -> Vec<File> {
         let files: &[(&str, &str)] = match self.what {
             What::Site => &[("public/index.html", INDEX)],
-            What::App => &[("app/app.py", PROGRAM), ("app/app.service.hbs", UNIT)],
+            What::App => &[("app/app.py", PROGRAM)],
             What::Base => &[],
         };
         let files = files
@@ -167,14 +167,15 @@ users:
 
 directories:
   # What is in `app/` here is what the program is there; what is taken out here goes there, too.
-  ${home}: { source: app, exclude: ["*.hbs"], delete: true }
-
-files:
-  /etc/systemd/system/NAME.service: { template: app/app.service.hbs }
+  ${home}: { source: app, delete: true }
 
 systemd:
-  # It is restarted when its unit changes, and must come up; when it does not, the change is undone.
-  NAME: { after: ["directory.${home}"] }
+  # It starts with the server, and again when it ends or `app/` changes. It must come up; when it does not, the change is
+  # undone.
+  NAME:
+    command: /usr/bin/python3 ${home}/app.py ${port}
+    user: NAME
+    unit: { Service: { ProtectSystem: strict, ProtectHome: yes, PrivateTmp: yes, NoNewPrivileges: yes } }
 
 nginx:
   NAME:
@@ -247,23 +248,6 @@ class App(http.server.BaseHTTPRequestHandler):
 
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), App).serve_forever()
 "#;
-
-const UNIT: &str = "[Unit]
-Description={{playbook}}
-After=network.target
-
-[Service]
-ExecStart=/usr/bin/python3 {{home}}/app.py {{port}}
-User=NAME
-Restart=on-failure
-ProtectSystem=strict
-ProtectHome=yes
-PrivateTmp=yes
-NoNewPrivileges=yes
-
-[Install]
-WantedBy=multi-user.target
-";
 
 #[cfg(test)]
 mod tests {

@@ -11,12 +11,13 @@ pub mod problem;
 mod recover;
 pub mod render;
 pub mod scalar;
-mod schedule;
+pub(crate) mod schedule;
 pub mod scope;
 pub mod source;
 pub mod template;
 pub mod tree;
 pub mod unfold;
+pub mod unit;
 mod watch;
 
 pub use error::{PlaybookError, PlaybookErrors};

@@ -28,6 +28,9 @@ pub(super) struct Read<T> {
 pub(super) fn read<T: DeserializeOwned>(text: &str) -> Read<T> {
     let mut options = Options::default();
     options.with_snippet = false;
+    // What may be of several sorts is read as what it looks like: `0077` and `no` look like texts.
+    options.leading_zero_numbers_as_strings = true;
+    options.strict_booleans = true;
     options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
     let mut pass = Pass::default();
     let mut errors = Vec::new();

@@ -33,7 +33,8 @@ pub fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
     deserializer.deserialize_str(RawText)
 }
 
-fn read<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<T, D::Error>
+/// Reads a scalar by its type.
+pub(super) fn read<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<T, D::Error>
 where
     T: FromStr<Err = String>,
 {
@@ -104,6 +105,7 @@ macro_rules! scalar {
         }
     };
 }
+pub(super) use scalar;
 
 fn one_line(text: &str) -> Result<String, String> {
     match text.chars().find(|c| c.is_control()) {
@@ -157,19 +159,13 @@ scalar! {
     Name(String), "^[A-Za-z0-9_][A-Za-z0-9_.-]*$", name
 }
 scalar! {
-    /// The name of a systemd unit: `nginx`, `backup.timer`, `worker@1`.
+    /// The name of a systemd unit: `nginx`, `backup.timer`, `worker@1`; `worker@` is a template.
     UnitName(String), "^[A-Za-z0-9_-][A-Za-z0-9_.:@\\\\-]*$", |text| {
         let fits = |c: char| c.is_ascii_alphanumeric() || "_.:@\\-".contains(c);
         if text.is_empty() || text.starts_with(['.', '@']) || !text.chars().all(fits) {
             return Err(format!("`{text}` is not the name of a systemd unit: letters, digits and `_.:@\\-`"));
         }
-        match text.split_once('@') {
-            Some((name, "")) => Err(format!("`{text}` is a template: name the instance, `{name}@1`")),
-            Some((name, rest)) if rest.starts_with('.') => {
-                Err(format!("`{text}` is a template: name the instance, `{name}@1{rest}`"))
-            }
-            _ => Ok(text.to_owned()),
-        }
+        Ok(text.to_owned())
     }
 }
 scalar! {

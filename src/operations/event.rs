@@ -9,7 +9,7 @@ use super::generation::{About, Generation, History};
 use super::provision::{Event as MachineEvent, Known, Priced, Remains, Up};
 use super::running::verb::Verb;
 use super::status::Status;
-use super::upgrades::Upgrades;
+use super::upgrades::answer::Upgrades;
 use crate::change::{Change, Detail};
 use crate::checks::answer::Outcome;
 use crate::host::provider::{Image, Plan as Sort, Region};

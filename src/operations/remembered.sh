@@ -85,7 +85,7 @@ declared_units() {
         case $file in *@.*) continue ;; *@*) [ -e "$file" ] || continue ;; esac
         echo "${file##*/}"
       done
-  done 2>/dev/null | sed '/\./!s/$/.service/' | sort -u
+  done 2>/dev/null | sed '/\./!s/$/.service/; /@\./d' | sort -u
 }
 
 # turning [NAME]: the programs of those declared that have two instances which take turns (rolling_restart.sh): that of

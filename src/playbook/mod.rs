@@ -111,7 +111,7 @@ kinds! {
     fail2ban: Named<jail::Jail>,
     /// nginx sites, by name.
     nginx: Named<nginx::Site>,
-    /// TLS certificates from an ACME authority, by name.
+    /// TLS certificates, from an ACME authority or your own, by name.
     certificates: Named<certificate::Certificate>,
     /// Backups, by name.
     backups: Named<backup::Backup>,

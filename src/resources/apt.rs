@@ -9,6 +9,7 @@ mod repository;
 mod simulation;
 mod unattended;
 mod wanted;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ use self::removal::Removal;
 use self::repository::Repository;
 use self::unattended::UnattendedUpgrades;
 use self::wanted::{Wanted, check_name};
+pub(crate) use self::words::READING;
 use crate::change::Id;
 use crate::desired::Ref;
 use crate::language::scalar::{Flag, Line, Name, Priority, optional};
@@ -107,12 +109,6 @@ fn pin_path(name: &str) -> String {
 fn pin_id(name: &str) -> Id {
     Id::new("apt", &format!("pin.{name}"))
 }
-
-/// What runs apt in a step.
-const INSTALL: &str = include_str!("apt.sh");
-
-/// What asks apt what it would do: `reading VERB…`.
-pub(crate) const READING: &str = include_str!("apt/reading.sh");
 
 impl Section for Apt {
     fn announce(&self, cx: &mut Render<'_>) {

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::absent::{Gone, NEVER};
-use super::systemd_files::unit_of;
-use super::{apt, hostname, mount, swap, taken_back, timezone, ufw};
+use super::systemd_files::{glob, unit_of};
+use super::systemd_made::Known;
+use super::{apt, hostname, mount, swap, systemd_masked, taken_back, timezone, ufw};
 use crate::change::{Action, Change, Id, Verb};
 use crate::daemons::text::unit;
 use crate::desired::{Context, Entry, Ref, Refusal, Resource};
@@ -92,8 +93,12 @@ pub fn render(gone: &Remains, [first, absent, last]: [usize; 3], cx: &mut Render
     mount::restore(gone, cx);
     swap::restore(gone, cx);
     taken_back::render(gone, cx);
+    systemd_masked::restore(gone, cx);
     let whole = |path: &&String| unit::is_file(path) && !path.ends_with(".conf");
     let files = gone.paths.iter().filter(whole).filter_map(|path| unit_of(path));
+    // Of a template only instances run, and systemd answers nothing for it.
+    let files = files.filter(|unit| glob(unit).is_none() && !Known::declares(cx, unit));
+    let files = files.filter(|unit| !systemd_masked::was_masked(gone, unit));
     let mut units: Vec<&str> = gone.units.iter().map(String::as_str).chain(files).collect();
     // What another kind needs by now goes on running.
     units.retain(|unit| !cx.units.contains_key(*unit));

@@ -171,7 +171,8 @@ anew() {
   done
 }
 
-# back UNIT FILE...: the unit as it was before this step, and before this run replaced its files.
+# back UNIT FILE...: the unit as it was before this step, and before this run replaced its files and what it reads. `again`
+# is how it takes them, if not by a restart.
 back() {
   unit=$1
   shift
@@ -186,7 +187,7 @@ back() {
   esac
   systemctl reset-failed -- "$unit" 2>/dev/null
   case $was in
-  active | reloading | activating) systemctl restart -- "$unit" && echo "$unit runs as before" ;;
+  active | reloading | activating) systemctl "${again:-restart}" -- "$unit" && echo "$unit runs as before" ;;
   *) systemctl stop -- "$unit" 2>/dev/null || true ;;
   esac
 }

@@ -6,6 +6,8 @@ use super::instance::{Instance, State};
 use super::instances::{Instances, TakesTurns};
 use super::rolling::Rolling;
 use super::systemd_files::{covers, unit_of};
+use super::systemd_made::head;
+use super::systemd_service::{LIBRARY as UNITS, refuse_unseen};
 use crate::change::{Id, sha256};
 use crate::daemons::text::unit;
 use crate::desired::{Context, Ref, Refusal};
@@ -18,15 +20,18 @@ use crate::shell;
 const FOLDER: &str = "/etc/systemd/system";
 
 /// What the host's sh does with units, and what `rolling.sh` wants of that.
-const LIBRARY: [&str; 2] = [include_str!("systemd.sh"), include_str!("rolling_systemd.sh")];
+const LIBRARY: [&str; 2] = [UNITS, include_str!("rolling_systemd.sh")];
 
 #[derive(Debug)]
 struct SystemdInstance {
+    program: String,
     unit: String,
     file: ManagedFile,
     /// The template.
     template: String,
     reads: Vec<String>,
+    /// Those of them that the playbook names itself.
+    restart_on: Vec<String>,
 }
 
 /// The unit that the instances of `name` are made from.
@@ -34,36 +39,43 @@ pub(super) fn template(name: &str) -> String {
     format!("{name}@.service")
 }
 
-/// The instances of the unit `name`, with or without `.service`.
+/// The instances of the program `name`.
 pub(super) fn takes_turns(name: &str, ports: [u16; 2]) -> TakesTurns {
-    let program = name.trim_end_matches(".service");
     TakesTurns {
-        id: Id::new("systemd", program),
-        program: program.to_owned(),
+        id: Id::new("systemd", name),
+        program: name.to_owned(),
         ports,
-        names: ports.map(|port| format!("{program}@{port}")),
+        names: ports.map(|port| format!("{name}@{port}")),
     }
 }
 
-/// Two instances of the unit `name` that take turns.
-pub(super) fn rolling(name: &str, declared: &Instances, cx: &Render<'_>) -> Result<Rolling, Problem> {
-    let name = name.trim_end_matches(".service");
+/// Two instances of the program `name` that take turns, also when what stands at `restart_on` changes.
+///
+/// # Errors
+/// What cannot be meant.
+pub(super) fn rolling(
+    name: &str,
+    declared: &Instances,
+    restart_on: &[String],
+    cx: &Render<'_>,
+) -> Result<Rolling, Problem> {
     let ports = declared.ports()?;
     let template = format!("{FOLDER}/{}", template(name));
     let Some(content) = announced::content(cx, &template) else {
         return Err(Problem::missing(
             format!("the instances of {name} are made from {template}, and this playbook puts no file there"),
-            "declare it under `files`, with `%i` where the port stands",
+            "say its `command` here, or declare the template under `files`, with `%i` where the port stands",
         ));
     };
     let text = String::from_utf8_lossy(&content.bytes).into_owned();
-    if !text.lines().any(|line| line.trim() == "[Install]") {
+    if !unit::installs(&text) {
         return Err(Problem::new(
             format!("{template} has no section [Install]: its instances would not start with the host"),
             "add `[Install]` and `WantedBy=multi-user.target`",
         ));
     }
-    let mut pinned = text.clone();
+    // Its instances' files have a first line of their own.
+    let mut pinned = text.strip_prefix(&head(cx)).unwrap_or(&text).to_owned();
     for releases in cx.announced::<Releases>() {
         if let Some(words) = releases.pin(&pinned)? {
             pinned = words;
@@ -71,40 +83,35 @@ pub(super) fn rolling(name: &str, declared: &Instances, cx: &Render<'_>) -> Resu
     }
     // Its own word for the port comes later, and counts.
     let pinned = pinned.replacen("[Service]", "[Service]\nEnvironment=PORT=%i", 1);
-    let head = format!(
+    let first = format!(
         "# Managed by hostwright ({}), from {template}: changes made here are undone by the next apply.\n",
         cx.document.name
     );
     let instance = |port: u16| -> Box<dyn Instance> {
         let unit = format!("{name}@{port}.service");
-        let content = cx.content(format!("{head}{pinned}").into_bytes());
+        let content = cx.content(format!("{first}{pinned}").into_bytes());
         let file = ManagedFile::new(format!("{FOLDER}/{unit}"), content);
         let file = file.mode("0644");
-        let reads = reads(&text, &unit, &template, cx);
+        let mut reads = reads(&text, &unit, &template, cx);
+        reads.extend_from_slice(restart_on);
         Box::new(SystemdInstance {
+            program: name.to_owned(),
             unit,
             file,
             template: template.clone(),
             reads,
+            restart_on: restart_on.to_vec(),
         })
     };
     Rolling::new(takes_turns(name, ports), declared, ports.map(instance), cx)
 }
 
-/// The paths that a unit's commands name.
-fn words(text: &str) -> impl Iterator<Item = String> {
-    let words = unit::commands(text).flat_map(str::split_whitespace);
-    let words = words.map(|word| word.trim_start_matches(['-', '@', ':', '+', '!']));
-    words.filter(|word| word.starts_with('/')).map(str::to_owned)
-}
-
-/// The paths that its command names, and drop-ins of the playbook's.
+/// What it reads when it starts, and drop-ins of the playbook's.
 fn reads(text: &str, own: &str, template: &str, cx: &Render<'_>) -> Vec<String> {
-    let named = words(text).filter(|word| !word.contains('%'));
     let said = cx.announced::<Stands>().map(|stands| stands.path.clone());
     let drop_ins =
         said.filter(|path| path != template && unit_of(path).is_some_and(|unit| covers(unit, own)));
-    named.chain(drop_ins).collect()
+    unit::reads(text).into_iter().chain(drop_ins).collect()
 }
 
 impl Instance for SystemdInstance {
@@ -128,7 +135,7 @@ impl Instance for SystemdInstance {
     }
 
     fn programs(&self, text: &str) -> Vec<String> {
-        words(text).collect()
+        unit::command_paths(text).map(str::to_owned).collect()
     }
 
     fn made_from(&self) -> Option<&String> {
@@ -139,8 +146,13 @@ impl Instance for SystemdInstance {
         questions.unit(&self.unit);
     }
 
-    fn refuse(&self, _: &Context<'_>) -> Result<(), Refusal> {
-        Ok(())
+    fn refuse(&self, cx: &Context<'_>) -> Result<(), Refusal> {
+        refuse_unseen(
+            &Id::new("systemd", &self.program),
+            "restart_on",
+            &self.restart_on,
+            cx,
+        )
     }
 
     fn inputs(&self, cx: &Context<'_>) -> String {

@@ -53,6 +53,7 @@ mod transfer;
 mod tree;
 mod trust;
 mod unit_files;
+mod units;
 mod up;
 mod vm;
 mod vultr;

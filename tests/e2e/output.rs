@@ -126,8 +126,14 @@ fn every_command_writes_what_is_described() {
     let help = String::from_utf8_lossy(&help).into_owned();
     let orders = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let orders = orders.map_while(|line| line.split_whitespace().next());
-    let orders = orders.filter(|verb| *verb != "help").map(|verb| format!("vm {verb}"));
-    let commands = json.commands.into_iter().filter(|command| command != "vm").chain(orders);
+    let orders = orders
+        .filter(|verb| *verb != "help")
+        .map(|verb| format!("vm {verb}"));
+    let commands = json
+        .commands
+        .into_iter()
+        .filter(|command| command != "vm")
+        .chain(orders);
     let commands: Vec<String> = commands.collect();
     assert!(commands.len() > 25, "{commands:?}");
     for command in commands {

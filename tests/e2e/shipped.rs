@@ -61,3 +61,28 @@ fn static_sites() {
         assert!(answer.contains(words), "{name}{path}: {answer}");
     }
 }
+
+#[test]
+fn a_web_application() {
+    let Some(host) = Host::boot() else { return };
+    rehearse(&host, "web-app.yml");
+    let page = get(&host, "http://127.0.0.1/");
+    assert!(page.contains("<h1>Chat</h1>"), "{page}");
+    let script = get(&host, "http://127.0.0.1/static/chat.js");
+    assert!(script.contains("max-age=3600"), "{script}");
+    // What one says the other hears.
+    let heard = host.sh("cat >/root/two.py <<'END'
+import asyncio, aiohttp
+async def main():
+    async with aiohttp.ClientSession() as session:
+        async with session.ws_connect('http://127.0.0.1/chat') as ann, session.ws_connect('http://127.0.0.1/chat') as bob:
+            await bob.send_str('ready')
+            await ann.receive_str(timeout=30)
+            await ann.send_str('hello')
+            print(await bob.receive_str(timeout=30), await bob.receive_str(timeout=30))
+asyncio.run(main())
+END
+python3 /root/two.py");
+    assert_eq!(heard, "ready hello");
+    assert_eq!(host.sh("ps -o user= -C python3"), "web-app");
+}

@@ -56,6 +56,39 @@ pub fn commands(text: &str) -> impl Iterator<Item = &str> {
         .flat_map(|key| values(text, key))
 }
 
+/// The paths that its commands name, the programs themselves among them.
+pub fn command_paths(text: &str) -> impl Iterator<Item = &str> {
+    let words = commands(text).flat_map(str::split_whitespace);
+    let words = words.map(|word| word.trim_start_matches(['-', '@', ':', '+', '!']));
+    words.filter(|word| word.starts_with('/'))
+}
+
+/// What it reads when it starts: the paths that its commands name, and files with its environment.
+pub fn reads(text: &str) -> Vec<String> {
+    let files = values(text, "EnvironmentFile").into_iter();
+    let files = files.map(|path| path.trim_start_matches('-'));
+    let paths = command_paths(text).chain(files);
+    paths
+        .filter(|path| !path.contains('%'))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Directories that must be there when it starts.
+pub fn directories(text: &str) -> Vec<String> {
+    let last = values(text, "WorkingDirectory").pop();
+    let path = last.map(|path| path.trim_start_matches('-'));
+    path.filter(|path| path.starts_with('/') && !path.contains('%'))
+        .map(str::to_owned)
+        .into_iter()
+        .collect()
+}
+
+/// Whether it says what starts it with the host.
+pub fn installs(text: &str) -> bool {
+    text.lines().any(|line| line.trim() == "[Install]")
+}
+
 /// Where a socket unit listens.
 pub(super) fn sockets(text: &str) -> Vec<Socket> {
     let read = |value: &str| match value.parse::<u16>() {

@@ -10,7 +10,7 @@ use super::session::Session;
 use crate::host::ssh::{Script, SshError};
 use crate::layout::Frame;
 use crate::playbook::load::secrets_of;
-use crate::resources::{supervised, systemd};
+use crate::resources::{supervised, systemd_service};
 use crate::secret::Secrets;
 use crate::shell;
 use crate::transaction::compile::WORDS;
@@ -138,6 +138,6 @@ pub async fn run(
 
 fn script(verb: Verb, names: &[String]) -> String {
     let (verb, names) = (verb.word(), shell::quote(&names.join("\n")));
-    let (programs, units, remembered) = (supervised::looking(), systemd::LIBRARY, library());
+    let (programs, units, remembered) = (supervised::looking(), systemd_service::LIBRARY, library());
     format!("verb={verb}\nnames={names}\n{programs}\n{units}\n{WORDS}{remembered}{SCRIPT}")
 }

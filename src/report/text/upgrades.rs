@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::table::table;
 use crate::change::counted;
-use crate::operations::upgrades::Upgrades;
+use crate::operations::upgrades::answer::Upgrades;
 
 /// A line a package, those that mend security first.
 pub(super) fn text(upgrades: &Upgrades) -> String {
@@ -63,7 +63,7 @@ fn long(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operations::upgrades::Upgrade;
+    use crate::operations::upgrades::answer::Upgrade;
 
     #[test]
     fn security_comes_first() {

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::INSTALL;
+use super::words::INSTALL;
 use crate::change::{Action, Change, Content, Detail, Id, Verb};
 use crate::desired::{Context, Refusal, Resource};
 use crate::facts::Questions;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::simulation::Simulation;
 use super::wanted::fits;
-use super::{INSTALL, READING};
+use super::words::{INSTALL, READING};
 use crate::change::{Change, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{INSTALL, READING};
+use super::words::{INSTALL, READING};
 use crate::change::{Change, Detail, Id, Verb};
 use crate::desired::{Context, Refusal, Resource};
 use crate::facts::Questions;

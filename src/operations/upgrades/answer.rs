@@ -1,11 +1,7 @@
-//! What an upgrade of all packages would change on a host. Nothing does.
+//! What apt says that an upgrade would change.
 
 use schemars::JsonSchema;
 use serde::Serialize;
-
-use super::session::Session;
-use crate::host::ssh::SshError;
-use crate::resources::apt::READING;
 
 /// What an upgrade would change, by the index that the host has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -33,20 +29,10 @@ pub struct Upgrade {
     pub security: bool,
 }
 
-/// Asks the host, which writes nothing.
-///
-/// # Errors
-/// When the host does not answer.
-pub async fn upgrades(session: &Session) -> Result<Upgrades, SshError> {
-    let said = session
-        .ask(format!("{READING}{}", include_str!("upgrades.sh")))
-        .await?;
-    Ok(read(&String::from_utf8_lossy(&said)))
-}
-
 const KEPT_BACK: &str = "The following packages have been kept back:";
 
-fn read(said: &str) -> Upgrades {
+/// Reads what apt says of a simulation.
+pub(super) fn read(said: &str) -> Upgrades {
     let mut upgrades = Upgrades::default();
     let mut is_kept_back = false;
     for line in said.lines() {
