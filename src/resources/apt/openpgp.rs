@@ -78,7 +78,7 @@ fn packet(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let number = |bytes: &[u8]| {
         bytes
             .iter()
-            .fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte))
+            .fold(0_usize, |sum, byte| (sum << 8) | usize::from(*byte))
     };
     let (tag, length, rest) = if first & 0x40 == 0 {
         let octets = match first & 3 {
@@ -86,7 +86,7 @@ fn packet(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
             kind => 1 << kind,
         };
         let (length, rest) = rest.split_at_checked(octets)?;
-        (first >> 2 & 0xf, number(length), rest)
+        ((first >> 2) & 0xf, number(length), rest)
     } else {
         let (&length, after) = rest.split_first()?;
         let (length, rest) = match length {
@@ -94,7 +94,7 @@ fn packet(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
             192..224 => {
                 let (&second, after) = after.split_first()?;
                 (
-                    (usize::from(length) - 192 << 8) + usize::from(second) + 192,
+                    ((usize::from(length) - 192) << 8) + usize::from(second) + 192,
                     after,
                 )
             }
