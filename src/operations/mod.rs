@@ -7,6 +7,7 @@ pub mod backups;
 mod before;
 pub mod checking;
 pub mod doctor;
+mod download;
 pub mod event;
 mod exposure;
 mod fetch;

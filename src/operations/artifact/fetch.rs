@@ -1,49 +1,16 @@
 //! Files that are fetched once, and kept by their hashes: `~/.cache/hostwright/fetched/SHA256`. It may be deleted at any
 //! time.
 
-use std::time::{Duration, Instant};
-
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Client, Response, StatusCode};
-use tokio::time::sleep;
+use std::time::Instant;
 
 use crate::change::{Content, sha256};
-use crate::host::http::explain;
 use crate::language::Problem;
+use crate::operations::download::{MIB, download};
 use crate::operations::event::{Event, Observe};
 use crate::transaction::Sent;
 
-/// How often a file is asked for before its error is told.
-const TRIES: u32 = 4;
-/// The first pause; each is twice as long as the one before.
-const PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause, whatever the server asks for.
-const LONGEST: Duration = Duration::from_secs(30);
-const CONNECT: Duration = Duration::from_secs(10);
-/// How long nothing may come.
-const SILENCE: Duration = Duration::from_secs(30);
-/// It is held in memory, and no program is larger.
-const MOST: u64 = 1 << 30;
-/// How often is told how much has come.
-const TOLD: Duration = Duration::from_millis(200);
-
-/// Why it did not come, and whether it may come when it is asked for again, at the earliest after so long.
-struct Failed {
-    why: String,
-    again: Option<Duration>,
-}
-
-impl Failed {
-    fn for_good(why: impl Into<String>) -> Self {
-        let (why, again) = (why.into(), None);
-        Self { why, again }
-    }
-
-    fn for_now(why: impl Into<String>) -> Self {
-        let (why, again) = (why.into(), Some(Duration::ZERO));
-        Self { why, again }
-    }
-}
+/// No program is larger.
+const MOST: u64 = 1024 * MIB;
 
 /// The file at `url` with this SHA-256, which the binary `name` wants.
 ///
@@ -58,14 +25,21 @@ pub async fn get(
     if let Some(bytes) = kept.get(wanted) {
         return Ok(bytes);
     }
-    let client = Client::builder()
-        .connect_timeout(CONNECT)
-        .read_timeout(SILENCE)
-        .user_agent(concat!("hostwright/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| Problem::new(explain(error), "this machine's certificates cannot be read"))?;
     let began = Instant::now();
-    let bytes = patiently(&client, name, url, observe).await?;
+    let mut progress = |received, total| {
+        observe(&Event::Fetching {
+            name,
+            url,
+            received,
+            total,
+        });
+    };
+    let bytes = download(url, MOST, &mut progress).await.map_err(|why| {
+        Problem::new(
+            format!("{url} could not be fetched: {why}"),
+            "see in a browser or with curl whether it is there",
+        )
+    })?;
     let found = sha256(&bytes);
     if found != wanted {
         return Err(Problem::new(
@@ -85,93 +59,6 @@ pub async fn get(
     // Where it cannot be kept it is fetched again the next time.
     let _ = kept.keep(&content);
     Ok(content.bytes.to_vec())
-}
-
-async fn patiently(
-    client: &Client,
-    name: &str,
-    url: &str,
-    observe: &mut Observe<'_>,
-) -> Result<Vec<u8>, Problem> {
-    let (mut pause, mut tried) = (PAUSE, 0);
-    loop {
-        tried += 1;
-        let Failed { why, again } = match once(client, name, url, observe).await {
-            Ok(bytes) => return Ok(bytes),
-            Err(failed) => failed,
-        };
-        let Some(asked) = again.filter(|_| tried < TRIES) else {
-            let times = if tried == 1 {
-                String::new()
-            } else {
-                format!(" ({tried} tries)")
-            };
-            return Err(Problem::new(
-                format!("{url} could not be fetched: {why}{times}"),
-                "see in a browser or with curl whether it is there",
-            ));
-        };
-        sleep(pause.max(asked).min(LONGEST)).await;
-        pause *= 2;
-    }
-}
-
-async fn once(client: &Client, name: &str, url: &str, observe: &mut Observe<'_>) -> Result<Vec<u8>, Failed> {
-    let too_large = || Failed::for_good("it is larger than 1 GiB");
-    let mut response = client
-        .get(url)
-        .send()
-        .await
-        .map_err(|error| Failed::for_now(explain(error)))?;
-    refused(&response)?;
-    let total = response.content_length();
-    if total.is_some_and(|total| total > MOST) {
-        return Err(too_large());
-    }
-    let mut bytes = Vec::new();
-    let mut told: Option<Instant> = None;
-    while let Some(piece) = response
-        .chunk()
-        .await
-        .map_err(|error| Failed::for_now(explain(error)))?
-    {
-        bytes.extend_from_slice(&piece);
-        let received = bytes.len() as u64;
-        if received > MOST {
-            return Err(too_large());
-        }
-        if told.is_none_or(|told| told.elapsed() >= TOLD) {
-            told = Some(Instant::now());
-            observe(&Event::Fetching {
-                name,
-                url,
-                received,
-                total,
-            });
-        }
-    }
-    Ok(bytes)
-}
-
-/// What the answer says where it brings nothing.
-fn refused(response: &Response) -> Result<(), Failed> {
-    let status = response.status();
-    if status.is_success() {
-        return Ok(());
-    }
-    let why = format!("the server says {status}");
-    let passes = status.is_server_error()
-        || matches!(
-            status,
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
-        );
-    if !passes {
-        return Err(Failed::for_good(why));
-    }
-    let asked = response.headers().get(RETRY_AFTER);
-    let seconds = asked.and_then(|value| value.to_str().ok()?.parse().ok());
-    let again = Some(Duration::from_secs(seconds.unwrap_or(0)));
-    Err(Failed { why, again })
 }
 
 #[cfg(test)]
@@ -270,7 +157,7 @@ mod tests {
             .await
             .expect_err("large");
         assert!(
-            said(&error).contains("it is larger than 1 GiB"),
+            said(&error).contains("it is larger than 1024 MiB"),
             "{}",
             said(&error)
         );
