@@ -3,8 +3,8 @@
 use crate::change::sha256;
 
 /// What is remembered of a host (root's, 0700): `lock`, `store/SHA256`, `runs/ID/{program,about,journal,kept/}`,
-/// `generations/PLAYBOOK/N/`, `made/PLAYBOOK`, `begun/PLAYBOOK`, `originals/HASH`, `loaded/NAME`, `backups/PLAYBOOK/NAME/`,
-/// `rehearsal`, and `current`, the run that is going on.
+/// `generations/PLAYBOOK/N/`, `made/PLAYBOOK`, `begun/PLAYBOOK`, `originals/HASH`, `loaded/NAME`, `orders/CERTIFICATE`,
+/// `backups/PLAYBOOK/NAME/`, `rehearsal`, and `current`, the run that is going on.
 pub const BASE: &str = "/var/lib/hostwright";
 
 /// What is remembered of backups, `PLAYBOOK/NAME/`: how the last run ended, what was proved of archives, and in `kept`

@@ -70,6 +70,7 @@ pub const ALL: [Daemon; 17] = [
         note: "visudo -c, for all of sudo's rules",
         sh: include_str!("sudo.sh"),
         checks: true,
+        lets_in: true,
         ..DAEMON
     },
     Daemon {

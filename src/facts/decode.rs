@@ -200,10 +200,13 @@ fn users(text: &str, facts: &mut Facts) {
     for line in text.lines() {
         let fields: Vec<&str> = line.split(':').collect();
         match fields[..] {
-            [name, _, _, _, _, home, shell] => {
+            [name, _, uid, gid, comment, home, shell] => {
                 let fact = UserFact {
                     home: home.to_owned(),
                     shell: shell.to_owned(),
+                    uid: uid.parse().unwrap_or(u32::MAX),
+                    gid: gid.parse().unwrap_or(u32::MAX),
+                    comment: comment.to_owned(),
                     local: false,
                 };
                 facts.users.insert(name.to_owned(), fact);
@@ -221,7 +224,10 @@ fn users(text: &str, facts: &mut Facts) {
 fn groups(text: &str, facts: &mut Facts) {
     for line in text.lines() {
         let fields: Vec<&str> = line.split(':').collect();
-        if let [name, _, _, members] = fields[..] {
+        if let [name, _, gid, members] = fields[..] {
+            if let Ok(gid) = gid.parse() {
+                facts.gids.insert(name.to_owned(), gid);
+            }
             let members = members
                 .split(',')
                 .filter(|member| !member.is_empty())
@@ -281,6 +287,7 @@ mod tests {
             say("listing", "/opt/releases", "10.5 old\n20.5 new"),
             say("packages", "", "installed libc6:amd64 2.36\nmissing nginx\nunfinished cron"),
             say("users", "", "ann:x:1000:1000::/home/ann:/bin/sh\nldap:x:2000:2000::/home/ldap:/bin/sh\nann"),
+            say("groups", "", "adm:x:4:syslog,ann"),
             say("units", "", "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n\nLoadState=not-found\nActiveState=inactive\nUnitFileState="),
             say("end", "", ""),
         ]
@@ -312,6 +319,8 @@ mod tests {
             ["ann", "ldap"].map(|name| facts.user(name).expect("there").local),
             [true, false]
         );
+        assert_eq!((facts.user_of(2000), facts.user_of(1)), (Some("ldap"), None));
+        assert_eq!((facts.gid("adm"), facts.group_of(4)), (Some(4), Some("adm")));
         assert_eq!(facts.unit("nginx.service").active, "active");
         assert_eq!(facts.unit("ufw.service").load, "not-found");
     }

@@ -29,6 +29,8 @@ pub struct Described {
     pub users: BTreeMap<String, UserFact>,
     /// Groups and who is in them.
     pub groups: BTreeMap<String, Vec<String>>,
+    /// Their numbers.
+    pub gids: BTreeMap<String, u32>,
     /// systemd's units.
     pub units: BTreeMap<String, UnitFact>,
     /// What the host remembers to have been loaded.
@@ -124,9 +126,22 @@ impl Described {
             packages: of(&self.packages, &questions.packages),
             users: of(&self.users, &questions.users),
             groups: of(&self.groups, &questions.groups),
+            gids: of(&self.gids, &questions.groups),
             scripts: of(&self.scripts, questions.scripts.keys()),
             ..Facts::default()
         };
+        // A number that is asked for stands for whoever has it.
+        let asked = |number: u32, of: &std::collections::BTreeSet<String>| of.contains(&number.to_string());
+        for (name, user) in &self.users {
+            if asked(user.uid, &questions.users) {
+                facts.users.insert(name.clone(), user.clone());
+            }
+        }
+        for (name, gid) in &self.gids {
+            if asked(*gid, &questions.groups) {
+                facts.gids.insert(name.clone(), *gid);
+            }
+        }
         for name in &questions.units {
             let unit = self.units.get(name).cloned().unwrap_or_else(UnitFact::unknown);
             facts.units.insert(name.clone(), unit);

@@ -45,6 +45,12 @@ pub struct UserFact {
     pub home: String,
     /// Login shell.
     pub shell: String,
+    /// His number.
+    pub uid: u32,
+    /// The number of his primary group.
+    pub gid: u32,
+    /// His name for people, and what else stands in that field.
+    pub comment: String,
     /// Whether he stands in `/etc/passwd`, and not only in a directory service.
     pub local: bool,
 }
@@ -55,6 +61,9 @@ impl Default for UserFact {
         Self {
             home: "/nonexistent".into(),
             shell: "/usr/sbin/nologin".into(),
+            uid: 999,
+            gid: 999,
+            comment: String::new(),
             local: true,
         }
     }
@@ -160,6 +169,7 @@ pub struct Facts {
     pub(super) unfinished: Option<Vec<String>>,
     pub(super) users: HashMap<String, UserFact>,
     pub(super) groups: HashMap<String, Vec<String>>,
+    pub(super) gids: HashMap<String, u32>,
     pub(super) units: HashMap<String, UnitFact>,
     pub(super) loaded: HashMap<String, String>,
     pub(super) scripts: HashMap<String, String>,
@@ -230,6 +240,23 @@ impl Facts {
         self.users.get(name)
     }
 
+    /// Who has a number, if that was asked for.
+    pub fn user_of(&self, uid: u32) -> Option<&str> {
+        let mut users = self.users.iter();
+        users.find_map(|(name, user)| (user.uid == uid).then_some(name.as_str()))
+    }
+
+    /// The number of a group.
+    pub fn gid(&self, group: &str) -> Option<u32> {
+        self.gids.get(group).copied()
+    }
+
+    /// Which group has a number, if that was asked for.
+    pub fn group_of(&self, gid: u32) -> Option<&str> {
+        let mut groups = self.gids.iter();
+        groups.find_map(|(name, number)| (*number == gid).then_some(name.as_str()))
+    }
+
     /// The members that `/etc/group` names for a group.
     pub fn group(&self, name: &str) -> Option<&[String]> {
         self.groups.get(name).map(Vec::as_slice)
@@ -276,6 +303,7 @@ impl Facts {
         lines.extend(self.packages.iter().map(|fact| format!("package {fact:?}")));
         lines.extend(self.users.iter().map(|fact| format!("user {fact:?}")));
         lines.extend(self.groups.iter().map(|fact| format!("group {fact:?}")));
+        lines.extend(self.gids.iter().map(|fact| format!("gid {fact:?}")));
         lines.extend(self.units.iter().map(|fact| format!("unit {fact:?}")));
         lines.extend(self.loaded.iter().map(|fact| format!("loaded {fact:?}")));
         lines.extend(self.scripts.iter().map(|fact| format!("script {fact:?}")));
@@ -301,6 +329,7 @@ impl Facts {
         remains.directories.retain(is_missing);
         remains.folders.retain(is_missing);
         remains.users.retain(|user| self.user(user).is_none());
+        remains.groups.retain(|group| self.group(group).is_none());
         remains.units.retain(|unit| {
             let fact = self.unit(unit);
             !fact.is_busy() && !fact.file.starts_with("enabled")

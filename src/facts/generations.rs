@@ -56,6 +56,9 @@ pub struct Remains {
     /// Users, whose homes stay.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub users: BTreeSet<String>,
+    /// Groups.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<String>,
     /// Rules of ufw's, as ufw is told them.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub rules: BTreeSet<String>,
@@ -80,6 +83,7 @@ impl Remains {
         self.folders.extend(other.folders);
         self.units.extend(other.units);
         self.users.extend(other.users);
+        self.groups.extend(other.groups);
         self.rules.extend(other.rules);
         self.displaced.extend(other.displaced);
         self.edits.extend(other.edits);
@@ -95,6 +99,7 @@ impl Remains {
         self.folders.retain(|path| !other.folders.contains(path));
         self.units.retain(|unit| !other.units.contains(unit));
         self.users.retain(|user| !other.users.contains(user));
+        self.groups.retain(|group| !other.groups.contains(group));
         self.rules.retain(|rule| !other.rules.contains(rule));
         self.displaced
             .retain(|path, _| !other.displaced.contains_key(path));
@@ -112,6 +117,7 @@ impl Remains {
         self.folders.retain(|path| other.folders.contains(path));
         self.units.retain(|unit| other.units.contains(unit));
         self.users.retain(|user| other.users.contains(user));
+        self.groups.retain(|group| other.groups.contains(group));
         self.rules.retain(|rule| other.rules.contains(rule));
         self.displaced
             .retain(|path, _| other.displaced.contains_key(path));

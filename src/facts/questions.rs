@@ -107,12 +107,12 @@ impl Questions {
         self.packages.insert(name.to_owned());
     }
 
-    /// Whether a user is there.
+    /// Whether a user is there; of a number, who has it.
     pub fn user(&mut self, name: &str) {
         self.users.insert(name.to_owned());
     }
 
-    /// Whether a group is there, and who is in it.
+    /// Whether a group is there, and who is in it; of a number, which group has it.
     pub fn group(&mut self, name: &str) {
         self.groups.insert(name.to_owned());
     }

@@ -468,6 +468,17 @@ scalar! {
     }
 }
 scalar! {
+    /// When a program is started again: `true`, `false` or `unexpected`.
+    Restart(String), "^(true|false|unexpected)$", |text| match text {
+        "true" | "false" | "unexpected" => Ok(text.to_owned()),
+        other => Err(format!("`{other}` is no way to start again: write `true`, `false` or `unexpected`")),
+    }
+}
+scalar! {
+    /// A line of an `authorized_keys` file: `ssh-ed25519 AAAA… ann@laptop`, with options before it if it has any.
+    PublicKey(String), "^[^\\n]+$", super::public_key::parse
+}
+scalar! {
     /// When cron runs something: five fields, or `@daily` and its like.
     Schedule(String), "", super::schedule::parse
 }

@@ -31,6 +31,35 @@ const NICKNAMES: [&str; 8] = [
     "@hourly",
 ];
 
+const MINUTE: u32 = 60;
+const HOUR: u32 = 60 * MINUTE;
+const DAY: u32 = 24 * HOUR;
+
+/// How far apart, in seconds, the runs of a schedule are at most, or somewhat more; none where no clock says.
+pub(crate) fn gap(schedule: &str) -> Option<u32> {
+    let fields: Vec<&str> = schedule.split(' ').collect();
+    Some(match fields[..] {
+        ["@reboot"] => return None,
+        ["@hourly"] => HOUR,
+        ["@daily" | "@midnight"] => DAY,
+        ["@weekly"] => 7 * DAY,
+        [minute, "*", "*", "*", "*"] => MINUTE * step(minute, 60),
+        [_, hour, "*", "*", "*"] => HOUR * step(hour, 24),
+        [_, _, "*", "*", _] => 7 * DAY,
+        [_, _, _, "*", _] | ["@monthly"] => 31 * DAY,
+        _ => 366 * DAY,
+    })
+}
+
+/// Every how many minutes or hours; `most` where it is not every so many.
+fn step(field: &str, most: u32) -> u32 {
+    match field.strip_prefix("*/") {
+        None if field == "*" => 1,
+        None => most,
+        Some(step) => step.parse().unwrap_or(most).min(most),
+    }
+}
+
 /// Checks a schedule and writes its fields one blank apart.
 pub(super) fn parse(text: &str) -> Result<String, String> {
     if text.starts_with('@') {
@@ -83,7 +112,26 @@ fn is_valid(part: &str, low: u32, high: u32, names: &[&str]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{gap, parse};
+
+    #[test]
+    fn how_far_apart_runs_are() {
+        for (schedule, minutes) in [
+            ("*/5 * * * *", 5),
+            ("* * * * *", 1),
+            ("10 * * * *", 60),
+            ("0 */4 * * *", 4 * 60),
+            ("0 2 * * *", 24 * 60),
+            ("*/5 8-18 * * *", 24 * 60),
+            ("@daily", 24 * 60),
+            ("0 2 * * mon", 7 * 24 * 60),
+            ("0 2 1 * *", 31 * 24 * 60),
+            ("0 2 1 1 *", 366 * 24 * 60),
+        ] {
+            assert_eq!(gap(schedule), Some(minutes * 60), "{schedule}");
+        }
+        assert_eq!(gap("@reboot"), None);
+    }
 
     #[test]
     fn what_cron_reads_is_taken() {

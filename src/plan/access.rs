@@ -5,7 +5,8 @@ use crate::change::{Action, Change};
 /// The change; if it touches what sshd looks at before it lets somebody in, it is undone unless we still get in.
 pub(super) fn kept(change: Change) -> Change {
     let touches = |action: &Action| action.path().is_some_and(lets_in);
-    match change.actions.iter().any(touches) {
+    let proves = |action: &Action| matches!(action, Action::ConfirmAccess { .. });
+    match change.actions.iter().any(touches) && !change.actions.iter().any(proves) {
         true => change.if_access_stays(),
         false => change,
     }

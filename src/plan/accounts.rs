@@ -10,9 +10,9 @@ use crate::facts::is_everywhere;
 pub(super) fn unseen(resource: &dyn Resource, cx: &Context<'_>) -> Result<Vec<String>, Refusal> {
     let mut unseen = Vec::new();
     for need in needs(resource, cx.entries) {
-        let what = match &need {
-            Ref::User(name) => format!("user {name}"),
-            Ref::Group(name) => format!("group {name}"),
+        let (what, section) = match &need {
+            Ref::User(name) => (format!("user {name}"), "users"),
+            Ref::Group(name) => (format!("group {name}"), "groups"),
             _ => continue,
         };
         if is_there(&need, cx) || unseen.contains(&what) {
@@ -27,7 +27,7 @@ pub(super) fn unseen(resource: &dyn Resource, cx: &Context<'_>) -> Result<Vec<St
                     true => format!(
                         "the user has another group of his own, which `id -gn` tells on the host: name it as `group`, or make the {what}"
                     ),
-                    false => "declare it under `users`, or name one that the host has".into(),
+                    false => format!("declare it under `{section}`, or name one that the host has"),
                 },
             });
         }
@@ -37,14 +37,15 @@ pub(super) fn unseen(resource: &dyn Resource, cx: &Context<'_>) -> Result<Vec<St
 }
 
 fn is_there(need: &Ref, cx: &Context<'_>) -> bool {
-    let provided = cx.providers.find(need).is_some();
+    let provider = cx.providers.find(need);
     match need {
-        Ref::User(name) => is_everywhere(name) || provided || cx.facts.user(name).is_some(),
+        Ref::User(name) => is_everywhere(name) || provider.is_some() || cx.facts.user(name).is_some(),
         // A user's own group is made with him: one who is there and has none gets none.
         Ref::Group(name) => {
+            let with_him = provider == cx.providers.find(&Ref::User(name.clone()));
             is_everywhere(name)
                 || cx.facts.group(name).is_some()
-                || (provided && cx.facts.user(name).is_none())
+                || provider.is_some() && !(with_him && cx.facts.user(name).is_some())
         }
         _ => true,
     }

@@ -19,7 +19,8 @@ pub(super) fn refuse(desired: &Desired, facts: &Facts) -> Result<(), Refusal> {
                 let shared = first(&own.paths, &theirs.paths)
                     .or_else(|| first(&own.folders, &theirs.folders))
                     .or_else(|| first(&own.units, &theirs.units))
-                    .or_else(|| first(&own.users, &theirs.users));
+                    .or_else(|| first(&own.users, &theirs.users))
+                    .or_else(|| first(&own.groups, &theirs.groups));
                 if let Some(shared) = shared {
                     return Err(refusal(entry.resource.id(), &other.playbook, shared));
                 }

@@ -21,9 +21,9 @@ use crate::checks::Checks;
 use crate::language::scalar::{Count, Name, optional};
 use crate::language::{AtPath, Named, Ordered, Placed, Section};
 use crate::resources::{
-    absent, apt, backup, binary, block, certificate, command, cron, directory, file, hostname, hosts, jail,
-    line, link, locale, logrotate, module, mount, nginx, supervisor, swap, sysctl, systemd, timezone, ufw,
-    user,
+    absent, apt, backup, binary, block, certificate, command, cron, directory, file, group, hostname, hosts,
+    jail, line, link, locale, logrotate, module, mount, nginx, supervisor, supervisor_group, swap, sysctl,
+    systemd, timezone, ufw, user,
 };
 
 /// Declares the kinds, in the order in which they are applied where nothing else orders them.
@@ -68,6 +68,8 @@ macro_rules! kinds {
 kinds! {
     /// apt packages.
     apt: Placed<Ordered<apt::Apt>>,
+    /// Groups, by name.
+    groups: Named<group::Group>,
     /// Users, by name.
     users: Named<user::User>,
     /// Directories, by path.
@@ -105,13 +107,15 @@ kinds! {
     systemd: systemd::Units,
     /// Programs that supervisor runs, by name.
     supervisor: supervisor::Programs,
+    /// Groups of programs that supervisor runs, by name.
+    supervisor_groups: Named<supervisor_group::Group>,
     /// The firewall.
     ufw: Placed<Ordered<ufw::Ufw>>,
     /// fail2ban's jails, by name.
     fail2ban: Named<jail::Jail>,
     /// nginx sites, by name.
     nginx: Named<nginx::Site>,
-    /// TLS certificates from an ACME authority, by name.
+    /// TLS certificates, from an ACME authority or your own, by name.
     certificates: Named<certificate::Certificate>,
     /// Backups, by name.
     backups: Named<backup::Backup>,

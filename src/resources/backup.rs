@@ -10,6 +10,7 @@ use super::cron::{Scheduled, entry};
 use super::instances::TakesTurns;
 use crate::change::Id;
 use crate::language::scalar::{AbsPath, Count, Duration, Line, Schedule, Text, optional};
+use crate::language::schedule::gap;
 use crate::language::{Declaration, Problem, Render};
 use crate::layout::{BACKUPS, PATH, REHEARSAL};
 use crate::managed::file::ManagedFile;
@@ -294,42 +295,16 @@ impl Backup {
 
 /// From which age on, in seconds, the newest archive of a schedule is too old: one was missed, and six hours more.
 fn patience(schedule: &str) -> u32 {
-    let fields: Vec<&str> = schedule.split(' ').collect();
-    let gap = match fields[..] {
-        ["@hourly"] => HOUR,
-        ["@daily" | "@midnight"] => DAY,
-        ["@weekly"] => 7 * DAY,
-        [_, hour, "*", "*", "*"] if hour == "*" || hour.starts_with("*/") => HOUR * step(hour),
-        [_, _, "*", "*", "*"] => DAY,
-        [_, _, "*", "*", _] => 7 * DAY,
-        [_, _, _, "*", _] | ["@monthly"] => 31 * DAY,
-        _ => 366 * DAY,
-    };
-    gap + 6 * HOUR
-}
-
-/// Every how many hours.
-fn step(hour: &str) -> u32 {
-    let step = hour.strip_prefix("*/").and_then(|step| step.parse().ok());
-    step.unwrap_or(1).min(24)
+    gap(schedule).unwrap_or(366 * DAY) + 6 * HOUR
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{HOUR, patience};
 
     #[test]
     fn patience_follows_from_the_schedule() {
-        for (schedule, hours) in [
-            ("*/5 * * * *", 7),
-            ("0 */4 * * *", 10),
-            ("0 2 * * *", 30),
-            ("@daily", 30),
-            ("0 2 * * mon", 7 * 24 + 6),
-            ("0 2 1 * *", 31 * 24 + 6),
-            ("0 2 1 1 *", 366 * 24 + 6),
-            ("@reboot", 366 * 24 + 6),
-        ] {
+        for (schedule, hours) in [("0 * * * *", 7), ("@daily", 30), ("@reboot", 366 * 24 + 6)] {
             assert_eq!(patience(schedule), hours * HOUR, "{schedule}");
         }
     }

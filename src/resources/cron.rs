@@ -1,5 +1,7 @@
 //! What cron runs: an entry in `/etc/cron.d`, and its script.
 
+mod watched;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -48,6 +50,13 @@ pub struct Job {
     /// Whether it is passed over while its last run still goes on.
     #[serde(default, deserialize_with = "optional")]
     pub lock: Option<Flag>,
+    /// Whether the shipped monitor tells when a run of it fails or is missed, and when it is well again.
+    #[serde(default, deserialize_with = "optional")]
+    pub alert: Option<Flag>,
+    /// How long ago its last run that ended well may be; longer is an `alert`, which this switches on: `26h`. Unless given
+    /// it follows from the schedule: 12 hours where it runs every six, 30 where it runs every day.
+    #[serde(default, deserialize_with = "optional")]
+    pub max_age: Option<Duration>,
 }
 
 /// The command as cron is told: it makes a newline of a bare `%`, and takes the `\` from `\%` and `\\` (`child_process`
@@ -87,6 +96,22 @@ impl Job {
         own.chain(mailto)
             .map(|(key, value)| assigned(key, value))
             .collect()
+    }
+
+    /// How old the last run that ended well may be, in seconds; none where nobody is told of it.
+    fn watched(&self) -> Result<Option<u32>, Problem> {
+        let alert = self.alert.as_ref().map_or(self.max_age.is_some(), |flag| flag.0);
+        if !alert {
+            return Ok(None);
+        }
+        let age = self.max_age.as_ref().map(|age| age.0);
+        let age = age.or_else(|| watched::patience(&self.schedule, self.random_delay.as_ref()));
+        age.map(Some).ok_or_else(|| {
+            Problem::new(
+                format!("nobody can tell when a run at `{}` is missed", self.schedule.0),
+                "say how old the last one may be: `max_age: 31d`",
+            )
+        })
     }
 
     /// The command with what is done around it. `lock` is the file that a run holds.
@@ -140,6 +165,16 @@ impl Declaration for Job {
             (None, Some(command)) => command.0.clone(),
             (None, None) => String::new(),
         };
+        let mut files: Vec<ManagedFile> = script.into_iter().collect();
+        let command = match self.watched()? {
+            None => command,
+            Some(max_age) => {
+                let runner = watched::runner(name, &user, max_age, cx)?;
+                let command = words([&runner.path, "run", &command]);
+                files.push(runner);
+                command
+            }
+        };
         // Each user's own: one user's cannot be opened for writing by another.
         let lock = format!("/run/lock/{playbook}-{name}.{user}");
         let command = said(&self.around(command, &lock));
@@ -153,7 +188,7 @@ impl Declaration for Job {
             schedule: self.schedule.0.clone(),
             user,
             entry,
-            files: script.into_iter().collect(),
+            files,
         });
         Ok(())
     }

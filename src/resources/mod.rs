@@ -1,6 +1,7 @@
 //! The kinds. One file each, and one line in the list of `playbook`.
 
 pub mod absent;
+mod accounts;
 pub mod apt;
 pub mod backup;
 pub mod binary;
@@ -11,6 +12,7 @@ pub mod command;
 pub mod cron;
 pub mod directory;
 pub mod file;
+pub mod group;
 pub mod hostname;
 pub mod hosts;
 mod instance;
@@ -31,6 +33,7 @@ mod rolling_restart;
 pub mod supervised;
 pub mod supervisor;
 mod supervisor_config;
+pub mod supervisor_group;
 mod supervisor_instance;
 pub mod swap;
 pub mod sysctl;

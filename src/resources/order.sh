@@ -23,7 +23,7 @@ order() {
   why=$(sed -n 's/^ *Detail: *//p' "$said" | head -n 1)
   if [ -z "$why" ]; then why=$(sed -n '/^An unexpected error occurred:$/{n;p}' "$said" | head -n 1); fi
   if [ -z "$why" ]; then why=$(grep -v -e '^ *$' -e '^Ask for help' "$said" | tail -n 1); fi
-  mkdir -p -m 0700 -- "${memory%/*}"
+  mkdir -p -- "${memory%/*}"
   printf '%s=%s\n' order "$digest" times $((times + 1)) failed "$failed" retry "$retry" why "$why" >"$memory.new"
   mv -fT -- "$memory.new" "$memory"
   return 1

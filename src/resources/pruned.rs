@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::absent::{Gone, NEVER};
 use super::systemd_files::{glob, unit_of};
 use super::systemd_made::Known;
-use super::{apt, hostname, mount, swap, systemd_masked, taken_back, timezone, ufw};
+use super::{apt, group, hostname, mount, supervisor, swap, systemd_masked, taken_back, timezone, ufw, user};
 use crate::change::{Action, Change, Id, Verb};
 use crate::daemons::text::unit;
 use crate::desired::{Context, Entry, Ref, Refusal, Resource};
@@ -24,6 +24,8 @@ pub fn announce(gone: &Remains, cx: &mut Render<'_>) {
     for path in &gone.paths {
         stands(cx, path, What::Nothing);
     }
+    user::announce_left(gone, cx);
+    supervisor::announce_gone(gone, cx);
 }
 
 /// Adds what takes it away: `first` and `last` are places before and behind all kinds, `absent` is that of paths at
@@ -33,13 +35,18 @@ pub fn render(gone: &Remains, [first, absent, last]: [usize; 3], cx: &mut Render
     ufw::close(gone, cx);
     timezone::restore(gone, cx);
     hostname::restore(gone, cx);
-    for user in &gone.users {
+    user::restore(gone, cx);
+    // Who shall not be there (`present: false`) is seen to by that.
+    let own = |user: &&String| !cx.has(&Id::new("user", user));
+    let users: Vec<&String> = gone.users.iter().filter(own).collect();
+    for user in users {
         cx.push(Leaver {
             id: Id::new("pruned", user),
             user: user.clone(),
             directories: gone.directories.clone(),
         });
     }
+    group::take_away(gone, cx);
     for (path, target) in &gone.displaced {
         cx.push(Restored {
             id: Id::new("pruned", path),

@@ -141,7 +141,7 @@ fn waits(order: &Order, state: &State<'_>, cx: &Context<'_>) -> Option<String> {
         return None;
     }
     Some(format!(
-        "the last order failed {} min ago: {}\nit is placed again from {at} on, or when its names or its challenge are \
+        "the last order failed {} ago: {}\nit is placed again from {at} on, or when its names or its challenge are \
          others, or at once when {} is removed from the host",
         state.first("ago="),
         state.first("order.why="),

@@ -4,7 +4,8 @@
 if [ -f "$memory" ]; then
   sed 's/^/order./' "$memory"
   now=$(date +%s)
-  echo "ago=$(((now - $(sed -n 's/^failed=//p' "$memory")) / 60))"
+  ago=$(((now - $(sed -n 's/^failed=//p' "$memory")) / 60))
+  if [ "$ago" -lt 120 ]; then echo "ago=$ago min"; else echo "ago=$((ago / 60)) h"; fi
   retry=$(sed -n 's/^retry=//p' "$memory")
   if [ "$now" -lt "$retry" ]; then date -d "@$retry" '+waits=%F %H:%M %Z'; fi
 fi

@@ -10,6 +10,8 @@ use crate::shell;
 
 /// Where supervisor's own configuration says that it reads.
 pub(super) const FOLDER: &str = "/etc/supervisor/conf.d/";
+/// Under which name a host remembers that a file of supervisor's stands in another folder, before its path.
+pub(super) const ELSEWHERE: &str = "supervisor ";
 /// The unit in which all programs run.
 pub(super) const UNIT: &str = "supervisor.service";
 const CONFIG: &str = "/etc/supervisor/supervisord.conf";
@@ -23,7 +25,8 @@ pub(super) fn reads(path: &str) -> bool {
 /// What the file at `path` is called for people.
 pub(super) fn name(path: &str) -> &str {
     let name = path.rsplit('/').next().unwrap_or(path);
-    name.trim_end_matches(".conf")
+    let ends = [".conf", ".ini"].iter().find_map(|end| name.strip_suffix(end));
+    ends.unwrap_or(name)
 }
 
 /// Asks supervisord what `supervisorctl status` would. Its perl is there on every Debian and Ubuntu.
@@ -168,7 +171,7 @@ impl Supervised {
         }
         let (found, patterns): (Vec<&str>, Vec<&str>) = answer
             .lines()
-            .filter(|line| *line != ".")
+            .filter(|line| *line != "." && !line.contains(":programs"))
             .partition(|line| line.contains(":["));
         let unknown = |pattern: &&str| pattern.contains("%(");
         let finds = |pattern: &&str| unknown(pattern) || supervisor_config::finds(pattern, path);
@@ -183,10 +186,20 @@ impl Supervised {
                     format!("under `[include]` the line: `files = {}", patterns.join(" ")),
                 ),
             };
+            let there = patterns
+                .iter()
+                .find_map(|pattern| supervisor_config::in_place(pattern, name(path)));
             return Err(Refusal {
                 id: self.id.clone(),
                 cause: format!("{CONFIG} includes {cause}: supervisor would never read {path}"),
-                mend: format!("write into {CONFIG}, {line} {FOLDER}*.conf`"),
+                mend: match there.filter(|_| self.own) {
+                    Some(there) => {
+                        format!(
+                            "put it where supervisor reads, `file: {there}`, or write into {CONFIG}, {line} {FOLDER}*.conf`"
+                        )
+                    }
+                    None => format!("write into {CONFIG}, {line} {FOLDER}*.conf`"),
+                },
             });
         }
         let goes = |other: &str| {
@@ -298,7 +311,12 @@ impl Resource for Supervised {
     }
 
     fn remains(&self) -> Remains {
-        self.file.remains()
+        let mut remains = self.file.remains();
+        if self.own && !reads(&self.file.path) {
+            let elsewhere = format!("{ELSEWHERE}{}", self.file.path);
+            remains.settings.insert(elsewhere, String::new());
+        }
+        remains
     }
 
     fn ends(&self, unit: &str, _: &Context<'_>) -> bool {
@@ -393,14 +411,21 @@ impl Resource for Ended {
             let (_, name) = rest.split(']').next()?.split_once(':')?;
             gone(file).then(|| name.trim().to_owned())
         };
+        // What a group took in is by itself again.
+        let members = |line: &str| {
+            let (file, rest) = line.split_once(":programs")?;
+            let names = rest.trim_start().strip_prefix(['=', ':'])?.split(',');
+            gone(file).then(|| names.map(|name| name.trim().to_owned()).collect::<Vec<_>>())
+        };
         let groups: Vec<String> = answer.lines().filter_map(section).collect();
+        let taken: Vec<String> = answer.lines().filter_map(members).flatten().collect();
         let goes = cx.changed.contains(&Id::new("absent", &self.path));
         if groups.is_empty() || !goes {
             return Ok(Vec::new());
         }
         let take = format!(
             "groups={}\nprocesses=\n{LIBRARY}if systemctl is-active --quiet supervisor.service; then take; fi",
-            shell::quote(&groups.join("\n"))
+            shell::quote(&[groups.clone(), taken].concat().join("\n"))
         );
         let mut change = Change::new(&self.id, Verb::Run, format!("end {}", groups.join(", ")));
         change = change.note(format!("{} is gone", self.path)).shell(&take);

@@ -1,5 +1,6 @@
 //! What supervisor makes of a configuration file (`processes_from_section` in its `options.py`).
 
+use crate::language::Problem;
 use crate::path::parent;
 
 /// The processes that a file declares, and the names of its groups.
@@ -218,6 +219,15 @@ pub(super) fn finds(pattern: &str, path: &str) -> bool {
     }
 }
 
+/// Where a file called `name` is found by the pattern: `/etc/supervisord.d/web.ini` for `/etc/supervisord.d/*.ini`.
+pub(super) fn in_place(pattern: &str, name: &str) -> Option<String> {
+    if !pattern.contains('*') {
+        return None;
+    }
+    let there = pattern.replacen('*', name, 1);
+    (finds(pattern, &there) && !there.contains(['*', '?', '[', '%'])).then_some(there)
+}
+
 /// Never exponential in time, whatever the pattern is.
 fn fits(pattern: &[u8], name: &[u8]) -> bool {
     let (mut p, mut n) = (0, 0);
@@ -261,6 +271,40 @@ fn one_of(set: &[u8], byte: u8) -> bool {
         .windows(3)
         .any(|three| three[1] == b'-' && (three[0]..=three[2]).contains(&byte));
     (ranges || set.contains(&byte)) != inverted
+}
+
+/// supervisor expands `%(…)s` and cuts a value at a ` ;` or ` #`; `%(here)s` it replaces even where the
+/// `%` is escaped. Where it shall expand, that is the writer's affair.
+pub(super) fn escape(value: &str, expand: bool) -> Result<String, Problem> {
+    if value.contains("%(here)s") && !expand {
+        return Err(Problem::new(
+            "supervisor would replace the `%(here)s` in a value",
+            "put it into a file that the program reads, or into a script",
+        ));
+    }
+    if value.contains(" ;") || value.contains(" #") {
+        return Err(Problem::new(
+            "supervisor would cut a value at its ` ;` or ` #`",
+            "put it into a file that the program reads, or into a script",
+        ));
+    }
+    Ok(match expand {
+        true => value.to_owned(),
+        false => value.replace('%', "%%"),
+    })
+}
+
+/// supervisor takes what stands between two equal quotes as it is, without escapes, and strips quotes of
+/// both sorts from its ends (`dict_of_key_value_pairs` in its `datatypes.py`).
+pub(super) fn quote(value: &str) -> Result<String, Problem> {
+    let mark = if value.contains('"') { '\'' } else { '"' };
+    if value.contains(mark) || value.starts_with(['\'', '"']) || value.ends_with(['\'', '"']) {
+        return Err(Problem::new(
+            "supervisor cannot pass on a value that has quotes of both sorts, or one at an end",
+            "put it into a file that the program reads",
+        ));
+    }
+    Ok(format!("{mark}{value}{mark}"))
 }
 
 #[cfg(test)]
@@ -360,6 +404,32 @@ mod tests {
                 expected,
                 "{pattern} {name}"
             );
+        }
+    }
+
+    #[test]
+    fn where_a_file_is_read_is_known_from_the_pattern() {
+        for (pattern, there) in [
+            ("/etc/supervisord.d/*.ini", Some("/etc/supervisord.d/web.ini")),
+            ("/srv/programs/*", Some("/srv/programs/web")),
+            ("/srv/*/*.conf", None),
+            ("/srv/programs.ini", None),
+            ("%(ENV_HOME)s/*.ini", None),
+        ] {
+            assert_eq!(in_place(pattern, "web").as_deref(), there, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_supervisor_would_cut_or_strip_is_refused() {
+        assert!(escape("a ;b", false).is_err() && escape("a ;b", true).is_err());
+        assert!(escape("a %(here)s", false).is_err());
+        assert_eq!(escape("50%", false).ok(), Some("50%%".into()));
+        assert_eq!(escape("%(ENV_HOME)s", true).ok(), Some("%(ENV_HOME)s".into()));
+        assert_eq!(quote("it's, \\ so").ok(), Some("\"it's, \\ so\"".into()));
+        assert_eq!(quote(r#"{"a": 1}"#).ok(), Some(r#"'{"a": 1}'"#.into()));
+        for value in [r#"it's "x" here"#, "'x", r#"say "x""#] {
+            assert!(quote(value).is_err(), "{value}");
         }
     }
 }

@@ -1,4 +1,5 @@
-# What supervisor includes: its patterns, a line each, and FILE:[SECTION] of all files that it finds.
+# What supervisor includes: its patterns, a line each, and FILE:[SECTION] of all files that it finds, with FILE:programs=…
+# of their groups.
 cd /etc/supervisor && [ -f supervisord.conf ] || exit 0
 set -f
 # shellcheck disable=SC2013 # a pattern each
@@ -10,7 +11,7 @@ for pattern in $(awk '/^\[/ { here = /^\[include\]/; on = 0; next }
   printf '%s\n' "$pattern"
   set +f
   # shellcheck disable=SC2086 # a pattern
-  grep -H '^\[' $pattern
+  grep -H '^\[\|^programs[ 	]*[=:]' $pattern
   set -f
 done
 echo .

@@ -144,10 +144,15 @@ impl Unit {
                 "name the unit",
             ));
         }
+        if cx.units.contains_key(&unit) {
+            return Err(Problem::new(
+                format!("{unit} is masked, and something else in this playbook needs it to run"),
+                "take `masked` out, or what needs it",
+            ));
+        }
         Ok(Masked {
             id: id(name),
             path: format!("{FOLDER}{unit}"),
-            package: cx.units.get(&unit).cloned(),
             unit,
         })
     }

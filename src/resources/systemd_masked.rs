@@ -1,7 +1,7 @@
 //! Units that nothing can start: a link to `/dev/null` stands where systemd looks for their files first.
 
 use super::systemd_made::{FOLDER, Known};
-use super::systemd_service::LIBRARY;
+use super::systemd_service::{LIBRARY, lets_in};
 use crate::change::{Action, Change, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::{Questions, Remains};
@@ -53,7 +53,8 @@ impl Resource for Freed {
     }
 
     fn needs(&self) -> Vec<Ref> {
-        vec![Ref::Id(Id::new("absent", &self.path))]
+        let ids = ["absent", "pruned"].map(|kind| Id::new(kind, &self.path));
+        ids.map(Ref::Id).into()
     }
 
     fn ask(&self, questions: &mut Questions) {
@@ -79,8 +80,6 @@ pub(super) struct Masked {
     pub unit: String,
     /// Where the link stands.
     pub path: String,
-    /// The package that brings the unit.
-    pub package: Option<String>,
 }
 
 impl Resource for Masked {
@@ -90,10 +89,6 @@ impl Resource for Masked {
 
     fn provides(&self) -> Vec<Ref> {
         vec![Ref::Path(self.path.clone())]
-    }
-
-    fn needs(&self) -> Vec<Ref> {
-        self.package.clone().map(Ref::Package).into_iter().collect()
     }
 
     fn paths(&self) -> Vec<&str> {
@@ -152,6 +147,10 @@ impl Resource for Masked {
             target: NOTHING.into(),
         });
         change.recover = Some(format!("{LIBRARY}back {unit}"));
-        Ok(vec![change.shell("systemctl daemon-reload")])
+        let change = change.shell("systemctl daemon-reload");
+        Ok(vec![match lets_in(&self.unit) {
+            true => change.if_access_stays(),
+            false => change,
+        }])
     }
 }

@@ -13,7 +13,7 @@ use crate::shell;
 const FAIL2BAN: &str = "fail2ban.service";
 
 /// Whether systemd's `unit` is how people get in.
-fn lets_in(unit: &str) -> bool {
+pub(super) fn lets_in(unit: &str) -> bool {
     matches!(unit, "ssh.service" | "sshd.service" | "ssh.socket")
 }
 

@@ -1,14 +1,25 @@
-//! Users.
+//! Users: what a playbook says of them, and what their names may be.
+
+mod account;
+mod departed;
+mod found_keys;
+mod keys;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::change::{Change, Detail, Id, Verb};
-use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::{Questions, Remains, UserFact};
-use crate::language::scalar::{AbsPath, Flag, Name, optional};
+use self::account::{Account, Password};
+use self::departed::{Departed, Departs};
+use self::keys::{AuthorizedKeys, Keys};
+use super::accounts::{self, check_name};
+use crate::change::{Content, Id};
+use crate::language::scalar::{AbsPath, Count, Flag, Line, Name, optional};
 use crate::language::{Declaration, Problem, Render};
-use crate::shell;
+use crate::managed::announced::{What, stands};
+use crate::managed::file::ManagedFile;
+use crate::managed::plain::Plain;
+
+pub(super) use self::keys::{announce_left, restore};
 
 /// A user.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -17,264 +28,217 @@ pub struct User {
     /// A service's user: no login, no home directory made, a number below 1000.
     #[serde(default, deserialize_with = "optional")]
     pub system: Option<Flag>,
+    /// His number. Where he has another one, the files of his home go with him.
+    #[serde(default, deserialize_with = "optional")]
+    pub uid: Option<Count>,
+    /// His primary group; one of his own, that is called as he is, unless given.
+    #[serde(default, deserialize_with = "optional")]
+    pub group: Option<Name>,
+    /// Groups beside the user's own. Others that he is in stay.
+    #[serde(default)]
+    pub groups: Vec<Name>,
+    /// His name for people (the GECOS field).
+    #[serde(default, deserialize_with = "optional")]
+    pub comment: Option<Line>,
     /// Home directory. A system user's is not made; declare it under `directories`.
     #[serde(default, deserialize_with = "optional")]
     pub home: Option<AbsPath>,
     /// Login shell; for a system user `/usr/sbin/nologin`, else `/bin/bash`.
     #[serde(default, deserialize_with = "optional")]
     pub shell: Option<AbsPath>,
-    /// Groups beside the user's own. Others that he is in stay.
+    /// `"!"` lets nobody in by a password; else a secret that holds a hash (crypt(3)), as `openssl passwd -6` prints it:
+    /// `${ann_hash}`. Unless given it stays as it is; a new user has none, and so does not get in by one.
+    #[serde(default, deserialize_with = "optional")]
+    pub password: Option<Line>,
+    /// The public keys that let him in. A list is the whole list: others are taken out. With `exclusive: false` others
+    /// stay, and with `absent` single ones go.
     #[serde(default)]
-    pub groups: Vec<Name>,
+    pub authorized_keys: Option<AuthorizedKeys>,
+    /// What sudo lets him do, a rule each, as it stands behind his name in sudoers(5): `ALL=(ALL) NOPASSWD: ALL`. They
+    /// are put into `/etc/sudoers.d`.
+    #[serde(default)]
+    pub sudo: Vec<Line>,
+    /// Whether he is there; true unless given. His home stays when he goes.
+    #[serde(default, deserialize_with = "optional")]
+    pub present: Option<Flag>,
+    /// Whether his home goes with him, where `present` is false; it is kept with the run that took it.
+    #[serde(default, deserialize_with = "optional")]
+    pub remove_home: Option<Flag>,
 }
 
-const PROCESSES: &str = include_str!("user_processes.sh");
+fn on(flag: &Option<Flag>) -> bool {
+    flag.as_ref().is_some_and(|flag| flag.0)
+}
 
-/// Shells that every host has.
-const NOLOGIN: &str = "/usr/sbin/nologin";
-const BASH: &str = "/bin/bash";
+/// Whether a text may be a hash of crypt(5)'s: `$6$salt$hash`.
+fn is_hash(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "./$=,+-".contains(c);
+    let parts: Vec<&str> = text.split('$').collect();
+    matches!(&parts[..], ["", sort, _, .., hash] if !sort.is_empty() && hash.len() > 20)
+        && text.chars().all(fits)
+}
 
-impl Declaration for User {
-    fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
-        let odd = |c: char| c.is_whitespace() || c.is_control() || ":,/@".contains(c);
-        if name.len() > 32
-            || name.starts_with(['-', '+', '~'])
-            || name.contains(odd)
-            || name.bytes().all(|byte| byte.is_ascii_digit())
-        {
+impl User {
+    fn departs(&self) -> bool {
+        self.present.as_ref().is_some_and(|flag| !flag.0)
+    }
+
+    fn password(&self, cx: &Render<'_>) -> Result<Option<Password>, Problem> {
+        let Some(password) = &self.password else {
+            return Ok(None);
+        };
+        if password.0 == "!" {
+            return Ok(Some(Password::Locked));
+        }
+        if !is_hash(&password.0) {
             return Err(Problem::new(
-                format!("`{name}` is no name for a user"),
-                "useradd takes up to 32 characters: letters, digits, `_`, `-` and `.`, and not digits alone",
+                "`password` is neither `\"!\"` nor a hash that crypt(3) knows",
+                "a password itself would be readable on the host: `openssl passwd -6` makes its hash",
             ));
         }
-        let system = self.system.as_ref().is_some_and(|flag| flag.0);
-        let shell = if system { NOLOGIN } else { BASH };
-        let shell = self.shell.as_ref().map_or(shell, |path| &path.0).to_owned();
-        let home = self.home.as_ref().map(|path| path.0.clone());
-        let groups = self.groups.iter().map(|group| group.0.clone()).collect();
-        cx.push(Account {
+        if !cx.document.secrets.taint(password.0.as_bytes()) {
+            return Err(Problem::new(
+                "the hash of a password stands in the playbook, where everybody who reads it may try passwords",
+                "put it under `secrets`, and write its name here: `password: \"${ann_hash}\"`",
+            ));
+        }
+        Ok(Some(Password::Hash(password.0.clone())))
+    }
+
+    /// The file of his rules for sudo, which passes over names with a dot or a `~` at their end (sudoers(5)).
+    fn sudoers(&self, name: &str) -> String {
+        format!("/etc/sudoers.d/{}", name.replace(['.', '~'], "_"))
+    }
+
+    fn rules(&self, name: &str, cx: &Render<'_>) -> Content {
+        let mut text = format!(
+            "# Managed by hostwright ({}): changes made here are undone by the next apply.\n",
+            cx.document.name
+        );
+        for rule in &self.sudo {
+            text += &format!("{name} {rule}\n");
+        }
+        cx.content(text.into_bytes())
+    }
+
+    fn leave(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
+        let others = Self {
+            present: None,
+            remove_home: None,
+            ..self.clone()
+        };
+        if format!("{others:?}") != format!("{:?}", Self::default()) {
+            return Err(Problem::new(
+                format!("{name} shall not be there (`present: false`), and more is said of him"),
+                "with `present: false` only `remove_home` can be said",
+            ));
+        }
+        if name == "root" {
+            return Err(Problem::new(
+                "root cannot be taken away",
+                "take him out of the playbook",
+            ));
+        }
+        cx.push(Departed {
             id: Id::new("user", name),
             name: name.to_owned(),
-            system,
-            home,
-            shell,
-            groups,
+            remove_home: on(&self.remove_home),
         });
         Ok(())
     }
 }
 
-#[derive(Debug)]
-struct Account {
-    id: Id,
-    name: String,
-    system: bool,
-    home: Option<String>,
-    shell: String,
-    groups: Vec<String>,
-}
-
-impl Resource for Account {
-    fn id(&self) -> &Id {
-        &self.id
-    }
-
-    fn provides(&self) -> Vec<Ref> {
-        vec![Ref::User(self.name.clone()), Ref::Group(self.name.clone())]
-    }
-
-    fn needs(&self) -> Vec<Ref> {
-        self.groups
-            .iter()
-            .map(|group| Ref::Group(group.clone()))
-            .collect()
-    }
-
-    fn remains(&self) -> Remains {
-        Remains {
-            users: [self.name.clone()].into(),
-            ..Remains::default()
+impl Declaration for User {
+    fn announce(&self, name: &str, cx: &mut Render<'_>) {
+        if self.departs() {
+            cx.announce(Departs(name.to_owned()));
+        }
+        if !self.sudo.is_empty() {
+            let rules = self.rules(name, cx);
+            stands(cx, &self.sudoers(name), What::File(Some(rules)));
         }
     }
 
-    fn ask(&self, questions: &mut Questions) {
-        questions.user(&self.name);
-        questions.group(&self.name);
-        questions.path(&self.shell);
-        if let Some(home) = &self.home {
-            questions.path(home);
-            questions.script(&self.busy(), processes(&self.name, home));
+    fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
+        check_name(name, "user")?;
+        if self.departs() {
+            return self.leave(name, cx);
         }
-    }
-
-    fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        let change = match cx.facts.user(&self.name) {
-            None => Some(self.create(cx)?),
-            Some(user) => self.update(user, cx)?,
-        };
-        Ok(change.into_iter().collect())
-    }
-}
-
-impl Account {
-    /// The name of the question for his processes.
-    fn busy(&self) -> String {
-        format!("{}.processes", self.id)
-    }
-
-    fn refusal(&self, cause: String, mend: impl Into<String>) -> Refusal {
-        Refusal {
-            id: self.id.clone(),
-            cause,
-            mend: mend.into(),
-        }
-    }
-
-    /// Says how he logs in, and refuses a shell that would let him in nowhere.
-    fn check_shell(&self, cx: &Context<'_>, change: Change) -> Result<Change, Refusal> {
-        let shell = &self.shell;
-        if [NOLOGIN, BASH].contains(&&**shell) || cx.facts.path(shell).is_some() {
-            return Ok(change);
-        }
-        if cx.more || cx.provided(shell) {
-            return Ok(change.note(format!("{shell} is not there yet: something else must bring it")));
-        }
-        Err(self.refusal(
-            format!(
-                "the shell {shell} is not on the host: {} could not log in",
-                self.name
-            ),
-            "put its package under `apt.packages`, or name another shell",
-        ))
-    }
-
-    /// Refuses a home that is another's, from which he could not log in.
-    fn check_home(&self, cx: &Context<'_>, home: &str) -> Result<(), Refusal> {
-        let owner = cx.facts.path(home).map(|fact| &fact.owner);
-        let owner = owner
-            .and_then(|owner| owner.split_once(':'))
-            .map(|(user, _)| user);
-        match owner {
-            Some(owner) if !self.system && owner != self.name && !cx.provided(home) => Err(self.refusal(
-                format!(
-                    "the home {home} belongs to {owner}: {} could not log in with a key of his",
-                    self.name
-                ),
-                format!(
-                    "declare it under `directories` with `owner: {}`, or name another home",
-                    self.name
-                ),
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    fn create(&self, cx: &Context<'_>) -> Result<Change, Refusal> {
-        let name = shell::quote(&self.name);
-        let kind = if self.system { "system user" } else { "user" };
-        let change = Change::new(&self.id, Verb::Create, format!("create {kind} {}", self.name));
-        let mut change = self.check_shell(cx, change.note(format!("shell {}", self.shell)))?;
-        let mut command = format!("useradd --shell {}", shell::quote(&self.shell));
-        if cx.facts.group(&self.name).is_some() {
-            command += &format!(" --gid {name}");
-            change = change.note(format!("in the group {}, which is there", self.name));
-        } else {
-            command += " --user-group";
-        }
-        command += match self.system {
-            true => " --system --no-create-home",
-            false => " --create-home",
-        };
-        if let Some(home) = &self.home {
-            self.check_home(cx, home)?;
-            command += &format!(" --home-dir {}", shell::quote(home));
-            change = change.note(format!("home {home}"));
-        }
-        if !self.groups.is_empty() {
-            command += &format!(" --groups {}", shell::quote(&self.groups.join(",")));
-            change = change.note(format!("in the groups {}", self.groups.join(", ")));
-        }
-        Ok(change.shell(format!("{command} {name}")))
-    }
-
-    fn update(&self, user: &UserFact, cx: &Context<'_>) -> Result<Option<Change>, Refusal> {
-        let name = shell::quote(&self.name);
-        let mut change = Change::new(&self.id, Verb::Update, format!("update user {}", self.name));
-        if user.shell != self.shell {
-            let field = Detail::Field {
-                name: "shell",
-                from: user.shell.clone(),
-                to: self.shell.clone(),
-            };
-            change = self
-                .check_shell(cx, change.detail(field))?
-                .shell(format!("usermod --shell {} {name}", shell::quote(&self.shell)));
-        }
-        if let Some(home) = self.home.as_ref().filter(|home| **home != user.home) {
-            self.check_home(cx, home)?;
-            self.refuse_busy(cx.facts.output(&self.busy()))?;
-            change = change
-                .detail(Detail::Field {
-                    name: "home",
-                    from: user.home.clone(),
-                    to: home.clone(),
-                })
-                .shell(format!("usermod --home {} {name}", shell::quote(home)));
-        }
-        let outside = |group: &&String| !cx.facts.group(group).is_some_and(|all| all.contains(&self.name));
-        let mut recover = String::new();
-        for group in self.groups.iter().filter(outside) {
-            let word = shell::quote(group);
-            change = change
-                .note(format!("joins the group {group}"))
-                .shell(format!("usermod --append --groups {word} {name}"));
-            // It fails where he has not joined yet.
-            recover += &format!("gpasswd --delete {name} {word} >/dev/null 2>&1 || true\n");
-        }
-        if change.actions.is_empty() {
-            return Ok(None);
-        }
-        if !user.local {
-            return Err(self.refusal(
-                format!(
-                    "{} differs and is no user of the host's own: he comes from a directory service",
-                    self.name
-                ),
-                "change him there, or take him out of the playbook",
+        if self.remove_home.is_some() {
+            return Err(Problem::new(
+                "`remove_home` says what becomes of a home when its user goes, and he stays",
+                "say `present: false`, or take it out",
             ));
         }
-        if self.name == "root" || !self.system {
-            // It may be the user whom we log in as.
-            change = change.if_access_stays();
-            recover += &format!(
-                "usermod --shell {} --home {} {name}",
-                shell::quote(&user.shell),
-                shell::quote(&user.home)
-            );
-            change.recover = Some(recover);
+        if self.comment.as_ref().is_some_and(|text| text.0.contains(':')) {
+            return Err(Problem::new(
+                "`comment` has a `:`, which ends its field in /etc/passwd",
+                "write it without",
+            ));
         }
-        Ok(Some(change))
-    }
-
-    /// usermod changes no home while its user is at work.
-    fn refuse_busy(&self, processes: &str) -> Result<(), Refusal> {
-        let names: Vec<&str> = processes.lines().collect();
-        match &names[..] {
-            [] => Ok(()),
-            names => Err(self.refusal(
-                format!(
-                    "usermod does not change the home of {} while processes of his run: {}",
-                    self.name,
-                    names.join(", ")
-                ),
-                "stop them first; if one of them is this connection, log in as another user",
-            )),
+        if name == "root" && self.uid.is_some() {
+            return Err(Problem::new(
+                "root's number is 0, and cannot be another",
+                "take out `uid`",
+            ));
         }
+        if let Some(rule) = self.sudo.iter().find(|rule| !rule.0.contains('=')) {
+            return Err(Problem::new(
+                format!("`{rule}` is no rule of sudo's"),
+                "a rule says where, as whom and what: `ALL=(ALL) NOPASSWD: ALL`",
+            ));
+        }
+        let system = on(&self.system);
+        let account = Account {
+            id: Id::new("user", name),
+            name: name.to_owned(),
+            system,
+            uid: self.uid.as_ref().map(|uid| uid.0),
+            group: self.group.as_ref().map(|group| group.0.clone()),
+            has_own_group: accounts::has_group(name, cx),
+            groups: self.groups.iter().map(|group| group.0.clone()).collect(),
+            comment: self.comment.as_ref().map(|comment| comment.0.clone()),
+            home: self.home.as_ref().map(|path| path.0.clone()),
+            shell: account::shell(system, self.shell.as_ref().map(|path| path.0.as_str())),
+            password: self.password(cx)?,
+        };
+        if let Some(declared) = &self.authorized_keys {
+            let keys = Keys::new(&account, declared, cx)?;
+            cx.push(keys);
+        }
+        if !self.sudo.is_empty() {
+            let id = Id::new("sudo", name);
+            cx.needs_package("sudo", id.as_str());
+            let mut file = ManagedFile::new(self.sudoers(name), self.rules(name, cx));
+            file.mode = "0440".into();
+            cx.push(Plain { id, file });
+        }
+        cx.push(account);
+        Ok(())
     }
 }
 
-/// Looks for a user's processes where his home is not `home`.
-fn processes(name: &str, home: &str) -> String {
-    let (name, home) = (shell::quote(name), shell::quote(home));
-    format!("user={name}\nwanted={home}\n{PROCESSES}")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_told_from_a_password() {
+        for hash in [
+            "$6$salt$IxDD3jeSOb5eB1CX5LBsqZFVkJdido3OUILO5Ifz5iwMuTS4XMS130MTSuDDl3aCI6WouIL9AjRbLCelDCy.g.",
+            "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7",
+            "$2b$12$EXRkfkdmXn2gzds2SSitu.MW9.gAVqa9eLS1//RYtYCmB1eLHg.9q",
+        ] {
+            assert!(is_hash(hash), "{hash}");
+        }
+        for other in [
+            "hunter2",
+            "$ecret",
+            "$6$salt$",
+            "$money$money$money",
+            "$6$salt$with a blank in it, and long",
+        ] {
+            assert!(!is_hash(other), "{other}");
+        }
+    }
 }

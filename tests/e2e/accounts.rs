@@ -1,6 +1,6 @@
 //! What the host's facts rule out is refused with its cause, before anything is touched.
 
-use crate::host::Host;
+use crate::host::{Host, run};
 
 #[track_caller]
 fn refused(host: &Host, playbook: &str, says: &[&str]) {
@@ -207,4 +207,103 @@ fn a_port_that_another_process_holds_is_refused_by_its_name() {
         "server { listen 127.0.0.1:8082; server_name here; }\n",
     );
     host.converge("name: x\nnginx: { here: { proxy: '127.0.0.1:9', template: here.hbs } }\n");
+}
+
+/// The hash of `its-password`.
+const HASH: &str =
+    "$6$saltsalt$ldQ9SnGmce7EPXxGB8Jdp5DY9VcIJKFYHIKhwjL5gXdFeuCx5.t9moTOe3incOaP7bp6ZRJqz6p.PEFTmNDuH/";
+/// Keys of nobody.
+const BOBS: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExEJ63L/hkFsYrkj99WScaBmNzDLHdqZb5ziuF6OlKW bob";
+
+#[test]
+fn a_user_is_as_declared_with_his_numbers_password_keys_and_rules() {
+    let Some(host) = Host::boot() else { return };
+    let ours = host.sh("cat /root/.ssh/authorized_keys");
+    host.file("hash", &format!("{HASH}\n"));
+    host.sh(&format!(
+        "useradd -m -s /bin/bash ann; mkdir -m 755 ~ann/.ssh; echo '{BOBS}' >~ann/.ssh/authorized_keys; touch ~ann/file ~ann/theirs /srv/file
+        chown ann: ~ann/file /srv/file"
+    ));
+    let playbook = |rest: &str| {
+        format!(
+            "name: x\nsecrets: {{ ann_hash: {{ file: hash }} }}\ngroups: {{ deploy: {{ gid: 1500 }}, spare: {{}} }}\nusers:\n  ann:\n    {rest}\n"
+        )
+    };
+    let all = playbook(&format!(
+        "uid: 1600\n    group: deploy\n    comment: Ann Example\n    password: \"${{ann_hash}}\"\n    sudo: ['ALL=(ALL) NOPASSWD: ALL']\n    authorized_keys: {{ exclusive: false, keys: ['{ours}'] }}"
+    ));
+    // A step that fails when the number has changed leaves no file behind with a number of nobody's.
+    host.sh("printf '#!/bin/sh\\n[ \"$1\" != --gid ] || exit 1\\nexec /usr/sbin/usermod \"$@\"\\n' >/usr/local/sbin/usermod; chmod +x /usr/local/sbin/usermod");
+    let numbers =
+        "id -u ann; stat -c '%u:%g' ~ann ~ann/file ~ann/theirs; grep -c ann:.*Example /etc/passwd || true";
+    let before = host.sh(numbers);
+    let failed = host.apply(&all);
+    assert_eq!(failed.status, 1, "{}", failed.stdout);
+    assert_eq!(host.sh(numbers), before);
+    host.sh("rm /usr/local/sbin/usermod");
+
+    let applied = host.converge(&all);
+    assert_eq!(host.sh(numbers), "1600\n1600:1500\n1600:1500\n0:0\n1");
+    let shadow = || host.sh("getent shadow ann | cut -d: -f2");
+    assert_eq!(shadow(), HASH);
+    assert!(!applied.stdout.contains("saltsalt"), "{}", applied.stdout);
+    host.sh("! grep -rl saltsalt /var/lib/hostwright /run --include='*' 2>/dev/null");
+    let keys = "stat -c '%a %U:%G' ~ann/.ssh ~ann/.ssh/authorized_keys; cat ~ann/.ssh/authorized_keys";
+    assert_eq!(
+        host.sh(keys),
+        format!("700 ann:deploy\n600 ann:deploy\n{BOBS}\n{ours}")
+    );
+    assert_eq!(host.sh("stat -c %a /etc/sudoers.d/ann"), "440");
+
+    // By his key and his rule we are root, and do not take that from ourselves.
+    let as_ann = |playbook: &str| {
+        let path = host.file("ann.yml", playbook);
+        run(&mut host.command_as("ann", "apply", &path))
+    };
+    as_ann(&all).ok();
+    let shut = as_ann(&all.replace("NOPASSWD: ", ""));
+    let said = shut.stdout + &shut.stderr;
+    assert!(
+        said.contains("no new SSH connection got in within 45 s"),
+        "{said}"
+    );
+    as_ann(&all).ok();
+    for (rest, says) in [
+        (
+            "uid: 1601",
+            "does not change the number of ann while processes of his run: ",
+        ),
+        ("present: false", "processes of ann run: "),
+    ] {
+        let refused = as_ann(&playbook(rest));
+        assert!(refused.text().contains(says), "{says} in {}", refused.text());
+    }
+    host.sh("until ! pgrep -u ann; do sleep 0.05; done");
+    host.converge(&all.replace("1500", "1700"));
+    assert_eq!(host.sh("stat -c '%u:%g' ~ann/file ~ann/theirs"), "1600:1700\n0:0");
+
+    // What is no longer declared goes: the key that came, the rule, the group that nobody is in.
+    let less = "name: x\nusers: { ann: { password: '!' } }\n";
+    host.converge(less);
+    assert_eq!(host.sh("cat ~ann/.ssh/authorized_keys"), BOBS);
+    assert_eq!(shadow(), format!("!{HASH}"));
+    assert_eq!(
+        host.sh("ls /etc/sudoers.d; getent group spare || echo none; id -gn ann"),
+        "README\nnone\ndeploy"
+    );
+    host.converge(&format!("{less}\n").replace("password: '!'", &format!("authorized_keys: ['{ours}']")));
+    assert_eq!(host.sh("cat ~ann/.ssh/authorized_keys"), ours);
+
+    host.sh("echo 'AuthorizedKeysFile /etc/ssh/keys/%u' >/etc/ssh/sshd_config.d/99.conf");
+    refused(
+        &host,
+        &format!("users: {{ ann: {{ authorized_keys: ['{BOBS}'] }} }}"),
+        &["sshd looks for the keys of ann in `/etc/ssh/keys/%u`"],
+    );
+    host.sh("rm /etc/ssh/sshd_config.d/99.conf");
+    host.converge("name: x\nusers: { ann: { present: false, remove_home: true } }\n");
+    assert_eq!(
+        host.sh("getent passwd ann || echo none; ls /home; ls /var/lib/hostwright/runs/*/kept/*/*.moved"),
+        "none\nfile\ntheirs"
+    );
 }

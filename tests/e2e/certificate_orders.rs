@@ -91,6 +91,34 @@ fn an_order_that_failed_waits_and_all_else_goes_on() {
         0,
         "it was taken out of the certificate"
     );
+
+    // One that was good for years, and has ten days left.
+    host.sh("cd /tmp && : >index && echo 01 >serial && cat >ca.cnf <<'END'
+[ca]
+default_ca = own
+[own]
+database = index
+serial = serial
+new_certs_dir = .
+default_md = sha256
+policy = policy
+x509_extensions = names
+[policy]
+commonName = supplied
+[names]
+subjectAltName = DNS:one.test
+END
+        openssl req -new -newkey rsa:2048 -nodes -keyout ca.key -subj /CN=one.test -out ca.csr 2>/dev/null
+        openssl ca -batch -selfsign -config ca.cnf -keyfile ca.key -in ca.csr -startdate 20200101000000Z \
+        -enddate $(date -u -d '+10 days' +%Y%m%d%H%M%SZ) -notext -out ca.pem 2>/dev/null
+        cat ca.pem >$(readlink -f /etc/letsencrypt/live/main/fullchain.pem)");
+    let plan = host.plan(&more).stdout;
+    for words in [
+        "certificate.main/renewal  the certificate ends in 9 days, and certbot has not renewed it",
+        "Nothing to change.",
+    ] {
+        assert!(plan.contains(words), "{words} in\n{plan}");
+    }
 }
 
 /// Lets Let's Encrypt's names lead to authorities on this machine: nginx on the host hands requests on to them.

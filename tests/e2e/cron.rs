@@ -399,3 +399,67 @@ fn the_backup_makes_packs_that_can_be_read_and_removes_old_ones() {
         "{failed}"
     );
 }
+
+#[test]
+fn the_monitor_tells_of_jobs_that_fail_or_are_missed() {
+    let Some(host) = Host::boot() else { return };
+    let playbook = r#"
+name: jobs
+cron:
+  sync:
+    schedule: "@reboot"
+    command: 'test -e /srv/well && echo "$name 100%" >>/tmp/ran'
+    environment: { name: "it's" }
+    user: nobody
+    max_age: 2h
+  monitor:
+    schedule: "@daily"
+    template: monitor.sh.hbs
+    with: { url: "", program: "", logfile: /var/log/told.log }
+"#;
+    host.converge(playbook);
+    let told = || {
+        let monitor = "/usr/local/lib/jobs/monitor";
+        host.sh(&format!(
+            "touch /var/log/told.log; {monitor} && {monitor} && sed 's/^[^ ]* [^ ]* //' /var/log/told.log && rm /var/log/told.log"
+        ))
+    };
+    let state = "/var/lib/jobs-jobs/sync";
+    // cron itself runs it, as if the host had just started.
+    let run_it = || {
+        host.sh(&format!(
+            "rm -f {state}/code /run/crond.reboot && systemctl restart cron"
+        ));
+        wait_for("the job has run", || {
+            host.sh(&format!("ls {state}")).contains("code")
+        });
+    };
+    assert_eq!(told(), "", "it has time");
+    run_it();
+    let failed = "the last run of the cron job sync failed with exit status 1";
+    assert_eq!(told(), failed, "it is told once");
+    run_it();
+    assert_eq!(told(), "", "it was told");
+    host.sh("touch /srv/well");
+    run_it();
+    assert_eq!(told(), "the cron job sync is well again");
+    assert_eq!(
+        host.sh(&format!("cat /tmp/ran; stat -c %U {state}/well")),
+        "it's 100%\nnobody"
+    );
+
+    // A run is missed: the clock is moved by moving what it is compared with.
+    host.sh(&format!("echo $(($(date +%s) - 7260)) >{state}/well"));
+    assert_eq!(told(), "the cron job sync has not run for 121 minutes");
+    run_it();
+    assert_eq!(told(), "the cron job sync is well again");
+
+    // What its user may write there neither stops the monitor nor shows it anything.
+    host.sh(&format!(
+        "cd {state} && rm well code && mkfifo well && ln -s /etc/shadow code"
+    ));
+    assert_eq!(told(), "");
+    let gone = playbook.replace("    max_age: 2h\n", "");
+    host.converge(&gone);
+    assert_eq!(host.sh("ls /usr/local/lib/jobs/jobs 2>/dev/null || true"), "");
+}

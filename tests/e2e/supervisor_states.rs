@@ -98,7 +98,7 @@ fn programs_are_found_in_groups_and_in_numbers() {
     for name in ["crew:hand_00", "crew:hand_01", "crew:hand-clock"] {
         assert_eq!(state(&host, name), "RUNNING", "{name}");
     }
-    host.sh("supervisorctl stop crew:hand_01");
+    host.sh("rm -f /srv/quit; supervisorctl stop crew:hand_01");
     let plan = host.plan(&many(100_001));
     assert!(
         plan.stdout.contains("crew:hand_01 is STOPPED now"),
@@ -218,4 +218,72 @@ fn a_file_that_supervisor_would_not_read_or_would_mix_is_refused() {
     assert_eq!(refused.status, 1, "{}", refused.stdout);
     assert!(refused.stderr.contains("zz.conf"), "{}", refused.stderr);
     host.converge(&format!("{playbook}absent: [/etc/supervisor/conf.d/zz.conf]\n"));
+}
+
+/// A program of two processes, one of which ends as it may, in the folder that the host includes.
+const CREW: &str = r#"
+name: p
+files: { /srv/job: { source: job, mode: 0755 } }
+supervisor:
+  hand:
+    command: /srv/job
+    expand: true
+    environment: { NUMBER: "%(process_num)d", HERE: "%(ENV_PATH)s" }
+    numprocs: 2
+    numprocs_start: 1
+    autorestart: unexpected
+    exitcodes: [0, 7]
+    startsecs: 0
+    stopsignal: QUIT
+    stopasgroup: false
+    killasgroup: false
+    redirect_stderr: true
+    file: /etc/supervisord.d/hand.ini
+"#;
+const CLOCK: &str = "  clock: { command: /usr/bin/sleep 100009, priority: 5, startretries: 1, file: /etc/supervisord.d/clock.ini }
+supervisor_groups: { crew: { programs: [hand, clock], priority: 3, file: /etc/supervisord.d/crew.ini } }
+";
+
+#[test]
+fn several_processes_in_a_group_are_read_from_the_folder_that_the_host_includes() {
+    let Some(host) = Host::boot() else { return };
+    host.sh(
+        "sed -i 's,^files.*,files = /etc/supervisord.d/*.ini,' /etc/supervisor/supervisord.conf
+        mkdir /etc/supervisord.d; systemctl restart supervisor",
+    );
+    host.file(
+        "job",
+        "#!/bin/sh\ntrap 'echo quit >>/srv/quit; exit 0' QUIT\necho \"number $NUMBER\" >&2\n[ \"$NUMBER\" = 1 ] || exit 7\nwhile :; do sleep 0.1; done\n",
+    );
+    let refused = host.plan(&CREW.replace("    file: /etc/supervisord.d/hand.ini\n", ""));
+    assert!(
+        refused.text().contains("`file: /etc/supervisord.d/hand.ini`"),
+        "{}",
+        refused.stderr
+    );
+
+    let all = format!("{CREW}{CLOCK}");
+    host.converge(&all);
+    let states = |names: &[&str]| names.iter().map(|name| state(&host, name)).collect::<Vec<_>>();
+    let crew = ["crew:hand_01", "crew:hand_02", "crew:clock"];
+    assert_eq!(states(&crew), ["RUNNING", "EXITED", "RUNNING"]);
+    assert_eq!(host.sh("tail -n 1 /var/log/hand/out-01.log"), "number 1");
+    let here = "tr '\\0' '\\n' </proc/$(supervisorctl pid crew:hand_01)/environ | grep -c '^HERE=/.*bin'";
+    assert_eq!(host.sh(here), "1");
+    host.sh("rm -f /srv/quit; supervisorctl stop crew:hand_01");
+    assert_eq!(host.sh("cat /srv/quit"), "quit");
+    let plan = host.plan(&all);
+    assert!(
+        plan.stdout.contains("crew:hand_01 is STOPPED now"),
+        "{}",
+        plan.stdout
+    );
+    host.converge(&all);
+    assert_eq!(states(&crew), ["RUNNING", "EXITED", "RUNNING"]);
+
+    // Without its group a program is by itself again, and what is no longer declared ends.
+    host.converge(CREW);
+    assert_eq!(host.sh("ls /etc/supervisord.d"), "hand.ini");
+    assert_eq!(states(&["hand:hand_01", "hand:hand_02"]), ["RUNNING", "EXITED"]);
+    assert_eq!(asleep(&host, 100_009), "0");
 }

@@ -209,6 +209,28 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_is_said_and_counted() {
+        let remark = |waits, text: &str| Remark {
+            id: Id::new("certificate", "main"),
+            waits,
+            text: text.into(),
+        };
+        let plan = Plan {
+            remarks: vec![
+                remark(true, "it failed: hunter22\u{1b}[31m\nlater"),
+                remark(false, "it ends"),
+            ],
+            ..Plan::default()
+        };
+        assert_eq!(
+            plain(&plan),
+            "… certificate.main  left undone for now: it failed: (secret)\\u{1b}[31m\n      later\n\n\
+             i certificate.main  it ends\n\nNothing to change; 1 thing left undone for now.\n"
+        );
+        assert!(!plan.is_fulfilled());
+    }
+
+    #[test]
     fn an_empty_plan_says_so() {
         assert_eq!(plain(&Plan::default()), "Nothing to change.\n");
     }
