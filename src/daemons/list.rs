@@ -71,7 +71,6 @@ pub const ALL: [Daemon; 17] = [
         sh: include_str!("sudo.sh"),
         checks: true,
         lets_in: true,
-        ..DAEMON
     },
     Daemon {
         name: "nginx",

@@ -231,7 +231,8 @@ impl Declaration for Unit {
                 "add one: `unit: { Install: { WantedBy: multi-user.target } }`, or take `enabled` out",
             ));
         }
-        let unless_given = (!is_template && !(is_made && Known::triggers(cx, &unit))).then_some(true);
+        let is_started = is_made && Known::triggers(cx, &unit);
+        let unless_given = (!is_template && !is_started).then_some(true);
         let on = |flag: &Option<Flag>| flag.as_ref().map(|flag| flag.0).or(unless_given);
         let mut service = Service::new(name, on(&self.enabled), on(&self.running), cx);
         service.package = cx.units.get(&unit).cloned();
