@@ -22,7 +22,7 @@ pub fn elf(machine: u16, versions: &[&str], loader: Option<&str>) -> Vec<u8> {
         needs.extend([strings.len() as u32, next].map(u32::to_le_bytes).concat());
         strings.extend([version.as_bytes(), b"\0"].concat());
     }
-    while (interp.len() + strings.len()) % 8 != 0 {
+    while !(interp.len() + strings.len()).is_multiple_of(8) {
         strings.push(0);
     }
     let segments = usize::from(loader.is_some());
