@@ -178,6 +178,7 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
             .as_ref()
             .is_none_or(|latest| latest.digest != meaning.digest)
     };
+    let meaning = desired.meaning.as_ref().map_or("", |meaning| &meaning.digest);
     let originals = made.replaced.difference(&known.replaced).cloned().collect();
     Ok(Plan {
         made,
@@ -189,7 +190,7 @@ pub fn plan(desired: &Desired, facts: &Facts) -> Result<Plan, PlanError> {
         address: String::new(),
         release: facts.system.release.clone(),
         facts: facts.fingerprint(),
-        digest: digest(desired, &changes),
+        digest: digest(meaning, &changes),
         changes,
         remarks,
     })
@@ -233,16 +234,16 @@ fn takes_over(resource: &dyn Resource, own: &[Change], facts: &Facts, known: &Re
     theirs.map(|(path, _)| path.clone()).collect()
 }
 
-fn digest(desired: &Desired, changes: &[Change]) -> String {
+fn digest(meaning: &str, changes: &[Change]) -> String {
     let mut changes = changes.to_vec();
     for action in changes.iter_mut().flat_map(|change| &mut change.actions) {
-        if let Action::Write { content, .. } = action
-            && content.secret
-        {
-            content.sha256 = "secret".into();
+        match action {
+            Action::Write { content, .. } if content.secret => content.sha256 = "secret".into(),
+            // It is made of what is written and of what the playbook means, and may be the hash of a secret.
+            Action::Loaded { value, .. } => value.clear(),
+            _ => {}
         }
     }
-    let meaning = desired.meaning.as_ref().map_or("", |meaning| &meaning.digest);
     let program = compile("", "", &changes, None, OnFailure::Stop);
     sha256(format!("{} {meaning}\n{program}", env!("CARGO_PKG_VERSION")).as_bytes())
 }
@@ -252,5 +253,34 @@ fn removed(action: &Action) -> Option<String> {
     match action {
         Action::Remove { path, .. } | Action::Delete { path } => Some(path.clone()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{Content, Verb};
+
+    #[test]
+    fn nothing_of_a_secret_is_in_the_digest() {
+        let digest_with = |secret: &str| {
+            let content = Content::new(secret.as_bytes(), true);
+            let loaded = content.sha256.clone();
+            let write = Action::Write {
+                path: "/etc/app".into(),
+                content,
+                mode: "0600".into(),
+                owner: "root:root".into(),
+                validate: None,
+                like: None,
+            };
+            let loaded = Action::Loaded {
+                name: "app".into(),
+                value: loaded,
+            };
+            let change = Change::new(&Id::new("file", "/etc/app"), Verb::Update, "write it");
+            digest("", &[change.action(write).action(loaded)])
+        };
+        assert_eq!(digest_with("hunter22"), digest_with("hunter23"));
     }
 }
