@@ -27,5 +27,19 @@ apt_sources_load() {
     done
     touch -r "$keeping/partial" "$lists/partial" || true
   done
-  apt-get indextargets 2>&1 >/dev/null | sed 's/^/note: apt says: /'
+  said=$(apt-get indextargets 2>&1 >/dev/null) && return
+  # Files that are right alone may exclude each other, as where they name one source with two keys: then apt reads none.
+  mkdir -p "$keeping/others"
+  cp -- /etc/apt/sources.list.d/* "$keeping/others/" 2>/dev/null || true
+  main=/etc/apt/sources.list
+  for path; do
+    rm -f -- "$keeping/others/${path##*/}"
+    if [ "$path" = "$main" ]; then main=/dev/null; fi
+  done
+  if apt-get indextargets -o Dir::Etc::SourceList="$main" -o Dir::Etc::SourceParts="$keeping/others" >/dev/null 2>&1; then
+    printf '%s\n' "$said" | sort -u
+    echo "apt does not take $* together with its other files of sources"
+    return 1
+  fi
+  printf '%s\n' "$said" | sed 's/^/note: apt says: /'
 }

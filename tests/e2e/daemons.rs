@@ -196,6 +196,15 @@ fn daemons(host: &Host) {
         &["file:/srv/nowhere", "cannot use the sources"],
     );
     assert_eq!(host.sh(&format!("grep -c archive {}", CASES[5].path)), "1");
+    // Sources that are right alone, and of which apt takes none together with another's.
+    host.sh("echo 'deb [trusted=no] file:/srv/archive ./' >/etc/apt/sources.list.d/theirs.list");
+    let another = format!("# another\n{}", CASES[5].right);
+    fails(
+        host,
+        &with([(CASES[5].path, another.as_str())]),
+        &["Conflicting values set", "together with its other files"],
+    );
+    host.sh("rm /etc/apt/sources.list.d/theirs.list");
     for (path, why) in [
         ("/etc/apt/sources.list.d/app.conf", "`.list` or `.sources`"),
         ("/etc/tmpfiles.d/app", "`.conf`"),
