@@ -132,7 +132,10 @@ impl Section for Apt {
             self.tell(placed, cx, |pin, cx| pin.render(&name.0, cx));
         }
         for (package, placed) in &self.debconf {
-            self.tell(placed, cx, |answers, cx| debconf::render(&package.0, answers, cx));
+            let comes = cx.packages.contains_key(&package.0) || self.said(&package.0).next().is_some();
+            self.tell(placed, cx, |answers, cx| {
+                debconf::render(&package.0, answers, comes, cx)
+            });
         }
         if let Some(placed) = &self.unattended_upgrades {
             self.tell(placed, cx, |upgrades, cx| upgrades.render(cx));
@@ -200,6 +203,12 @@ impl Apt {
             purged: names(&self.purged),
             needed: needed.map(|(name, why)| (name.clone(), why.clone())).collect(),
         });
+    }
+
+    /// What is said of a package, each time that it is named.
+    fn said(&self, package: &str) -> impl Iterator<Item = &Wanted> {
+        let all = self.packages.iter().map(|placed| &placed.value);
+        all.filter(move |wanted| wanted.name() == package)
     }
 
     fn unwanted(&self) -> impl Iterator<Item = &str> {

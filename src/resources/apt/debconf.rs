@@ -54,8 +54,13 @@ pub(super) fn id(package: &str) -> Id {
     Id::new("apt", &format!("debconf.{package}"))
 }
 
-/// Adds the answers to what `package` asks.
-pub(super) fn render(package: &str, answers: &Answers, cx: &mut Render<'_>) -> Result<(), Problem> {
+/// Adds the answers to what `package` asks; `comes` says whether this playbook installs it.
+pub(super) fn render(
+    package: &str,
+    answers: &Answers,
+    comes: bool,
+    cx: &mut Render<'_>,
+) -> Result<(), Problem> {
     let mut text = String::new();
     let mut seen = Vec::new();
     for (question, Answer { sort, value }) in answers {
@@ -69,6 +74,12 @@ pub(super) fn render(package: &str, answers: &Answers, cx: &mut Render<'_>) -> R
             return Err(Problem::new(
                 format!("the answer to {question} has more than one line"),
                 "debconf-set-selections takes one line for each",
+            ));
+        }
+        if value.0.ends_with('\\') {
+            return Err(Problem::new(
+                format!("the answer to {question} ends with `\\`"),
+                "debconf-set-selections takes the next line for a part of it: choose another answer",
             ));
         }
         let is_hidden = *sort == Sort::Password || cx.document.secrets.taint(value.0.as_bytes());
@@ -87,6 +98,7 @@ pub(super) fn render(package: &str, answers: &Answers, cx: &mut Render<'_>) -> R
     cx.push(Selections {
         id: id(package),
         package: package.to_owned(),
+        comes,
         seen,
         hidden,
         content,
@@ -99,6 +111,8 @@ pub(super) fn render(package: &str, answers: &Answers, cx: &mut Render<'_>) -> R
 struct Selections {
     id: Id,
     package: String,
+    /// Whether this playbook installs it.
+    comes: bool,
     /// Questions and their answers.
     seen: Vec<(String, String)>,
     /// Questions whose answers nobody shows. A package forgets such an answer when it has used it, so what counts is what
@@ -137,7 +151,9 @@ impl Resource for Selections {
             .filter_map(|line| line.get(2..)?.split_once(':'))
             .map(|(question, answer)| (question, answer.strip_prefix(' ').unwrap_or(answer)))
             .collect();
-        let told = cx.facts.loaded(&self.stamp()) == Some(&self.content.sha256);
+        // One that comes anew asks anew.
+        let asks = self.comes && cx.installs(&self.package);
+        let told = !asks && cx.facts.loaded(&self.stamp()) == Some(&self.content.sha256);
         let mut change = Change::new(
             &self.id,
             Verb::Update,
