@@ -125,8 +125,19 @@ impl Section for Apt {
     }
 
     fn render(&self, cx: &mut Render<'_>) {
+        // Where else packages come from, and which are preferred, makes no difference to a repository.
+        let matters = |path: &Ref| match path {
+            Ref::Path(path) => {
+                !path.starts_with("/etc/apt/sources.list") && !path.starts_with("/etc/apt/preferences")
+            }
+            _ => true,
+        };
+        let mut files = self.sources(cx);
+        files.retain(matters);
         for (name, placed) in &self.repositories {
-            self.tell(placed, cx, |repository, cx| repository.render(&name.0, cx));
+            self.tell(placed, cx, |repository, cx| {
+                repository.render(&name.0, &files, cx)
+            });
         }
         for (name, placed) in &self.pins {
             self.tell(placed, cx, |pin, cx| pin.render(&name.0, cx));
@@ -205,6 +216,22 @@ impl Apt {
         });
     }
 
+    /// Files of others below `/etc/apt`: sources, options, credentials.
+    fn sources(&self, cx: &Render<'_>) -> Vec<Ref> {
+        let own = self.repositories.keys().map(|name| repository::path(&name.0));
+        let own: Vec<String> = own
+            .chain(self.pins.keys().map(|name| pin_path(&name.0)))
+            .collect();
+        let files = cx.announced::<Stands>().filter(|stands| {
+            let is_file = matches!(stands.what, What::File(_));
+            is_file && stands.path.starts_with("/etc/apt/") && !own.contains(&stands.path)
+        });
+        let sources = files.map(|stands| Ref::Path(stands.path.clone()));
+        sources
+            .filter(|source| !UnattendedUpgrades::is_own(source))
+            .collect()
+    }
+
     /// What is said of a package, each time that it is named.
     fn said(&self, package: &str) -> impl Iterator<Item = &Wanted> {
         let all = self.packages.iter().map(|placed| &placed.value);
@@ -239,23 +266,7 @@ impl Apt {
         let repositories = self.repositories.keys().map(|name| repository::id(&name.0));
         let pins = self.pins.keys().map(|name| pin_id(&name.0));
         let removal = self.unwanted().next().map(|_| Id::new("apt", "removed"));
-        let own: Vec<String> = self
-            .repositories
-            .keys()
-            .map(|name| repository::path(&name.0))
-            .collect();
-        let own: Vec<String> = own
-            .into_iter()
-            .chain(self.pins.keys().map(|name| pin_path(&name.0)))
-            .collect();
-        let files = cx.announced::<Stands>().filter(|stands| {
-            let is_file = matches!(stands.what, What::File(_));
-            is_file && stands.path.starts_with("/etc/apt/") && !own.contains(&stands.path)
-        });
-        let sources = files.map(|stands| Ref::Path(stands.path.clone()));
-        let sources = sources
-            .filter(|source| !UnattendedUpgrades::is_own(source))
-            .collect();
+        let sources = self.sources(cx);
         let mends = std::mem::take(&mut cx.mends);
         cx.push(Packages {
             id: Id::new("apt", "packages"),

@@ -180,7 +180,8 @@ pub(super) fn id(name: &str) -> Id {
 }
 
 impl Repository {
-    pub(super) fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
+    /// `files` are those by which apt is told how it gets there: they come first.
+    pub(super) fn render(&self, name: &str, files: &[Ref], cx: &mut Render<'_>) -> Result<(), Problem> {
         let key = match (&self.key, &self.signed_by) {
             (Some(key), None) => {
                 let (content, end) = key.content(cx)?;
@@ -202,8 +203,10 @@ impl Repository {
         };
         let text = self.text(signed_by, &cx.document.name)?;
         let sources = ManagedFile::new(path(name), cx.content(text.into_bytes()));
+        let theirs = self.signed_by.iter().map(|path| Ref::Path(path.0.clone()));
         cx.push(Signed {
             id: id(name),
+            first: files.iter().cloned().chain(theirs).collect(),
             key,
             sources,
         });
@@ -275,6 +278,8 @@ impl Repository {
 #[derive(Debug)]
 struct Signed {
     id: Id,
+    /// What comes first.
+    first: Vec<Ref>,
     key: Option<ManagedFile>,
     sources: ManagedFile,
 }
@@ -296,7 +301,8 @@ impl Resource for Signed {
 
     fn needs(&self) -> Vec<Ref> {
         let above = self.files().filter_map(|file| parent(&file.path));
-        above.map(|path| Ref::Path(path.to_owned())).collect()
+        let above = above.map(|path| Ref::Path(path.to_owned()));
+        above.chain(self.first.iter().cloned()).collect()
     }
 
     fn version(&self) -> Option<String> {
