@@ -266,6 +266,8 @@ impl Apt {
         let repositories = self.repositories.keys().map(|name| repository::id(&name.0));
         let pins = self.pins.keys().map(|name| pin_id(&name.0));
         let removal = self.unwanted().next().map(|_| Id::new("apt", "removed"));
+        let released = self.packages.iter().filter(|placed| !placed.value.holds());
+        let released = released.map(|placed| hold::released(placed.value.name()));
         let sources = self.sources(cx);
         let mends = std::mem::take(&mut cx.mends);
         cx.push(Packages {
@@ -273,7 +275,12 @@ impl Apt {
             packages,
             recommends: self.recommends.as_ref().map(|flag| flag.0),
             sources,
-            before: repositories.chain(pins).chain(removal).map(Ref::Id).collect(),
+            before: repositories
+                .chain(pins)
+                .chain(removal)
+                .chain(released)
+                .map(Ref::Id)
+                .collect(),
             answers: self
                 .debconf
                 .keys()

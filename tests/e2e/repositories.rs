@@ -285,6 +285,10 @@ fn comes_with_its_key(host: &Host) {
     do_it("apply", &whole).ok();
     says(&do_it("plan", &whole), &["Nothing to change."]);
 
+    // What is held no longer may be another at once.
+    let plan = do_it("plan", &playbook(&key, "  packages: [\"tool=2.*\", asking]\n"));
+    says(&plan, &["let go of tool", "bring another version: tool=2.*"]);
+
     // Without the pin and the hold both would come, and from where security is mended.
     let plan = do_it("plan", &playbook(&key, "  packages: [tool, asking]\n"));
     says(

@@ -38,11 +38,16 @@ impl Hold {
     }
 }
 
+/// The id of a package that is let go.
+pub(super) fn released(package: &str) -> Id {
+    Id::new("pruned", &format!("hold.{package}"))
+}
+
 /// Lets go what no playbook holds any more.
 pub(in crate::resources) fn restore(gone: &Remains, cx: &mut Render<'_>) {
     for package in gone.settings.keys().filter_map(|name| name.strip_prefix(HELD)) {
         cx.push(Hold {
-            id: Id::new("pruned", &format!("hold.{package}")),
+            id: released(package),
             package: package.to_owned(),
             is_wanted: false,
         });
