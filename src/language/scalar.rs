@@ -447,9 +447,9 @@ scalar! {
     }
 }
 scalar! {
-    /// How much apt prefers something: a whole number, not 0 (apt_preferences(5)).
-    Priority(i32), "^-?[0-9]+$", |text| match text.parse() {
-        Ok(0) | Err(_) => Err(format!("`{text}` is not a priority: a whole number, and not 0, of which apt says nothing")),
+    /// How much apt prefers something: a whole number from -32768 to 32767, not 0 (apt_preferences(5)).
+    Priority(i16), "^-?[0-9]+$", |text| match text.parse() {
+        Ok(0) | Err(_) => Err(format!("`{text}` is not a priority: a whole number from -32768 to 32767, and not 0, of which apt says nothing")),
         Ok(number) => Ok(number),
     }
 }

@@ -154,6 +154,18 @@ impl Section for Apt {
         for placed in &self.packages {
             self.tell(placed, cx, |wanted, cx| {
                 wanted.check()?;
+                let first = self.said(wanted.name()).next();
+                if first.is_some_and(|first| {
+                    first.version() != wanted.version() || first.holds() != wanted.holds()
+                }) {
+                    return Err(Problem::new(
+                        format!(
+                            "`{}` is named twice, and not with the same version or `hold`",
+                            wanted.name()
+                        ),
+                        "say all of it in one place",
+                    ));
+                }
                 cx.needs_package(wanted.name(), "");
                 if wanted.holds() {
                     cx.push(Hold::new(wanted.name()));
@@ -190,7 +202,9 @@ impl Apt {
                         "name the package alone",
                     ));
                 }
-                match cx.packages.get(&package.0).map(String::as_str) {
+                let bare = |name: &str| name.split(':').next() == Some(package.0.as_str());
+                let mut needed = cx.packages.iter().filter(|(name, _)| bare(name));
+                match needed.next().map(|(_, why)| why.as_str()) {
                     None => Ok(()),
                     Some("") => Err(Problem::new(
                         format!("`{package}` is to be installed and to be removed"),
