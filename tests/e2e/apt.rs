@@ -160,6 +160,9 @@ fn a_plan_says_what_apt_will_do_and_refuses_what_it_would_not() {
     refused(&host, &packages("mta"), "mta-a");
     refused(&host, &packages("mta-a, mta-b"), "mta-");
 
+    // A name is no pattern.
+    refused(&host, &packages("ex.ra"), "Unable to locate package ex.ra");
+
     // What is removed is said, and nothing else is.
     host.converge(&packages("mta-a"));
     let plan = host.plan(&packages("mta-b"));

@@ -18,7 +18,7 @@ patiently() {
     sleep 2
   done
 }
-apt() { patiently apt-get -q -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"; }
+apt() { patiently apt-get -q -o APT::Cmd::Pattern-Only=true -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"; }
 # What dpkg cannot finish alone apt mends, or names: what depends on what is missing, and what was half unpacked.
 # The latter it takes for installed unless it is told to install it anew.
 finish_interrupted() {

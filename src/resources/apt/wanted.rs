@@ -94,10 +94,14 @@ impl Wanted {
     }
 }
 
-/// What is wrong with the name of a package, if anything.
+/// What is wrong with the name of a package, if anything. With `-` at its end apt would remove what is named before it.
 pub(super) fn check_name(name: &str) -> Result<(), Problem> {
     let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.:".contains(c);
-    match !name.is_empty() && name.chars().all(valid) && !name.starts_with(['-', '.', '+']) {
+    match !name.is_empty()
+        && name.chars().all(valid)
+        && !name.starts_with(['-', '.', '+'])
+        && !name.ends_with('-')
+    {
         true => Ok(()),
         false => Err(Problem::new(
             format!("`{name}` is not a package name"),
