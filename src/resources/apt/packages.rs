@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::removal::WAY_IN;
 use super::simulation::{ASKED, Simulation};
 use super::wanted::fits;
 use super::words::{INSTALL, READING};
@@ -118,6 +119,15 @@ impl Packages {
             return refusal(
                 format!("apt would remove {name} for the others, and this playbook wants it too"),
                 "the packages exclude each other: take one of them out",
+            );
+        }
+        if let Some(name) = WAY_IN
+            .iter()
+            .find(|name| simulation.removes.iter().any(|goes| goes == *name))
+        {
+            return refusal(
+                format!("apt would remove {name} for them, and nobody would get in any more"),
+                "take out what excludes it (`apt-get -s install PACKAGE` on the host says for each what goes)",
             );
         }
         let mut comes = simulation.installs.iter().map(|(name, _)| name);

@@ -11,7 +11,7 @@ use crate::shell;
 const SH: &str = include_str!("removal.sh");
 
 /// sshd, by which we come in, whoever makes it.
-const WAY_IN: [&str; 3] = ["openssh-server", "dropbear", "dropbear-bin"];
+pub(super) const WAY_IN: [&str; 3] = ["openssh-server", "dropbear", "dropbear-bin"];
 /// What makes us root, where it did.
 const ROOT: [&str; 2] = ["sudo", "sudo-rs"];
 
