@@ -189,6 +189,16 @@ fn a_plan_says_what_apt_will_do_and_refuses_what_it_would_not() {
     host.sh("apt-get -qq -y purge lean");
     host.converge(&packages("lean"));
     assert_eq!(host.sh("ls /usr/share/extra"), "file");
+    // What goes does not come back with what is installed after it.
+    host.sh("apt-get -qq -y purge lean");
+    let failed = host.apply(&packages("lean").replace(" }", ", removed: [extra] }"));
+    let said = failed.stdout + &failed.stderr;
+    assert!(
+        said.contains("extra would come back with what is installed"),
+        "{said}"
+    );
+    assert_eq!(host.sh("[ ! -e /usr/share/extra/file ] || echo there"), "");
+    host.converge(&packages("lean"));
 
     // One that is not configured is not installed, and the next apply finishes it; removed, it is not installed.
     host.sh("touch /srv/bad");

@@ -16,6 +16,9 @@ const FRESH: u32 = 24 * 60;
 
 const SIMULATION: &str = include_str!("../apt_simulation.sh");
 
+/// Fails where what this playbook removes would come back.
+const WITHOUT: &str = include_str!("without.sh");
+
 const LEAN: &str = "--no-install-recommends";
 
 #[derive(Debug)]
@@ -146,6 +149,11 @@ impl Packages {
         Ok(())
     }
 
+    /// Whether something goes before they come.
+    fn removes(&self, cx: &Context<'_>) -> bool {
+        !self.unwanted.is_empty() && cx.changes(&Ref::Id(Id::new("apt", "removed")))
+    }
+
     /// What apt is told, a line for each batch.
     fn installs(&self, cx: &Context<'_>, simulation: &Simulation) -> Vec<String> {
         // What the plan does not say is not removed, and not made older.
@@ -172,11 +180,13 @@ impl Packages {
             } else {
                 " --allow-change-held-packages"
             };
-            let specs = packages.iter().map(|package| package.spec());
-            let words = format!(
-                "apt -y{allowed}{change_held} {option} install {}",
-                shell::words(specs)
-            );
+            let specs = shell::words(packages.iter().map(|package| package.spec()));
+            if self.removes(cx) {
+                let goes: Vec<&str> = self.unwanted.iter().map(String::as_str).collect();
+                let goes = shell::quote(&goes.join(" "));
+                installs.push(format!("without {goes} {option} install {specs}").replace("  ", " "));
+            }
+            let words = format!("apt -y{allowed}{change_held} {option} install {specs}");
             installs.push(words.replace("  ", " "));
             // apt takes the mark away from what it replaces.
             if !held.is_empty() {
@@ -239,6 +249,9 @@ impl Resource for Packages {
             change = change.note(format!("the package index is refreshed first{why}"));
         }
         change = change.shell(INSTALL);
+        if self.removes(cx) {
+            change = change.shell(format!("{READING}{WITHOUT}"));
+        }
         if refresh {
             change = change.shell("apt update");
         }
