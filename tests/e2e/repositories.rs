@@ -289,6 +289,17 @@ fn comes_with_its_key(host: &Host) {
     let plan = do_it("plan", &playbook(&key, "  packages: [\"tool=2.*\", asking]\n"));
     says(&plan, &["let go of tool", "bring another version: tool=2.*"]);
 
+    // So may it go.
+    let gone = playbook(&key, "  packages: [asking]\n  purged: [tool]\n");
+    says(&do_it("plan", &gone), &["let go of tool", "purge tool"]);
+    do_it("apply", &gone).ok();
+    says(&do_it("plan", &gone), &["Nothing to change."]);
+    assert_eq!(
+        host.sh("apt-mark showhold; ls /usr/share/tool 2>/dev/null || true"),
+        ""
+    );
+    do_it("apply", &whole).ok();
+
     // Without the pin and the hold both would come, and from where security is mended.
     let plan = do_it("plan", &playbook(&key, "  packages: [tool, asking]\n"));
     says(

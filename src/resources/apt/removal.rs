@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::hold::released;
 use super::words::{INSTALL, READING};
 use crate::change::{Change, Detail, Id, Verb};
-use crate::desired::{Context, Refusal, Resource};
+use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 use crate::shell;
 
@@ -71,7 +72,13 @@ impl Removal {
         Found::read(cx.facts.output("apt.removal"))
     }
 
-    fn refuse(&self, found: &Found) -> Result<(), Refusal> {
+    /// What this playbook held, if it is let go first.
+    fn released(&self) -> impl Iterator<Item = Ref> {
+        let all = self.removed.iter().chain(&self.purged);
+        all.map(|name| Ref::Id(released(name)))
+    }
+
+    fn refuse(&self, found: &Found, settled: bool) -> Result<(), Refusal> {
         let refusal = |cause: String, mend: &str| {
             Err(Refusal {
                 id: self.id.clone(),
@@ -97,7 +104,7 @@ impl Removal {
                 "take it, or what it depends on, out of `apt.removed` and `apt.purged`",
             );
         }
-        if !found.errors.is_empty() {
+        if settled && !found.errors.is_empty() {
             return refusal(
                 format!("apt cannot remove them: {}", found.errors.join("; ")),
                 "see whether they are held (`apt-mark showhold`), or the host cannot be without them",
@@ -110,6 +117,10 @@ impl Removal {
 impl Resource for Removal {
     fn id(&self) -> &Id {
         &self.id
+    }
+
+    fn needs(&self) -> Vec<Ref> {
+        self.released().collect()
     }
 
     /// A package's units mostly bear its name, or begin with it.
@@ -150,7 +161,8 @@ impl Resource for Removal {
         if removed.is_empty() && purged.is_empty() {
             return Ok(Vec::new());
         }
-        self.refuse(&found)?;
+        let settled = !self.released().any(|hold| cx.changes(&hold));
+        self.refuse(&found, settled)?;
         let parts = [("remove", &removed), ("purge", &purged)];
         let parts = parts.into_iter().filter(|(_, names)| !names.is_empty());
         let summary: Vec<String> = parts
