@@ -134,6 +134,11 @@ impl Section for Apt {
         };
         let mut files = self.sources(cx);
         files.retain(matters);
+        // A file that goes may name the same source with another key, and apt reads none of them then.
+        let goes = cx.announced::<Stands>().filter(|stands| {
+            matches!(stands.what, What::Nothing) && stands.path.starts_with("/etc/apt/sources.list")
+        });
+        files.extend(goes.map(|stands| Ref::Id(Id::new("absent", &stands.path))));
         for (name, placed) in &self.repositories {
             self.tell(placed, cx, |repository, cx| {
                 repository.render(&name.0, &files, cx)

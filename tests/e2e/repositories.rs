@@ -331,6 +331,12 @@ fn comes_with_its_key(host: &Host) {
     assert_eq!(upgrades["packages"][0]["to"], "1.1");
     assert_eq!(upgrades["packages"][0]["security"], true);
 
+    // By another name, its file and its key are others: apt takes no source with two keys.
+    let renamed = playbook(&key, "  packages: [tool]\n").replace("own: {", "mine: {");
+    let renamed = renamed.replace("repository.own", "repository.mine");
+    do_it("apply", &renamed).ok();
+    says(&do_it("plan", &renamed), &["Nothing to change."]);
+
     // What is no longer declared goes, and apt knows nothing of it.
     do_it("apply", "name: tools\napt: { packages: [plain] }\n").ok();
     assert_eq!(

@@ -180,7 +180,7 @@ pub(super) fn id(name: &str) -> Id {
 }
 
 impl Repository {
-    /// `files` are those by which apt is told how it gets there: they come first.
+    /// `files` are what comes first: those by which apt is told how it gets there, and those that go.
     pub(super) fn render(&self, name: &str, files: &[Ref], cx: &mut Render<'_>) -> Result<(), Problem> {
         let key = match (&self.key, &self.signed_by) {
             (Some(key), None) => {
