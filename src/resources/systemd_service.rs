@@ -1,6 +1,6 @@
 //! A unit on a host, as systemd has it: enabled, running, and started from what it shall be started from.
 
-use super::systemd_files::{covers, glob, unit_of};
+use super::systemd_files::{covers, glob, is_whole, unit_of};
 use crate::change::{Action, Change, Id, Verb, sha256};
 use crate::daemons::text::unit;
 use crate::desired::{Context, Ref, Refusal, Resource};
@@ -22,9 +22,10 @@ pub(super) fn id(name: &str) -> Id {
     Id::new("systemd", name.trim_end_matches(".service"))
 }
 
-/// The whole name of the unit that a playbook calls `name`.
+/// The whole name of the unit that a playbook calls `name`: a service, unless it says something else, as systemctl has
+/// it. A name may have points of its own: `php8.2-fpm`.
 pub(super) fn whole(name: &str) -> String {
-    match name.contains('.') {
+    match is_whole(name) {
         true => name.to_owned(),
         false => format!("{name}.service"),
     }

@@ -68,18 +68,21 @@ pub fn reads(text: &str) -> Vec<String> {
     let files = values(text, "EnvironmentFile").into_iter();
     let files = files.map(|path| path.trim_start_matches('-'));
     let paths = command_paths(text).chain(files);
-    paths
-        .filter(|path| !path.contains('%'))
-        .map(str::to_owned)
-        .collect()
+    paths.filter_map(plain).collect()
+}
+
+/// A path without what only systemd knows (systemd.unit(5), "Specifiers"): `%%` is `%`.
+fn plain(path: &str) -> Option<String> {
+    let is_plain = !path.replace("%%", "").contains('%');
+    is_plain.then(|| path.replace("%%", "%"))
 }
 
 /// Directories that must be there when it starts.
 pub fn directories(text: &str) -> Vec<String> {
     let last = values(text, "WorkingDirectory").pop();
     let path = last.map(|path| path.trim_start_matches('-'));
-    path.filter(|path| path.starts_with('/') && !path.contains('%'))
-        .map(str::to_owned)
+    path.filter(|path| path.starts_with('/'))
+        .and_then(plain)
         .into_iter()
         .collect()
 }
