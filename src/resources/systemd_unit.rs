@@ -37,7 +37,7 @@ pub struct Unit {
     #[serde(default, deserialize_with = "optional")]
     pub directory: Option<AbsPath>,
     /// Its environment, as it stands here, but for `%i` in a template. What holds a secret stands in a file that root alone
-    /// may read.
+    /// may read, and there `%i` is no instance's name.
     #[serde(default)]
     pub environment: IndexMap<Name, Text>,
     /// A file with more of its environment, `NAME=value` lines. It is started anew when that changes. `%` means itself, but
