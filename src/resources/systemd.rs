@@ -1,5 +1,7 @@
 //! systemd's units, as playbooks declare them.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -36,7 +38,17 @@ impl Section for Units {
 
     fn render(&self, cx: &mut Render<'_>) {
         // All files come before the first unit starts: it may want others.
+        let mut seen = BTreeSet::new();
         for (name, placed) in &self.0 {
+            let unit = whole(&name.0);
+            if !seen.insert(unit.clone()) {
+                let problem = Problem::new(
+                    format!("{unit} stands here a second time: `.service` may be left out"),
+                    "say all of it under one name",
+                );
+                cx.wrong_in(&name.0, problem, placed);
+                continue;
+            }
             let files = cx.declared(placed, |declared, cx| declared.push_files(&name.0, cx));
             if let Err(problem) = files {
                 cx.wrong_in(&name.0, problem, placed);

@@ -142,13 +142,15 @@ told() {
 up() {
   since=$(date +%s)
   served=
-  # A socket does not begin to listen while its service runs.
+  # A socket does not begin to listen while its service runs, which may have another name.
   case $2 in
   *.socket)
-    if systemctl is-active --quiet -- "${2%.socket}.service"; then
-      served=${2%.socket}.service
-      systemctl stop -- "$served"
-    fi
+    for its in $(systemctl show -p Triggers --value -- "$2"); do
+      if systemctl is-active --quiet -- "$its"; then
+        served=$its
+        systemctl stop -- "$served"
+      fi
+    done
     ;;
   esac
   if said=$(told "$1" "$2" 2>&1) && stays "$2"; then

@@ -16,16 +16,24 @@ const CONFIGURATION: [(&str, &str); 9] = [
     ("/etc/systemd/timesyncd.conf.d/", "systemd-timesyncd.service"),
 ];
 
-const SUFFIXES: [&str; 8] = [
+const SUFFIXES: [&str; 9] = [
     ".service",
     ".socket",
     ".timer",
     ".path",
     ".mount",
     ".automount",
+    ".swap",
     ".slice",
     ".target",
 ];
+
+/// Whether `unit` says which sort of unit it is.
+pub(super) fn is_whole(unit: &str) -> bool {
+    SUFFIXES
+        .iter()
+        .any(|suffix| unit.len() > suffix.len() && unit.ends_with(suffix))
+}
 
 /// The unit that the file (or the folder of drop-ins) at `path` belongs to. `worker@.service` stands for all its
 /// instances, `app-.service` for all whose names begin so.
@@ -45,10 +53,7 @@ pub(super) fn unit_of(path: &str) -> Option<&str> {
         Some(_) => return None,
         None => below.strip_suffix(".d").unwrap_or(below),
     };
-    SUFFIXES
-        .iter()
-        .any(|suffix| unit.len() > suffix.len() && unit.ends_with(suffix))
-        .then_some(unit)
+    is_whole(unit).then_some(unit)
 }
 
 /// Whether `unit`, which a file belongs to, is or stands for `other`.
@@ -94,6 +99,19 @@ mod tests {
             ("/srv/nap.service", None),
         ] {
             assert_eq!(unit_of(path), unit, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_have_points_of_its_own() {
+        for (name, whole) in [
+            ("nap.service", true),
+            ("dev-sda2.swap", true),
+            ("php8.2-fpm", false),
+            ("tunnel@office.example", false),
+            (".service", false),
+        ] {
+            assert_eq!(is_whole(name), whole, "{name}");
         }
     }
 

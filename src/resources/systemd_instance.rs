@@ -91,7 +91,6 @@ pub(super) fn rolling(
         let unit = format!("{name}@{port}.service");
         let content = cx.content(format!("{first}{pinned}").into_bytes());
         let file = ManagedFile::new(format!("{FOLDER}/{unit}"), content);
-        let file = file.mode("0644");
         let mut reads = reads(&text, &unit, &template, cx);
         reads.extend_from_slice(restart_on);
         Box::new(SystemdInstance {

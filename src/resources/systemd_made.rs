@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::systemd_text::{Directives, Sections, assignment, line, variable};
+use super::systemd_text::{Directives, Sections, assignment, line, literal, variable};
 use super::systemd_unit::Unit;
 use crate::change::Content;
-use crate::language::scalar::Duration;
+use crate::language::scalar::{AbsPath, Duration};
 use crate::language::template::object;
 use crate::language::{Problem, Render};
 use crate::managed::file::ManagedFile;
@@ -147,6 +147,7 @@ impl Made<'_> {
     fn fields(&self, all: &mut Directives, open: &[String], secrets: Option<&str>) {
         let unit = self.declared;
         let seconds = |time: &Option<Duration>| time.as_ref().map(|time| format!("{}s", time.0));
+        let path = |path: &AbsPath| literal(&path.0, self.is_template());
         let mut say = |key: &str, value: Option<String>| {
             if let Some(value) = value {
                 all.field("Service", key, value);
@@ -155,17 +156,11 @@ impl Made<'_> {
         say("Type", unit.kind.as_ref().map(ToString::to_string));
         say("User", unit.user.as_ref().map(ToString::to_string));
         say("Group", unit.group.as_ref().map(ToString::to_string));
-        say(
-            "WorkingDirectory",
-            unit.directory.as_ref().map(ToString::to_string),
-        );
+        say("WorkingDirectory", unit.directory.as_ref().map(path));
         for assignment in open {
             say("Environment", Some(assignment.clone()));
         }
-        say(
-            "EnvironmentFile",
-            unit.environment_file.as_ref().map(ToString::to_string),
-        );
+        say("EnvironmentFile", unit.environment_file.as_ref().map(path));
         say("EnvironmentFile", secrets.map(str::to_owned));
         say("ExecStart", unit.command.as_ref().map(ToString::to_string));
         say("ExecReload", unit.exec_reload.as_ref().map(ToString::to_string));

@@ -1,6 +1,6 @@
 //! A unit on a host, as systemd has it: enabled, running, and started from what it shall be started from.
 
-use super::systemd_files::{covers, glob, unit_of};
+use super::systemd_files::{covers, glob, is_whole, unit_of};
 use crate::change::{Action, Change, Id, Verb, sha256};
 use crate::daemons::text::unit;
 use crate::desired::{Context, Ref, Refusal, Resource};
@@ -22,9 +22,10 @@ pub(super) fn id(name: &str) -> Id {
     Id::new("systemd", name.trim_end_matches(".service"))
 }
 
-/// The whole name of the unit that a playbook calls `name`.
+/// The whole name of the unit that a playbook calls `name`: a service, unless it says something else, as systemctl has
+/// it. A name may have points of its own: `php8.2-fpm`.
 pub(super) fn whole(name: &str) -> String {
-    match name.contains('.') {
+    match is_whole(name) {
         true => name.to_owned(),
         false => format!("{name}.service"),
     }
@@ -38,6 +39,27 @@ pub(super) fn unit_files(cx: &Render<'_>) -> Vec<String> {
         .map(|stands| stands.path.clone())
         .filter(|path| unit_of(path).is_some())
         .collect()
+}
+
+/// Where the file of `unit` itself stood, if the playbook takes it away and puts no other there.
+fn own_gone(unit: &str, cx: &Render<'_>) -> Option<String> {
+    let own = |path: &str| {
+        unit::FOLDERS
+            .iter()
+            .any(|folder| path.strip_prefix(folder) == Some(unit))
+    };
+    let mut said = cx.announced::<Stands>().filter(|stands| own(&stands.path));
+    let first = said
+        .next()
+        .filter(|stands| matches!(stands.what, What::Nothing))?;
+    let all = said.all(|stands| matches!(stands.what, What::Nothing));
+    all.then(|| first.path.clone())
+}
+
+/// Where else a file of `unit` may stand than at `path`.
+fn other_places(path: &str, unit: &str) -> impl Iterator<Item = String> {
+    let places = unit::FOLDERS.iter().map(move |folder| format!("{folder}{unit}"));
+    places.filter(move |place| place != path)
 }
 
 /// Refuses to promise a restart for a file whose changes nobody sees.
@@ -71,6 +93,8 @@ pub(super) struct Service {
     pub unmasked: bool,
     /// The files of the playbook from which systemd makes the unit.
     files: Vec<String>,
+    /// Where its own file stood, if the playbook takes that away.
+    gone: Option<String>,
     /// Whether one of these says what starts it with the host.
     installs: bool,
     /// What it reads when it starts: programs and files that its own files name.
@@ -88,6 +112,7 @@ impl Service {
         let unit = whole(name);
         let mut files = unit_files(cx);
         files.retain(|path| unit_of(path).is_some_and(|of| covers(of, &unit)));
+        let gone = own_gone(&unit, cx);
         let linked = cx
             .announced::<Stands>()
             .filter(|stands| files.contains(&stands.path));
@@ -112,6 +137,7 @@ impl Service {
             running,
             says_enabled: false,
             unmasked: false,
+            gone,
             installs: texts.iter().any(|text| unit::installs(text)),
             reads: all(unit::reads),
             wants: all(unit::directories),
@@ -167,6 +193,12 @@ impl Service {
     fn is_unread(&self, cx: &Context<'_>) -> bool {
         let unread = |(name, version): (String, String)| cx.facts.loaded(&name) != Some(version.as_str());
         self.reload_stamp(cx).is_some_and(unread) || self.reload_on.iter().any(|path| cx.replaces(path))
+    }
+
+    /// Whether it has no file any more, so that it does not go on.
+    fn is_gone(&self, cx: &Context<'_>) -> bool {
+        let mut others = self.gone.iter().flat_map(|gone| other_places(gone, &self.unit));
+        self.gone.is_some() && others.all(|path| cx.facts.path(&path).is_none())
     }
 
     /// Refuses to promise that a unit starts with the host which nothing starts.
@@ -264,7 +296,12 @@ impl Service {
             }
             (None, Some(verb)) => {
                 let those = shell::quote(&glob(&self.unit).unwrap_or_else(|| self.unit.clone()));
-                let word = if fact.is_busy() { "restart" } else { "load" };
+                let is_stopped = cx.changed.contains(&Id::new("pruned", &self.unit));
+                let word = match (fact.is_busy() && !is_stopped, self.is_gone(cx)) {
+                    (true, true) => "stop",
+                    (true, false) => "restart",
+                    (false, _) => "load",
+                };
                 steps.push((word, format!("anew {verb} {those}")));
             }
             _ if stale => steps.push(("load", ":".into())),
@@ -313,6 +350,8 @@ impl Resource for Service {
         if glob(&self.unit).is_none() {
             questions.unit(&self.unit);
         }
+        let others = self.gone.iter().flat_map(|gone| other_places(gone, &self.unit));
+        others.for_each(|path| questions.path(&path));
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
@@ -329,7 +368,8 @@ impl Resource for Service {
         let summary = format!("{} {}", words.join(" and "), self.unit);
         let mut change = Change::new(&self.id, Verb::Run, summary);
         if glob(&self.unit).is_some() {
-            change = change.note("and restart those of its kind that run");
+            let verb = if self.is_gone(cx) { "stop" } else { "restart" };
+            change = change.note(format!("and {verb} those of its kind that run"));
         }
         let reads_files = self.is_stale(cx) && !self.files.is_empty();
         let load = match reads_files {

@@ -112,14 +112,20 @@ pub(super) fn variable(name: &str) -> Result<(), Problem> {
     }
 }
 
+/// A text in which `%` means itself, but for `%i` where that is an instance's name (systemd.unit(5), "Specifiers").
+pub(super) fn literal(text: &str, has_instances: bool) -> String {
+    let text = text.replace('%', "%%");
+    match has_instances {
+        true => text.replace("%%i", "%i"),
+        false => text,
+    }
+}
+
 /// An assignment for `Environment=`: systemd takes it as it is, but for `%i` where that is an instance's name.
 pub(super) fn assignment(name: &str, value: &Text, has_instances: bool) -> String {
     let mut text = String::new();
-    let mut rest = value.0.chars().peekable();
-    while let Some(c) = rest.next() {
+    for c in literal(&value.0, has_instances).chars() {
         match c {
-            '%' if has_instances && rest.peek() == Some(&'i') => text.push('%'),
-            '%' => text.push_str("%%"),
             '\\' | '"' => text.extend(['\\', c]),
             '\n' => text.push_str("\\n"),
             '\t' => text.push_str("\\t"),
@@ -199,6 +205,8 @@ mod tests {
         );
         assert_eq!(assignment("A", &text("%i%d"), true), r#""A=%i%%d""#);
         assert_eq!(assignment("A", &text("%i"), false), r#""A=%%i""#);
+        assert_eq!(literal("/srv/100%off/%i", true), "/srv/100%%off/%i");
+        assert_eq!(literal("/srv/%i", false), "/srv/%%i");
         assert_eq!(
             line("A", &text("a\"b\\c`d$e%\nf")),
             "A=\"a\\\"b\\\\c\\`d\\$e%\nf\"\n"

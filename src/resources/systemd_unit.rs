@@ -33,14 +33,15 @@ pub struct Unit {
     /// With which group; the user's own unless given.
     #[serde(default, deserialize_with = "optional")]
     pub group: Option<Name>,
-    /// Working directory; `/` unless given.
+    /// Working directory; `/` unless given. `%` means itself, but for `%i` in a template.
     #[serde(default, deserialize_with = "optional")]
     pub directory: Option<AbsPath>,
     /// Its environment, as it stands here, but for `%i` in a template. What holds a secret stands in a file that root alone
-    /// may read.
+    /// may read, and there `%i` is no instance's name.
     #[serde(default)]
     pub environment: IndexMap<Name, Text>,
-    /// A file with more of its environment, `NAME=value` lines. It is started anew when that changes.
+    /// A file with more of its environment, `NAME=value` lines. It is started anew when that changes. `%` means itself, but
+    /// for `%i` in a template.
     #[serde(default, deserialize_with = "optional")]
     pub environment_file: Option<AbsPath>,
     /// How it says that it has started; `exec` unless given.

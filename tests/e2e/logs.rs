@@ -93,14 +93,14 @@ fn in_their_order(host: &Host) {
     host.sh(&format!(
         "said() {{ date -d \"-$1 sec\" \"+$2 $1 s ago\"; }}
         {{ said 9000 '%F %T,500 [INFO]'; echo '  its trace'; }} | gzip >{log}.2.gz
-        {{ said 7200 '%F %T,500 [INFO]'; echo '  its trace'; }} >{log}.1
+        {{ said 7200 '%F %T,500 [INFO]'; echo '  its trace'; }} >{log}-20261128
         {{ said 3000 '%FT%T%:z'; said 60 '%FT%T%:z'; echo '  its trace'; }} >{log}
         errors=$(sed -n 's/.*error_log *\\([^; ]*\\).*/\\1/p' /etc/nginx/sites-enabled/shop)
         : >/var/log/nginx/access.log
         : >${{errors:=/var/log/nginx/error.log}}
         said 90 '%Y/%m/%d %T [error] 7#7:' >>$errors
         touch -d '-8990 sec' {log}.2.gz
-        touch -d '-7190 sec' {log}.1
+        touch -d '-7190 sec' {log}-20261128
         curl -s -H 'Host: shop.example' http://127.0.0.1/wanted >/dev/null
         journalctl --sync"
     ));

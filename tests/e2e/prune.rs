@@ -45,6 +45,8 @@ fn what_a_playbook_no_longer_declares_goes_and_nothing_else() {
         assert!(plan.stdout.contains(words), "{words} in\n{}", plan.stdout);
     }
     assert!(!plan.stdout.contains("/srv/full"), "{}", plan.stdout);
+    // What is stopped is not started again.
+    assert!(!plan.stdout.contains("restart nap"), "{}", plan.stdout);
     host.converge(&fewer);
     let left = host.sh(
         "ls /srv/app /srv /opt/tool 2>&1; id app 2>&1; systemctl is-active nap; systemctl is-enabled nap 2>&1

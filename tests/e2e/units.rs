@@ -1,7 +1,7 @@
 //! Units that a playbook makes of fields: a program with its secret and its releases, timers, sockets, templates, drop-ins,
 //! masks. They come up, take what changes, are undone, and go.
 
-use crate::host::Host;
+use crate::host::{Host, run};
 
 const SECRET: &str = "s3cr3t \"word\" $HOME `x` \\ 5%";
 
@@ -22,7 +22,7 @@ const PLAYBOOK: &str = r#"
 name: units
 secrets: { token: { file: token } }
 users: { app: { system: true } }
-directories: { /opt/app: {}, /srv/app: { owner: app } }
+directories: { /opt/app: {}, /srv/app: { owner: app }, /srv/app/100%off: { owner: app } }
 binaries: { app: { path: app, to: /opt/app } }
 files:
   /etc/app.conf: { content: "one\n" }
@@ -30,13 +30,16 @@ files:
 systemd:
   sweep.timer: { unit: { Timer: { OnCalendar: hourly, Persistent: true } } }
   sweep: { command: /usr/bin/touch /srv/swept, type: oneshot }
-  door.socket: { unit: { Socket: { ListenStream: 127.0.0.1:7001 } } }
-  door: { command: /usr/bin/sleep 100009 }
+  door.socket: { unit: { Socket: { ListenStream: 127.0.0.1:7001, Service: inner8.2-door.service } } }
+  inner8.2-door: { command: /usr/bin/sleep 100009 }
+  whole: { template: whole.service.hbs }
+  drop.path: { unit: { Path: { PathExists: /srv/drop } } }
+  drop: { command: /usr/bin/mv /srv/drop /srv/dropped, type: oneshot }
   app:
     command: /opt/app/current/app --config /etc/app.conf
     user: app
     group: adm
-    directory: /srv/app
+    directory: /srv/app/100%off
     environment: { TOKEN: "${token}", WORDS: "a \"b\" $c 5% \\ é\nd" }
     environment_file: /etc/app.env
     restart: always
@@ -51,6 +54,14 @@ systemd:
   fstrim.timer: { masked: true }
   logrotate.timer: { masked: true }
 "#;
+
+const WHOLE: &str = "[Unit]
+Description=whole of {{playbook}}
+[Service]
+ExecStart=/usr/bin/sleep 100010
+[Install]
+WantedBy=multi-user.target
+";
 
 /// What is left of it: nothing.
 const LESS: &str = "name: units\nusers: { app: { system: true } }\nsystemd: { cron: {} }\n";
@@ -79,6 +90,7 @@ fn units_are_made_of_fields_in_debian_13_too() {
         return;
     };
     host.file("token", SECRET);
+    host.file("whole.service.hbs", WHOLE);
     host.file("app", &program(""));
     host.converge(PLAYBOOK);
     comes_up(&host);
@@ -89,7 +101,7 @@ fn units_are_made_of_fields_in_debian_13_too() {
 fn comes_up(host: &Host) {
     let said = format!("{SECRET}\na \"b\" $c 5% \\ é\nd\nmore");
     assert_eq!(host.sh("cat /srv/app/environment"), said);
-    assert_eq!(host.sh("cat /srv/app/directory"), "/srv/app");
+    assert_eq!(host.sh("cat /srv/app/directory"), "/srv/app/100%off");
     assert_eq!(
         host.sh("stat -c '%a %U' /etc/systemd/system/app.service /etc/systemd/system/app.service.env"),
         "644 root\n600 root"
@@ -110,10 +122,15 @@ fn comes_up(host: &Host) {
     );
     // What a timer or a socket starts waits for it.
     assert_eq!(
-        host.sh("systemctl is-active sweep.timer sweep door.socket door fstrim.timer || true"),
+        host.sh("systemctl is-active sweep.timer sweep door.socket inner8.2-door fstrim.timer || true"),
         "active\ninactive\nactive\ninactive\ninactive"
     );
     host.sh("systemctl start sweep && ls /srv/swept && ss -Hltn | grep -q 127.0.0.1:7001");
+    assert_eq!(
+        property(host, "whole", "Description,ActiveState"),
+        "whole of units\nactive"
+    );
+    host.sh("touch /srv/drop; until [ -e /srv/dropped ]; do sleep 0.1; done; systemctl is-active drop.path");
     assert_eq!(property(host, "w@1", "Nice,Environment"), "3\nNAME=w1");
     assert_eq!(property(host, "cron", "Environment"), "COLOUR=red");
     for timer in ["fstrim.timer", "logrotate.timer"] {
@@ -123,13 +140,13 @@ fn comes_up(host: &Host) {
 
 fn is_gone(host: &Host) {
     assert_eq!(
-        host.sh("ls -d /etc/systemd/system/* /etc/systemd/system/*.wants/* | grep -E '/(app|sweep|door|w@)[^/]*$' | grep -v '[.]d$' || true
+        host.sh("ls -d /etc/systemd/system/* /etc/systemd/system/*.wants/* | grep -E '/(app|sweep|door|inner|whole|drop|w@)[^/]*$' | grep -v '[.]d$' || true
             find /etc/systemd/system -name units.conf"),
         ""
     );
     assert_eq!(
-        host.sh("systemctl is-active app sweep.timer door.socket w@1 cron || true"),
-        "inactive\ninactive\ninactive\ninactive\nactive"
+        host.sh("systemctl is-active app sweep.timer door.socket whole drop.path w@1 cron || true"),
+        "inactive\ninactive\ninactive\ninactive\ninactive\ninactive\nactive"
     );
     assert_eq!(
         property(host, "fstrim.timer", "LoadState,ActiveState,NeedDaemonReload"),
@@ -145,6 +162,7 @@ fn is_gone(host: &Host) {
 
 fn whole_life(host: &Host) {
     host.file("token", SECRET);
+    host.file("whole.service.hbs", WHOLE);
     host.file("app", &program(""));
     host.converge(PLAYBOOK);
     comes_up(host);
@@ -158,6 +176,18 @@ fn whole_life(host: &Host) {
     assert_eq!(host.sh("cat /srv/app/reloads"), "two");
     assert_eq!(pid(host, "app"), app);
     assert_ne!(pid(host, "cron"), cron);
+
+    // A socket that listens elsewhere does so though its service runs, which runs again then; what nothing can start says so.
+    host.sh("systemctl start inner8.2-door");
+    let two = two.replace("7001", "7002");
+    host.converge(&two);
+    host.sh("systemctl is-active inner8.2-door && ss -Hltn | grep -q 127.0.0.1:7002");
+    let masked = run(host.bare("start").arg("fstrim.timer"));
+    let said = masked.stdout + &masked.stderr;
+    assert!(
+        masked.status == 1 && said.contains("fstrim.timer is masked"),
+        "{said}"
+    );
 
     // A release is a restart, and so is its environment; one that does not stay up is undone with its file.
     host.file("app", &program("echo second"));

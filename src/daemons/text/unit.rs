@@ -56,10 +56,22 @@ pub fn commands(text: &str) -> impl Iterator<Item = &str> {
         .flat_map(|key| values(text, key))
 }
 
-/// The paths that its commands name, the programs themselves among them.
+/// The paths that its commands name, the programs themselves among them: as words, within quotes, and as what an option
+/// is set to (`--config=/etc/app.conf`).
 pub fn command_paths(text: &str) -> impl Iterator<Item = &str> {
-    let words = commands(text).flat_map(str::split_whitespace);
+    let words = commands(text).flat_map(|command| {
+        let parts = command.split(['"', '\'']).enumerate();
+        parts.flat_map(|(nth, part)| {
+            // What stands in quotes may be one path with spaces, or words for a shell.
+            let whole = (nth % 2 == 1 && part.contains(' ')).then_some(part);
+            whole.into_iter().chain(part.split_whitespace())
+        })
+    });
     let words = words.map(|word| word.trim_start_matches(['-', '@', ':', '+', '!']));
+    let words = words.map(|word| match word.split_once('=') {
+        Some((option, value)) if !option.contains('/') => value,
+        _ => word,
+    });
     words.filter(|word| word.starts_with('/'))
 }
 
@@ -68,18 +80,21 @@ pub fn reads(text: &str) -> Vec<String> {
     let files = values(text, "EnvironmentFile").into_iter();
     let files = files.map(|path| path.trim_start_matches('-'));
     let paths = command_paths(text).chain(files);
-    paths
-        .filter(|path| !path.contains('%'))
-        .map(str::to_owned)
-        .collect()
+    paths.filter_map(plain).collect()
+}
+
+/// A path without what only systemd knows (systemd.unit(5), "Specifiers"): `%%` is `%`.
+fn plain(path: &str) -> Option<String> {
+    let is_plain = !path.replace("%%", "").contains('%');
+    is_plain.then(|| path.replace("%%", "%"))
 }
 
 /// Directories that must be there when it starts.
 pub fn directories(text: &str) -> Vec<String> {
     let last = values(text, "WorkingDirectory").pop();
     let path = last.map(|path| path.trim_start_matches('-'));
-    path.filter(|path| path.starts_with('/') && !path.contains('%'))
-        .map(str::to_owned)
+    path.filter(|path| path.starts_with('/'))
+        .and_then(plain)
         .into_iter()
         .collect()
 }
@@ -96,4 +111,44 @@ pub(super) fn sockets(text: &str) -> Vec<Socket> {
         Err(_) => Socket::read(value),
     };
     values(text, "ListenStream").into_iter().flat_map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_names_paths_in_many_ways() {
+        for (command, wanted) in [
+            (
+                "-/usr/bin/app -c /etc/app.conf",
+                &["/usr/bin/app", "/etc/app.conf"][..],
+            ),
+            (
+                "/usr/bin/app --config=/etc/app.conf A=/srv/a",
+                &["/usr/bin/app", "/etc/app.conf", "/srv/a"],
+            ),
+            (
+                r#"/usr/bin/node "/srv/web 2/server.js""#,
+                // The first word of it, too: it may be one for a shell.
+                &["/usr/bin/node", "/srv/web 2/server.js", "/srv/web"],
+            ),
+            (
+                "/bin/sh -c 'cd /srv && exec /opt/app -x'",
+                &["/bin/sh", "/srv", "/opt/app"],
+            ),
+            ("/bin/sh -c '/opt/app'", &["/bin/sh", "/opt/app"]),
+            ("/bin/app /srv/a=b 50%%", &["/bin/app", "/srv/a=b"]),
+        ] {
+            let text = format!("[Service]\nExecStart={command}\n");
+            assert_eq!(command_paths(&text).collect::<Vec<_>>(), wanted, "{command}");
+        }
+    }
+
+    #[test]
+    fn a_path_has_no_specifiers() {
+        let text = "[Service]\nExecStart=/bin/app /srv/%i /srv/5%%\nEnvironmentFile=-/etc/5%%.env\nWorkingDirectory=/srv/1%%%i\n";
+        assert_eq!(reads(text), ["/bin/app", "/srv/5%", "/etc/5%.env"]);
+        assert!(directories(text).is_empty());
+    }
 }

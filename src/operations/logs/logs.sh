@@ -52,10 +52,14 @@ site() {
 unit() {
   unit=$1
   case $unit in *.*) ;; *) unit=$unit.service ;; esac
-  if [ "$(systemctl show -p LoadState --value -- "$unit" 2>/dev/null)" = loaded ]; then
+  # What is masked has been heard of, too.
+  case $(systemctl show -p LoadState --value -- "$unit" 2>/dev/null) in
+  '' | not-found) ;;
+  *)
     add "${unit%.service}" "unit:$unit"
     return
-  fi
+    ;;
+  esac
   for file in "/etc/systemd/system/${unit%.service}"@[0-9]*.service; do
     if [ -f "$file" ]; then
       unit=${file##*/}
@@ -116,22 +120,12 @@ whole() { slice | head -n "$count" | timed 0 '' "$written"; }
 last() { { before_it; slice | head -n "$count"; } | timed "$moment" "$lines" "$written"; }
 rest_of_file() { slice | timed 0 '' "$written"; }
 
-# aside NTH: the file as which logrotate has put $path aside, if that was written to since the moment that is asked for.
-aside() {
-  for each in "$path.$1" "$path.$1.gz"; do
-    if [ -f "$each" ] && [ "$(stat -c %Y -- "$each")" -ge "$moment" ]; then echo "$each"; fi
-  done | head -n 1
-}
-
-# before_it: what was logged since that moment and has been put aside.
+# before_it: what was logged since the moment that is asked for and has been put aside, by number or by date (logrotate(8),
+# dateext).
 before_it() {
   [ "$moment" -gt 0 ] || return 0
-  nth=1
-  while [ -n "$(aside "$nth")" ]; do nth=$((nth + 1)); done
-  while [ "$nth" -gt 1 ]; do
-    nth=$((nth - 1))
-    zcat -f -- "$(aside "$nth")"
-  done
+  find "${path%/*}/" -maxdepth 1 -type f -name "${path##*/}[.-][0-9]*" -newermt "@$((moment - 1))" -printf '%T@ %p\n' |
+    grep -E '(\.[0-9]+|-[0-9]{8}[0-9]*)(\.gz)?$' | sort -n | while read -r _ file; do zcat -f -- "$file"; done
 }
 
 # of_file KEY POSITION: tells what the file has behind the position, in whole lines. Sets `now`.

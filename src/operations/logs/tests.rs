@@ -154,6 +154,27 @@ fn a_line_without_a_time_stays_with_the_one_before_it() {
 }
 
 #[test]
+fn a_log_may_be_larger_than_the_memory() {
+    let mut sh = Command::new("sh");
+    // 160 MB are read in 60 MB.
+    let script = r#"ulimit -v 60000
+        line=$(head -c 2000 /dev/zero | tr '\0' x)
+        { echo untimed; echo 2026-11-28T00:00:01Z; yes "$line" | head -n 80000; echo 2026-11-28T00:00:02Z two; } |
+        exec perl -e "$times" lines 1795824001 3 0 '^.{0,30}$' ''"#;
+    let output = sh
+        .args(["-c", script])
+        .env("times", TIMES)
+        .output()
+        .expect("sh runs");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "1795824001.000000 untimed\n1795824001.000000 2026-11-28T00:00:01Z\n1795824002.000000 2026-11-28T00:00:02Z two\n",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
 fn the_journal_keeps_its_cursor_and_its_seconds() {
     let text =
         "2026-11-28T00:00:01.250000+0000 host a[1]: one\n    2020-01-01T00:00:00Z more\n-- cursor: s=1\n";

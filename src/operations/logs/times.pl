@@ -97,7 +97,33 @@ if ($task eq "begin") {
 }
 
 my ($since, $last, $written, $pattern, $journal) = @ARGV;
-my (@lines, @at, $at, $cursor);
+my (@lines, @at, @wanted, $first, $at, $cursor);
+
+# choose: of the lines that were read since the last time, those that are wanted are kept. A log may be larger than the
+# memory of its host.
+sub choose {
+    my @chosen = grep !defined $at[$_] || $at[$_] >= $since, 0 .. $#lines;
+    if (length $pattern && @chosen) {
+        my %matches;
+        my $pid = open my $matching, "-|";
+        defined $pid or die "fork: $!";
+        if (!$pid) {
+            open my $grep, "|-", "grep", "-anE", "-e", $pattern or die "grep: $!";
+            print $grep "$lines[$_]\n" for @chosen;
+            close $grep;
+            # An exit would wind the parent's input back.
+            POSIX::_exit(0);
+        }
+        while (<$matching>) { $matches{$chosen[$1 - 1]} = 1 if /^(\d+):/ }
+        close $matching;
+        @chosen = grep $matches{$_}, @chosen;
+    }
+    push @wanted, map [$at[$_], $lines[$_]], @chosen;
+    splice @wanted, 0, @wanted - $last if length $last && @wanted > $last;
+    @lines = @at = ();
+}
+
+my $held = 0;
 while (my $line = <STDIN>) {
     chomp $line;
     if ($journal) {
@@ -108,27 +134,17 @@ while (my $line = <STDIN>) {
     } else {
         $at = time_of($line) // $at;
     }
+    $first //= $at;
     push @lines, $line;
     push @at, $at;
+    $held += 100 + length $line;
+    if ($held > 4194304) { choose(); $held = 0 }
 }
+choose();
 # What stands before the first that says one is as old as that, as far as is known.
-my ($first) = grep defined, @at;
 $first //= $written;
-$_ //= $first for @at;
-my @wanted = grep $at[$_] >= $since, 0 .. $#lines;
-if (length $pattern && @wanted) {
-    my %matches;
-    my $pid = open my $matching, "-|";
-    defined $pid or die "fork: $!";
-    if (!$pid) {
-        open my $grep, "|-", "grep", "-anE", "-e", $pattern or die "grep: $!";
-        print $grep "$lines[$_]\n" for @wanted;
-        close $grep;
-        exit;
-    }
-    while (<$matching>) { $matches{$wanted[$1 - 1]} = 1 if /^(\d+):/ }
-    @wanted = grep $matches{$_}, @wanted;
+for (@wanted) {
+    my $when = $_->[0] // $first;
+    printf "%.6f %s\n", $when, $_->[1] if $when >= $since;
 }
-splice @wanted, 0, @wanted - $last if length $last && @wanted > $last;
-printf "%.6f %s\n", $at[$_], $lines[$_] for @wanted;
 print "$cursor\n" if defined $cursor;

@@ -16,10 +16,10 @@ processes() {
     $1 == name || is[1] == name || is[2] == name { print $1 }'
 }
 
-# unit_of NAME: the unit of that name, if systemd knows one.
+# unit_of NAME: the unit of that name, if systemd knows one. What is wrong with it, as that it is masked, systemd says.
 unit_of() {
   case $1 in *.*) of=$1 ;; *) of=$1.service ;; esac
-  if [ "$(systemctl show -p LoadState --value -- "$of" 2>/dev/null)" = loaded ]; then echo "$of"; fi
+  case $(systemctl show -p LoadState --value -- "$of" 2>/dev/null) in '' | not-found) ;; *) echo "$of" ;; esac
 }
 
 # runs PROCESS...: their states and processes, a line each.
