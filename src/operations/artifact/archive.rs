@@ -95,6 +95,10 @@ fn of_tar(reader: impl Read, wanted: &mut Wanted<'_>) -> io::Result<()> {
     let mut archive = tar::Archive::new(Limited(reader, 2 * MOST));
     for entry in archive.entries()? {
         let mut entry = entry?;
+        // git's own word of the revision, and no member.
+        if entry.header().entry_type().is_pax_global_extensions() {
+            continue;
+        }
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let header = entry.header();
         let is_executable = header.mode().is_ok_and(|mode| mode & 0o100 != 0);
@@ -376,6 +380,25 @@ mod tests {
         }
         let many: Vec<String> = (0..40).map(|number| format!("file{number}")).collect();
         assert!(holds(&many, "x").ends_with(", and 10 more"));
+    }
+
+    #[test]
+    fn what_git_says_of_an_archive_is_no_member() {
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut add = |sort, path: &str, bytes: &[u8]| {
+            let mut header = tar::Header::new_ustar();
+            header.set_entry_type(sort);
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            builder.append_data(&mut header, path, bytes).expect("added");
+        };
+        let comment = b"52 comment=0123456789012345678901234567890123456789\n";
+        add(EntryType::XGlobalHeader, "pax_global_header", comment);
+        add(EntryType::Regular, "./tool", b"tool");
+        let bytes = builder.into_inner().expect("an archive");
+        let had = open(&bytes, "tool", &[".".into()]).expect("opened");
+        let names: Vec<&str> = had.beside["."].keys().map(String::as_str).collect();
+        assert_eq!((had.bytes.as_slice(), names), (&b"tool"[..], vec!["tool"]));
     }
 
     #[test]
