@@ -62,6 +62,10 @@ pub struct Job {
 /// What kinds keep beside the scripts of cron jobs, each in a folder.
 const FOLDERS: [&str; 4] = ["backups", "certificates", "instances", "jobs"];
 
+/// How many bytes of a command, or of a variable with its name, cron reads: it cuts off the rest of the one, and passes
+/// over a file with the other (seen of Debian's; `MAX_COMMAND` and `MAX_ENVSTR` in its cron.h).
+const MOST: usize = 998;
+
 /// The template of the shipped monitor.
 const MONITOR: &str = "monitor.sh.hbs";
 
@@ -247,6 +251,17 @@ pub(super) fn entry(
     variables: &[String],
     cx: &Render<'_>,
 ) -> Result<ManagedFile, Problem> {
+    let mut all = variables.iter().map(String::as_str).chain([command]);
+    if let Some(long) = all.find(|text| text.len() > MOST) {
+        let what = if long == command { "command" } else { "variable" };
+        return Err(Problem::new(
+            format!(
+                "cron reads {MOST} bytes of a {what}, and this one has {}",
+                long.len()
+            ),
+            "put it into a script: `source` or `template`",
+        ));
+    }
     let mut values = Map::new();
     for (key, value) in [
         ("name", name),
