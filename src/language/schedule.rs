@@ -46,6 +46,8 @@ pub(crate) fn gap(schedule: &str) -> Option<u32> {
         [minute, "*", "*", "*", "*"] => MINUTE * step(minute, 60),
         [_, hour, "*", "*", "*"] => HOUR * step(hour, 24),
         [_, _, "*", "*", _] => 7 * DAY,
+        // Not every month has such a day.
+        [_, _, "29" | "30" | "31", "*", "*"] => 62 * DAY,
         [_, _, _, "*", _] | ["@monthly"] => 31 * DAY,
         _ => 366 * DAY,
     })
@@ -126,6 +128,7 @@ mod tests {
             ("@daily", 24 * 60),
             ("0 2 * * mon", 7 * 24 * 60),
             ("0 2 1 * *", 31 * 24 * 60),
+            ("0 2 31 * *", 62 * 24 * 60),
             ("0 2 1 1 *", 366 * 24 * 60),
         ] {
             assert_eq!(gap(schedule), Some(minutes * 60), "{schedule}");

@@ -166,6 +166,7 @@ impl Declaration for Backup {
             user: "root".into(),
             entry,
             files,
+            unheard: false,
         });
         Ok(())
     }

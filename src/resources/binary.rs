@@ -192,6 +192,15 @@ impl Binary {
                 }
             }
             (cargo, None, None, Some(git)) => {
+                if [&git.repo, &git.rev]
+                    .iter()
+                    .any(|said| cx.document.secrets.taint(said.0.as_bytes()))
+                {
+                    return Err(Problem::new(
+                        "`git` holds a secret, which git would show in the list of processes and keep in its configuration",
+                        "let git ask for it: a key of SSH's (`git@example.com:team/tool`), or `git config credential.helper`",
+                    ));
+                }
                 let directory = cargo.as_ref().map_or(".", |directory| &directory.0);
                 if directory.starts_with('/') || directory.split('/').any(|part| part == "..") {
                     return Err(Problem::new(

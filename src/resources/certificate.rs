@@ -1,6 +1,7 @@
 //! TLS certificates: by certbot, through a webroot that an nginx site serves or through DNS, or the playbook's own. Off
 //! while there is no domain.
 
+use indexmap::IndexSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Map;
@@ -95,15 +96,17 @@ impl Certificate {
     /// What others must know of it, unless it is off.
     fn issued(&self, name: &str) -> Option<Issued> {
         let domain = self.domain.as_ref()?;
-        let domains = std::iter::once(domain)
+        // certbot asks for a name once, however often it is told.
+        let domains: IndexSet<String> = std::iter::once(domain)
             .chain(&self.aliases)
-            .map(|domain| domain.0.clone());
+            .map(|domain| domain.0.clone())
+            .collect();
         let webroot = self.webroot.as_ref().map_or("/var/www/acme", |path| &path.0);
         let answers = self.dns.is_none() && self.own.is_none();
         Some(Issued {
             id: Id::new("certificate", name),
             name: name.into(),
-            domains: domains.collect(),
+            domains: domains.into_iter().collect(),
             directory: match self.own {
                 Some(_) => format!("{OWN}/{name}"),
                 None => Issued::live(name),

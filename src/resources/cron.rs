@@ -59,6 +59,19 @@ pub struct Job {
     pub max_age: Option<Duration>,
 }
 
+/// What kinds keep beside the scripts of cron jobs, each in a folder.
+const FOLDERS: [&str; 4] = ["backups", "certificates", "instances", "jobs"];
+
+/// How many bytes of a command, or of a variable with its name, cron reads: it cuts off the rest of the one, and passes
+/// over a file with the other (seen of Debian's; `MAX_COMMAND` and `MAX_ENVSTR` in its cron.h).
+const MOST: usize = 998;
+
+/// The template of the shipped monitor.
+const MONITOR: &str = "monitor.sh.hbs";
+
+/// A cron job that is the monitor.
+struct Monitor;
+
 /// The command as cron is told: it makes a newline of a bare `%`, and takes the `\` from `\%` and `\\` (`child_process`
 /// in its do_command.c).
 fn said(command: &str) -> String {
@@ -128,6 +141,13 @@ impl Job {
 }
 
 impl Declaration for Job {
+    fn announce(&self, _: &str, cx: &mut Render<'_>) {
+        let template = self.template.as_ref().and_then(|path| path.0.rsplit('/').next());
+        if template == Some(MONITOR) {
+            cx.announce(Monitor);
+        }
+    }
+
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         let playbook = cx.document.name.clone();
         let user = self.user.as_ref().map_or("root", |user| &user.0).to_owned();
@@ -145,7 +165,10 @@ impl Declaration for Job {
             }
         };
         let script = content.map(|content| {
-            let mut script = ManagedFile::new(format!("/usr/local/lib/{playbook}/{name}"), content);
+            // The folder of another kind may stand there.
+            let mark = if FOLDERS.contains(&name) { "_" } else { "" };
+            let path = format!("/usr/local/lib/{playbook}/{name}{mark}");
+            let mut script = ManagedFile::new(path, content);
             // A script with a secret is for its user alone.
             script = if script.content.secret {
                 script.mode("0700")
@@ -153,7 +176,8 @@ impl Declaration for Job {
                 script.mode("0755")
             };
             if script.content.secret {
-                script.owner = format!("{user}:{user}");
+                // His own group may have another name.
+                script.owner = format!("{user}:root");
             }
             script
         });
@@ -166,7 +190,8 @@ impl Declaration for Job {
             (None, None) => String::new(),
         };
         let mut files: Vec<ManagedFile> = script.into_iter().collect();
-        let command = match self.watched()? {
+        let watched = self.watched()?;
+        let command = match watched {
             None => command,
             Some(max_age) => {
                 let runner = watched::runner(name, &user, max_age, cx)?;
@@ -189,6 +214,7 @@ impl Declaration for Job {
             user,
             entry,
             files,
+            unheard: watched.is_some() && cx.announced::<Monitor>().next().is_none(),
         });
         Ok(())
     }
@@ -205,6 +231,8 @@ pub(super) struct Scheduled {
     pub entry: ManagedFile,
     /// In the order in which they are put in place.
     pub files: Vec<ManagedFile>,
+    /// Whether somebody shall be told of it, and nobody tells.
+    pub unheard: bool,
 }
 
 impl Scheduled {
@@ -223,6 +251,17 @@ pub(super) fn entry(
     variables: &[String],
     cx: &Render<'_>,
 ) -> Result<ManagedFile, Problem> {
+    let mut all = variables.iter().map(String::as_str).chain([command]);
+    if let Some(long) = all.find(|text| text.len() > MOST) {
+        let what = if long == command { "command" } else { "variable" };
+        return Err(Problem::new(
+            format!(
+                "cron reads {MOST} bytes of a {what}, and this one has {}",
+                long.len()
+            ),
+            "put it into a script: `source` or `template`",
+        ));
+    }
     let mut values = Map::new();
     for (key, value) in [
         ("name", name),
@@ -268,6 +307,11 @@ impl Resource for Scheduled {
 
     fn content(&self, path: &str) -> Option<&[u8]> {
         (self.entry.path == path).then_some(&*self.entry.content.bytes)
+    }
+
+    fn remark(&self, _: &Context<'_>) -> Option<String> {
+        let text = "nobody tells of a run that fails or is missed: no cron job of the playbook is the monitor (`template: monitor.sh.hbs`)";
+        self.unheard.then(|| text.to_owned())
     }
 
     fn ask(&self, questions: &mut Questions) {

@@ -59,7 +59,7 @@ pub struct Site {
     #[serde(default)]
     pub locations: IndexMap<LocationPath, Placed<Location>>,
     /// The names that it answers to; those of its certificate, or any, unless given. With a certificate,
-    /// HTTP redirects to the first.
+    /// HTTP redirects to the first, or to the name itself where one of them is a wildcard.
     #[serde(default)]
     pub names: Vec<ServerName>,
     /// Further names: who comes by one of them is sent to the first of `names`.
@@ -357,7 +357,8 @@ impl Site {
         let limits = std::iter::once(&whole)
             .chain(&locations)
             .map(|location| &location["limit"]);
-        let is_wild = names.first().is_some_and(|first| first.starts_with('*'));
+        // Who came to one of many is not sent to another one.
+        let is_wild = names.iter().any(|name| name.starts_with('*'));
         let mut values = object(json!({
             "name": name,
             "names": if names.is_empty() { "_".to_owned() } else { names.join(" ") },

@@ -405,6 +405,7 @@ fn the_monitor_tells_of_jobs_that_fail_or_are_missed() {
     let Some(host) = Host::boot() else { return };
     let playbook = r#"
 name: jobs
+secrets: { token: { file: token } }
 cron:
   sync:
     schedule: "@reboot"
@@ -412,12 +413,21 @@ cron:
     environment: { name: "it's" }
     user: nobody
     max_age: 2h
+  jobs: { schedule: "@yearly", template: tell.sh.hbs, user: nobody }
   monitor:
     schedule: "@daily"
     template: monitor.sh.hbs
     with: { url: "", program: "", logfile: /var/log/told.log }
 "#;
+    host.file("token", "s3cr3t-token");
+    host.file("tell.sh.hbs", "#!/bin/sh\necho {{token}}\n");
     host.converge(playbook);
+    // Beside the folder of the same name, and for a user whose group is none of that name.
+    let script = "/usr/local/lib/jobs/jobs_";
+    assert_eq!(
+        host.sh(&format!("stat -c '%a %U' {script} && runuser -u nobody {script}")),
+        "700 nobody\ns3cr3t-token"
+    );
     let told = || {
         let monitor = "/usr/local/lib/jobs/monitor";
         host.sh(&format!(

@@ -29,6 +29,8 @@ enum Member<'a> {
     File(&'a mut dyn Read, bool),
     /// Another name for what its text names.
     Link(String),
+    /// A second name of the member at this path, which came before (tar's hard links).
+    Same(String),
     /// A device, say.
     Odd,
 }
@@ -54,6 +56,13 @@ pub fn open(bytes: &[u8], member: &str, beside: &[String]) -> Result<Had, Proble
 fn plain(path: &str) -> String {
     let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
     parts.collect::<Vec<_>>().join("/")
+}
+
+/// What of a path is below `top`; empty where it is that itself.
+fn below<'p>(top: &str, path: &'p str) -> Option<&'p str> {
+    let rest = path.strip_prefix(top)?;
+    let is_whole = top.is_empty() || rest.is_empty();
+    rest.strip_prefix('/').or(is_whole.then_some(rest))
 }
 
 fn members(bytes: &[u8], wanted: &mut Wanted<'_>) -> Result<(), Problem> {
@@ -95,6 +104,10 @@ fn of_tar(reader: impl Read, wanted: &mut Wanted<'_>) -> io::Result<()> {
     let mut archive = tar::Archive::new(Limited(reader, 2 * MOST));
     for entry in archive.entries()? {
         let mut entry = entry?;
+        // git's own word of the revision, and no member.
+        if entry.header().entry_type().is_pax_global_extensions() {
+            continue;
+        }
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let header = entry.header();
         let is_executable = header.mode().is_ok_and(|mode| mode & 0o100 != 0);
@@ -104,8 +117,7 @@ fn of_tar(reader: impl Read, wanted: &mut Wanted<'_>) -> io::Result<()> {
         let member = match (sort, target) {
             (EntryType::Directory, _) => Member::Directory,
             (EntryType::Symlink, Some(target)) => Member::Link(target),
-            // Its target is a member, by its path from the top.
-            (EntryType::Link, Some(target)) => Member::Link(format!("/{}", plain(&target))),
+            (EntryType::Link, Some(target)) => Member::Same(plain(&target)),
             (sort, _) if sort.is_file() || sort.is_gnu_sparse() => Member::File(&mut entry, is_executable),
             _ => Member::Odd,
         };
@@ -169,16 +181,7 @@ impl Wanted<'_> {
         let below: Vec<(String, String)> = self
             .beside
             .keys()
-            .filter_map(|top| {
-                let rest = path.strip_prefix(top.as_str())?;
-                let inner = if top.is_empty() {
-                    Some(rest)
-                } else {
-                    rest.strip_prefix('/')
-                };
-                (rest.is_empty() || inner.is_some())
-                    .then(|| (top.clone(), inner.unwrap_or_default().to_owned()))
-            })
+            .filter_map(|top| Some((top.clone(), below(top, &path)?.to_owned())))
             .collect();
         let node = match member {
             Member::Directory => Some(Node::Directory),
@@ -186,8 +189,15 @@ impl Wanted<'_> {
                 if is_program {
                     self.link = Some(target.clone());
                 }
-                // A second name of another member's would lead out of the release.
+                // It would lead out of the release.
                 (!target.starts_with('/')).then_some(Node::Link(target))
+            }
+            Member::Same(other) => {
+                let node = self.known(&other);
+                if is_program {
+                    self.link = Some(other);
+                }
+                node
             }
             Member::File(reader, executable) => {
                 self.names.push(path.clone());
@@ -223,16 +233,19 @@ impl Wanted<'_> {
         Ok(())
     }
 
+    /// The file at a path, where it came out with what is wanted.
+    fn known(&self, path: &str) -> Option<Node> {
+        let mut all = self.beside.iter();
+        let found = all.find_map(|(top, tree)| tree.get(below(top, path)?).cloned());
+        found.filter(|node| matches!(node, Node::File { .. }))
+    }
+
     fn had(self, asked: &[String]) -> Result<Had, Problem> {
         let bytes = match (self.program, self.link) {
             (Some(bytes), _) => bytes,
             (None, Some(target)) => {
                 return Err(Problem::new(
-                    format!(
-                        "`{}` is a link to {} in the archive",
-                        self.member,
-                        target.trim_start_matches('/')
-                    ),
+                    format!("`{}` is a link to {target} in the archive", self.member),
                     "name the file that it leads to",
                 ));
             }
@@ -376,6 +389,36 @@ mod tests {
         }
         let many: Vec<String> = (0..40).map(|number| format!("file{number}")).collect();
         assert!(holds(&many, "x").ends_with(", and 10 more"));
+    }
+
+    #[test]
+    fn second_names_are_files_and_what_git_says_is_no_member() {
+        let mut builder = tar::Builder::new(Vec::new());
+        let comment = b"52 comment=0123456789012345678901234567890123456789\n";
+        for (sort, path, target, bytes) in [
+            (EntryType::XGlobalHeader, "pax_global_header", "", &comment[..]),
+            (EntryType::Regular, "./tool", "", b"tool"),
+            (EntryType::Regular, "./zones/Europe/Berlin", "", b"CET"),
+            (EntryType::Link, "./zones/Berlin", "./zones/Europe/Berlin", b""),
+            (EntryType::Link, "./alias", "./tool", b""),
+        ] {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(sort);
+            header.set_size(bytes.len() as u64);
+            if sort == EntryType::Link {
+                header.set_link_name(target).expect("named");
+            }
+            builder.append_data(&mut header, path, bytes).expect("added");
+        }
+        let bytes = builder.into_inner().expect("an archive");
+        let had = open(&bytes, "tool", &["zones".into(), ".".into()]).expect("opened");
+        assert_eq!((below("zone", "zones/a"), below("a", "a/b")), (None, Some("b")));
+        let zones = &had.beside["zones"];
+        assert_eq!(zones["Berlin"], zones["Europe/Berlin"]);
+        assert_eq!(had.beside["."]["alias"], had.beside["."]["tool"]);
+        // Nothing is kept of what is not wanted.
+        assert!(refused(&bytes, "tool", &["alias"]).contains("`alias` is nothing that a release could hold"));
+        assert!(refused(&bytes, "alias", &[]).contains("`alias` is a link to tool in the archive"));
     }
 
     #[test]

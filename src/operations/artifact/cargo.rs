@@ -103,14 +103,21 @@ pub fn build(name: &str, package: &Package, top: &Path, target: Option<&Path>) -
             format!("`cargo {verb} --release --locked{target}` in that directory shows it again"),
         ));
     }
-    let Some(executable) = executable(&output.stdout, &directory, &package.bin) else {
+    let programs = programs(&output.stdout, &package.bin);
+    let Some(executable) = executable(&programs, &directory) else {
         return Err(Problem::new(
             format!(
                 "binary.{name}: {} has no program `{}`",
                 directory.display(),
                 package.bin
             ),
-            "name the cargo target with `bin:`",
+            match programs.first() {
+                Some((manifest, _)) => {
+                    let whose = member(manifest, &directory, &package.directory);
+                    format!("a package of its workspace has it: `cargo: {whose}`")
+                }
+                None => "name the cargo target with `bin:`".to_owned(),
+            },
         ));
     };
     read(
@@ -177,20 +184,44 @@ fn has_library(platform: &Platform, directory: &Path) -> Result<(), Problem> {
     ))
 }
 
-/// The executable that cargo's messages tell of.
-fn executable(messages: &[u8], directory: &Path, bin: &str) -> Option<PathBuf> {
+/// The programs of this name that cargo's messages tell of, each after its package's manifest.
+fn programs(messages: &[u8], bin: &str) -> Vec<(PathBuf, PathBuf)> {
     // cargo's reference, "External tools": an artifact message names its target, its package's manifest and its
-    // executable. Another package of the workspace may have a program of that name.
-    let manifest = directory.join("Cargo.toml").canonicalize().ok();
-    messages.split(|byte| *byte == b'\n').find_map(|line| {
+    // executable.
+    let program = |line: &[u8]| {
         let message: serde_json::Value = serde_json::from_slice(line).ok()?;
         let is_target = message.pointer("/target/name")?.as_str()? == bin;
-        let is_ours = Path::new(message.get("manifest_path")?.as_str()?)
-            .canonicalize()
-            .ok()
-            == manifest;
-        (is_target && is_ours).then(|| message.get("executable")?.as_str().map(PathBuf::from))?
-    })
+        let text = |field| Some(PathBuf::from(message.get(field)?.as_str()?));
+        text("manifest_path")
+            .zip(text("executable"))
+            .filter(|_| is_target)
+    };
+    messages
+        .split(|byte| *byte == b'\n')
+        .filter_map(program)
+        .collect()
+}
+
+/// That of the package in `directory`: another one of the workspace may have a program of that name.
+fn executable(programs: &[(PathBuf, PathBuf)], directory: &Path) -> Option<PathBuf> {
+    let manifest = directory.join("Cargo.toml").canonicalize().ok();
+    let ours = programs
+        .iter()
+        .find(|(own, _)| own.canonicalize().ok() == manifest);
+    ours.map(|(_, executable)| executable.clone())
+}
+
+/// How a playbook names the package with this manifest that calls the one in `directory` `named`.
+fn member(manifest: &Path, directory: &Path, named: &str) -> String {
+    let folder = manifest.parent().unwrap_or(manifest);
+    let below = directory.canonicalize().ok();
+    let below = below.and_then(|directory| folder.strip_prefix(directory).ok().map(Path::to_path_buf));
+    let path = match below {
+        Some(below) if matches!(named, "." | "") => below,
+        Some(below) => Path::new(named).join(below),
+        None => folder.to_path_buf(),
+    };
+    path.display().to_string()
 }
 
 #[cfg(test)]
@@ -224,6 +255,35 @@ mod tests {
                 wanted,
                 "{platform} on {here:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_program_is_its_own_packages_or_its_package_is_named() {
+        let top = tempfile::tempdir().expect("a folder");
+        let top = top.path().canonicalize().expect("whole");
+        for folder in ["", "crates/tool"] {
+            std::fs::create_dir_all(top.join(folder)).expect("made");
+            std::fs::write(top.join(folder).join("Cargo.toml"), "").expect("written");
+        }
+        let inner = top.join("crates/tool/Cargo.toml");
+        let message = |name: &str, executable: serde_json::Value| {
+            let target = serde_json::json!({ "name": name });
+            serde_json::json!({ "target": target, "manifest_path": inner, "executable": executable })
+        };
+        let messages = [
+            message("tool", serde_json::Value::Null),
+            message("other", "/target/other".into()),
+            message("tool", "/target/tool".into()),
+        ];
+        let messages = messages.map(|message| message.to_string()).join("\n");
+        let programs = programs(messages.as_bytes(), "tool");
+        let built = PathBuf::from("/target/tool");
+        assert_eq!(programs, [(inner.clone(), built.clone())]);
+        assert_eq!(executable(&programs, &top.join("crates/tool")), Some(built));
+        assert_eq!(executable(&programs, &top), None);
+        for (named, said) in [(".", "crates/tool"), ("../app", "../app/crates/tool")] {
+            assert_eq!(member(&inner, &top, named), said);
         }
     }
 

@@ -5,14 +5,14 @@ use crate::facts::Facts;
 /// The question.
 pub(super) const ASKED: &str = "apt.simulation";
 
-/// The version of a package that the host has, or else that apt would bring, where its index is there.
+/// The version of a package that this playbook brings, where the index says it, or else that the host has.
 pub(in crate::resources) fn version<'f>(facts: &'f Facts, package: &str) -> Option<&'f str> {
-    let brings = |line: &'f str| {
-        let rest = line.strip_prefix("install ")?.strip_prefix(package)?;
-        rest.strip_prefix(' ')
+    let brings = |line: &'f str| match line.split(' ').collect::<Vec<_>>()[..] {
+        ["install", name, new] | ["upgrade", name, _, new] if name == package => Some(new),
+        _ => None,
     };
-    let coming = || facts.output(ASKED).lines().find_map(brings);
-    facts.package(package).or_else(coming)
+    let coming = facts.output(ASKED).lines().find_map(brings);
+    coming.or_else(|| facts.package(package))
 }
 
 /// What installing would bring.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::pem::{Life, read};
+use super::pem::{Life, holds_key, read};
 use crate::change::{Change, Content, Id, sha256};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::{Questions, Remains};
@@ -40,6 +40,13 @@ impl Own {
                 ));
             }
         };
+        // All on the host may read it, and so may whoever sees the plan.
+        if holds_key(&chain.bytes) {
+            return Err(Problem::new(
+                "a private key stands in the file of the certificate, which is there for all to read",
+                "leave the certificates alone in it, and give `key` the key, from `secrets`",
+            ));
+        }
         let key = cx.content(lines(&self.key.0));
         if !key.secret {
             return Err(Problem::new(

@@ -51,6 +51,12 @@ pub(super) fn read(chain: &[u8], key: &[u8], names: &[String]) -> Result<Life, P
         .flat_map(|(_, names)| &names.0)
         .filter_map(dns_name)
         .collect();
+    if own.is_empty() {
+        return Err(Problem::new(
+            "the first certificate is for no domain: it names none as a subject alternative name, which browsers go by",
+            "an authority's own one has none: the certificate of the site comes first, then those that lead to the authority's",
+        ));
+    }
     let missing = |name: &&String| !own.iter().any(|own| own == *name || covers(own, name));
     if let Some(name) = names.iter().find(missing) {
         return Err(Problem::new(
@@ -68,6 +74,12 @@ pub(super) fn read(chain: &[u8], key: &[u8], names: &[String]) -> Result<Life, P
     Ok(life)
 }
 
+/// Whether a text has a private key in it, in whichever form.
+pub(super) fn holds_key(text: &[u8]) -> bool {
+    let mut lines = text.split(|byte| matches!(byte, b'\n' | b'\r'));
+    lines.any(|line| line.starts_with(b"-----BEGIN ") && line.trim_ascii_end().ends_with(b"PRIVATE KEY-----"))
+}
+
 fn wrong(why: &str) -> Problem {
     Problem::new(
         format!("the certificate cannot be read: {why}"),
@@ -80,7 +92,7 @@ fn matches(chain: Vec<CertificateDer<'static>>, key: &[u8]) -> Result<(), Proble
     let unreadable = |_| {
         Problem::new(
             "the private key cannot be read",
-            "it is a text that begins with `-----BEGIN PRIVATE KEY-----` (or `RSA` or `EC` in that line); `openssl pkey -in KEY` takes its password off",
+            "it is a text that begins with `-----BEGIN PRIVATE KEY-----` (or `RSA` or `EC` in that line); `openssl pkey -in KEY` takes its password off. RSA of 2048 to 4096 bits, P-256, P-384 and Ed25519 can be read",
         )
     };
     let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| unreadable(()))?;

@@ -2,6 +2,9 @@
 
 use super::location::Location;
 
+/// nginx's variables that are the path that was asked for.
+const ASKED: [&str; 3] = ["$request_uri", "$uri", "$document_uri"];
+
 /// A site, as redirects see it.
 pub(super) struct Circles<'a> {
     /// What is served below each path.
@@ -54,15 +57,25 @@ impl Circles<'_> {
                 path
             }
         };
-        if path.starts_with("$request_uri") || path.starts_with("$uri") {
+        let is_asked = |rest: &str| ASKED.iter().any(|name| rest.starts_with(name));
+        if is_asked(path) {
             return Some(self.locations[at].0.trim_start_matches("= ").to_owned());
         }
         let end = path.find(['$', '?', '#']).unwrap_or(path.len());
-        Some(if end == 0 {
-            "/".to_owned()
-        } else {
-            path[..end].to_owned()
+        let (told, rest) = path.split_at(end);
+        Some(match rest {
+            // It begins with a slash.
+            rest if is_asked(rest) => format!("{}/", told.trim_end_matches('/')),
+            rest if rest.starts_with('$') && self.is_above(told) => return None,
+            _ if told.is_empty() => "/".to_owned(),
+            _ => told.to_owned(),
         })
+    }
+
+    /// Whether a location has a path that goes on from this one.
+    fn is_above(&self, path: &str) -> bool {
+        let mut all = self.locations.iter().map(|(own, _)| own.trim_start_matches("= "));
+        all.any(|own| own.len() > path.len() && own.starts_with(path))
     }
 
     /// The location that answers for a path: the one of that path alone, else the longest that it begins with
@@ -114,7 +127,15 @@ mod tests {
         );
         assert_eq!(circles(false, &[("/feed", "/feed.xml"), ("/feed.x", "")]), none);
         assert_eq!(circles(false, &[("/", "/new$request_uri")]), ["/"]);
-        assert_eq!(circles(false, &[("/", "/new$request_uri"), ("/new/", "")]), ["/"]);
+        assert_eq!(circles(false, &[("/", "/new$request_uri"), ("/new/", "")]), none);
+        assert_eq!(circles(false, &[("/", "/new/$uri"), ("/new/", "")]), none);
+        assert_eq!(
+            circles(false, &[("/", "/new$request_uri"), ("/newer", "")]),
+            ["/"]
+        );
+        // The variable may be `en`.
+        assert_eq!(circles(false, &[("/", "/$lang$request_uri"), ("/en/", "")]), none);
+        assert_eq!(circles(false, &[("/", "/$lang$request_uri")]), ["/"]);
         assert_eq!(
             circles(false, &[("/a", "/b"), ("/b", "/a?x"), ("/c", "/a")]),
             ["/a", "/b"]
