@@ -193,7 +193,7 @@ impl Program {
             "autostart": on(&self.autostart),
             "autorestart": self.autorestart.as_ref().map_or("true", |restart| &restart.0),
             "numprocs": if several { word(&self.numprocs) } else { String::new() },
-            "numprocs_start": number(&self.numprocs_start, 0),
+            "numprocs_start": if several { number(&self.numprocs_start, 0).to_string() } else { word(&self.numprocs_start) },
             "process_name": process_name,
             "priority": word(&self.priority),
             "exitcodes": codes.join(","),
