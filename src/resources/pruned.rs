@@ -68,6 +68,7 @@ pub fn render(gone: &Remains, [first, absent, last]: [usize; 3], cx: &mut Render
             path: path.clone(),
             secret: false,
             why: Some(WHY),
+            after: Vec::new(),
         });
     }
     for path in gone
@@ -92,6 +93,7 @@ pub fn render(gone: &Remains, [first, absent, last]: [usize; 3], cx: &mut Render
                 path: path.clone(),
                 secret: gone.secrets.contains(path),
                 why: Some(WHY),
+                after: supervisor::groups_of(path, cx),
             });
         }
     }
