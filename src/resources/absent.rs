@@ -145,6 +145,9 @@ impl Resource for Gone {
         let Some(fact) = cx.facts.path(&self.path) else {
             return Ok(Vec::new());
         };
+        if self.why.is_some() && cx.goes_on_with(&self.path) {
+            return Ok(Vec::new());
+        }
         let what = match fact.kind {
             'd' => "the directory",
             'l' => "the link",
