@@ -295,6 +295,7 @@ fn a_user_is_as_declared_with_his_numbers_password_keys_and_rules() {
     assert_eq!(host.sh("cat ~ann/.ssh/authorized_keys"), ours);
 
     // A list of keys takes the place of a whole file of them, which does not go.
+    host.sh("rm ~ann/.ssh/authorized_keys");
     host.converge(&format!(
         "name: x\nusers: {{ ann: {{}}, eve: {{ system: true }} }}\nfiles: {{ /home/ann/.ssh/authorized_keys: {{ content: \"{BOBS}\\n\", mode: 0600, owner: ann, group: deploy }} }}\n"
     ));
