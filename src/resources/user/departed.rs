@@ -1,7 +1,7 @@
 //! A user who shall not be there.
 
 use crate::change::{Action, Change, Id, Verb};
-use crate::desired::{Context, Refusal, Resource};
+use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 use crate::resources::absent::NEVER;
 use crate::resources::accounts::{ACCOUNTS, any_process, running};
@@ -58,6 +58,12 @@ impl Resource for Departed {
             return Err(self.refusal(
                 format!("{name} is no user of the host's own: he comes from a directory service"),
                 "take him away there",
+            ));
+        }
+        if let Some(needed) = cx.needed_by(&Ref::User(name.clone())) {
+            return Err(self.refusal(
+                format!("{name} shall not be there, and {needed} needs him"),
+                "let it be another's, or let him stay",
             ));
         }
         if let Some(running) = running(cx.facts.output(&self.question("processes")), cx) {
