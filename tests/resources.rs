@@ -12,14 +12,14 @@ use std::path::{Path, PathBuf};
 use hostwright::change::Content;
 use hostwright::change::{Action, Change};
 use hostwright::desired::Desired;
-use hostwright::facts::Described;
+use hostwright::facts::{Described, Remains};
 use hostwright::language::parse::from_str;
 use hostwright::language::program::{Origin, Program};
 use hostwright::language::render::Artifacts;
 use hostwright::language::tree::Node;
 use hostwright::plan::{Plan, plan};
 use hostwright::playbook::load::{Overrides, load};
-use hostwright::playbook::render::render;
+use hostwright::playbook::render::{render, render_without};
 use hostwright::shell;
 use hostwright::transaction::compile::OnFailure;
 use indexmap::IndexMap;
@@ -68,6 +68,8 @@ struct Moment {
     applied: Option<Value>,
     /// What is otherwise, for this moment alone.
     host: Value,
+    /// What the playbook has made there and no longer declares, for this moment alone.
+    gone: Remains,
     /// Another piece of a playbook, for this moment alone.
     playbook: Option<String>,
 }
@@ -197,7 +199,7 @@ fn words(error: &dyn Diagnostic, playbook: &Path) -> String {
 }
 
 /// The plan of a playbook for a host, with its desired state; or why there is none.
-fn planned(playbook: &Path, host: &Value) -> Result<(Desired, Plan), String> {
+fn planned(playbook: &Path, host: &Value, gone: &Remains) -> Result<(Desired, Plan), String> {
     let overrides = Overrides::default();
     let loaded = load(playbook, &overrides).map_err(|error| words(&error, playbook))?;
     let beside = playbook.parent().expect("a folder");
@@ -232,7 +234,7 @@ fn planned(playbook: &Path, host: &Value) -> Result<(Desired, Plan), String> {
             .note_binary(&name, revision, came.collect());
         artifacts.insert(name, Content::new(bytes, false));
     }
-    let desired = render(&loaded, Some(&artifacts))
+    let desired = render_without(&loaded, Some(&artifacts), gone)
         .map_err(|error| words(&error, playbook))?
         .desired;
     let questions = desired.questions();
@@ -302,7 +304,7 @@ fn tell(story: &Story, bare: &Value) -> String {
         let playbook = folder.path().join("playbook.yml");
         std::fs::write(&playbook, format!("{piece}\nname: app\n")).expect("written");
         text += &format!("## {name}\n\n");
-        changes = match planned(&playbook, &host) {
+        changes = match planned(&playbook, &host, &moment.gone) {
             Ok((desired, plan)) => {
                 let said = hostwright::report::text::plan::text(&plan, &desired.secrets, true);
                 text += &anstream::adapter::strip_str(&said).to_string();

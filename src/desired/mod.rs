@@ -103,6 +103,11 @@ pub trait Resource: Debug + Send + Sync {
         None
     }
 
+    /// Whether it goes on with the file at `path`, which was declared as a whole before.
+    fn goes_on_with(&self, _path: &str, _facts: &Facts) -> bool {
+        false
+    }
+
     /// What of it is taken away when the playbook no longer declares it.
     fn remains(&self) -> Remains {
         Remains::default()
@@ -366,6 +371,26 @@ impl Context<'_> {
             }
         }
         Ok(text)
+    }
+
+    /// What needs the user or group `account`.
+    pub fn needed_by(&self, account: &Ref) -> Option<Id> {
+        let mut resources = self.entries.iter().map(|entry| &entry.resource);
+        let needing = resources.find(|resource| needs(&***resource, self.entries).contains(account));
+        needing.map(|resource| resource.id().clone())
+    }
+
+    /// Whether something goes on with the file at `path`, which is no longer declared as a whole.
+    pub fn goes_on_with(&self, path: &str) -> bool {
+        let mut resources = self.entries.iter().map(|entry| &entry.resource);
+        resources.any(|resource| resource.goes_on_with(path, self.facts))
+    }
+
+    /// Whether something that changes before may end what runs in the unit `unit`.
+    pub fn ends(&self, unit: &str) -> bool {
+        let changed = |entry: &&Entry| self.changed.contains(entry.resource.id());
+        let mut changed = self.entries.iter().filter(changed);
+        changed.any(|entry| entry.resource.ends(unit, self))
     }
 
     /// Whether `package` is not on the host yet (and so whatever it brings is not, either).

@@ -90,7 +90,8 @@ pub(super) fn parse(text: &str) -> Result<String, String> {
 
 /// A line's options (nothing where it begins with the sort of its key) and what follows them.
 fn parts(text: &str) -> Result<(&str, &str), String> {
-    let first = text.split(' ').next().unwrap_or_default();
+    let blank = [' ', '\t'];
+    let first = text.split(blank).next().unwrap_or_default();
     if is_type(first) || first == "ssh-dss" {
         return Ok(("", text));
     }
@@ -98,12 +99,13 @@ fn parts(text: &str) -> Result<(&str, &str), String> {
     for (at, c) in text.char_indices() {
         match c {
             _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
+            // Before anything else it is itself (`sshkey_advance_past_options` in sshd's `sshkey.c`).
+            '\\' if text[at + 1..].starts_with('"') => escaped = true,
             '"' => quoted = !quoted,
-            ' ' if !quoted => {
+            ' ' | '\t' if !quoted => {
                 let rest = text[at..].trim_start();
                 // Without a key behind it this was meant as the sort of one.
-                let key = is_type(rest.split(' ').next().unwrap_or_default());
+                let key = is_type(rest.split(blank).next().unwrap_or_default());
                 return Ok(if key { (&text[..at], rest) } else { ("", text) });
             }
             _ => {}
@@ -125,7 +127,7 @@ fn check_options(options: &str) -> Result<(), String> {
     for (at, c) in options.char_indices() {
         match c {
             _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
+            '\\' if options[at + 1..].starts_with('"') => escaped = true,
             '"' => quoted = !quoted,
             ',' if !quoted => {
                 each.push(&options[start..at]);
@@ -254,8 +256,10 @@ mod tests {
         );
         let with = format!("restrict,command=\"echo \\\"a, b\\\" c\",from=\"10.0.0.0/8\" {plain}");
         assert_eq!(parse(&with), Ok(with.clone()));
-        for line in [&plain, &with] {
-            assert_eq!(key(line), Some(ED));
+        let tabs = format!("restrict\tssh-ed25519\t{ED}\tann");
+        let escaped = format!("command=\"C:\\\\\" ssh-rsa AAAA\" ssh-ed25519 {ED} ann");
+        for line in [&plain, &with, &tabs, &escaped] {
+            assert_eq!(key(line), Some(ED), "{line}");
         }
         assert_eq!(key(&format!("# {plain}")), None);
         assert_eq!(

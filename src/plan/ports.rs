@@ -16,7 +16,7 @@ pub(super) fn refuse_taken(resource: &dyn Resource, cx: &Context<'_>) -> Result<
                 continue;
             };
             // A package starts its daemon when it is installed: before any unit is stopped.
-            if may_end(&holder, cx) && !(process == "nginx" && cx.installs(process)) {
+            if cx.ends(holder.unit) && !(process == "nginx" && cx.installs(process)) {
                 continue;
             }
             let Holder { name, pid, unit } = holder;
@@ -35,17 +35,6 @@ pub(super) fn refuse_taken(resource: &dyn Resource, cx: &Context<'_>) -> Result<
         }
     }
     Ok(())
-}
-
-/// Whether something that changes before may end the process.
-fn may_end(holder: &Holder<'_>, cx: &Context<'_>) -> bool {
-    let changed = cx
-        .entries
-        .iter()
-        .filter(|entry| cx.changed.contains(entry.resource.id()));
-    changed
-        .into_iter()
-        .any(|entry| entry.resource.ends(holder.unit, cx))
 }
 
 /// Who holds a port.

@@ -7,7 +7,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::change::{Action, Change, Id, Verb};
-use crate::desired::{Context, Refusal, Resource};
+use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 use crate::language::scalar::AbsPath;
 use crate::language::{AtPath, Ordered, Placed, Problem, Render, Section};
@@ -104,6 +104,7 @@ impl Section for Absent {
                 path: path.clone(),
                 secret: false,
                 why: None,
+                after: Vec::new(),
             };
             cx.declared(placed, |_, cx| cx.push(gone));
         }
@@ -119,11 +120,17 @@ pub(super) struct Gone {
     pub secret: bool,
     /// Why it goes, where the playbook does not say so.
     pub why: Option<&'static str>,
+    /// What must no longer name it before it goes.
+    pub after: Vec<Id>,
 }
 
 impl Resource for Gone {
     fn id(&self) -> &Id {
         &self.id
+    }
+
+    fn needs(&self) -> Vec<Ref> {
+        self.after.iter().cloned().map(Ref::Id).collect()
     }
 
     fn paths(&self) -> Vec<&str> {
@@ -138,6 +145,9 @@ impl Resource for Gone {
         let Some(fact) = cx.facts.path(&self.path) else {
             return Ok(Vec::new());
         };
+        if self.why.is_some() && cx.goes_on_with(&self.path) {
+            return Ok(Vec::new());
+        }
         let what = match fact.kind {
             'd' => "the directory",
             'l' => "the link",

@@ -1,7 +1,10 @@
-# processes FIND-TEST...: those that pass it, `NAME (PID)` a line, of at most five.
+# processes FIND-TEST...: those that pass it, at most fifty, `NAME (PID)` a line, with ` of UNIT` where systemd knows it
+# (cgroups(7): of version 2, or of its own hierarchy).
 processes() {
-  for process in $(find /proc -maxdepth 1 -name '[0-9]*' "$@" | head -n 5); do
-    echo "$(cat "$process/comm") (${process#/proc/})"
+  for process in $(find /proc -maxdepth 1 -name '[0-9]*' "$@" | head -n 50); do
+    name=$(cat "$process/comm" 2>/dev/null) || continue
+    unit=$(sed -n 's,^\(0:\|[0-9]*:name=systemd\):.*/\([^/]*\.\(service\|scope\)\).*, of \2,p' "$process/cgroup" 2>/dev/null | head -n 1)
+    printf '%s (%s)%s\n' "$name" "${process#/proc/}" "$unit"
   done
 }
 # of_user USER HOME UID: his processes, where his home or number is another than these; an empty word is any.

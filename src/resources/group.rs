@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::accounts::{ACCOUNTS, DeclaredGroup, check_name, processes_of_group};
+use super::accounts::{
+    ACCOUNTS, DeclaredGroup, announce_number, check_name, check_number, processes_of_group, running,
+};
 use crate::change::{Action, Change, Detail, Id, Verb};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::{Questions, Remains};
@@ -26,10 +28,12 @@ pub struct Group {
 impl Declaration for Group {
     fn announce(&self, name: &str, cx: &mut Render<'_>) {
         cx.announce(DeclaredGroup(name.to_owned()));
+        announce_number("group", name, self.gid.as_ref(), cx);
     }
 
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         check_name(name, "group")?;
+        check_number("group", name, self.gid.as_ref(), cx)?;
         if name == "root" && self.gid.is_some() {
             return Err(Problem::new(
                 "root's number is 0, and cannot be another",
@@ -125,13 +129,9 @@ impl Resource for Wanted {
         if gid == was {
             return Ok(Vec::new());
         }
-        let running: Vec<&str> = cx.facts.output(&self.busy()).lines().collect();
-        if !running.is_empty() {
+        if let Some(running) = running(cx.facts.output(&self.busy()), cx) {
             return Err(self.refusal(
-                format!(
-                    "the group {name} cannot get another number while processes of it run: {}",
-                    running.join(", ")
-                ),
+                format!("the group {name} cannot get another number while processes of it run: {running}"),
                 "stop them first; they would go on with the old number, which is nobody's then",
             ));
         }
@@ -178,9 +178,20 @@ struct Dropped {
 const MEMBERS: &str = r#"gid=$(getent group -- "$group" | cut -d : -f 3)
 [ -z "$gid" ] || awk -F: -v gid="$gid" '$4 == gid { print $1 }' /etc/passwd"#;
 
+impl Dropped {
+    fn needed(&self, cx: &Context<'_>) -> Option<Id> {
+        cx.needed_by(&Ref::Group(self.group.clone()))
+    }
+}
+
 impl Resource for Dropped {
     fn id(&self) -> &Id {
         &self.id
+    }
+
+    fn remark(&self, cx: &Context<'_>) -> Option<String> {
+        let needed = cx.facts.group(&self.group).and_then(|_| self.needed(cx))?;
+        Some(format!("the group {} stays: {needed} needs it", self.group))
     }
 
     fn ask(&self, questions: &mut Questions) {
@@ -193,7 +204,7 @@ impl Resource for Dropped {
         let Self { id, group, users } = self;
         let mut primary = cx.facts.output(id.as_str()).lines();
         let is_used = primary.any(|user| !users.iter().any(|goes| goes == user));
-        if cx.facts.group(group).is_none() || is_used {
+        if cx.facts.group(group).is_none() || is_used || self.needed(cx).is_some() {
             return Ok(Vec::new());
         }
         let name = shell::quote(group);

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::absent::{Gone, NEVER};
+use super::accounts::{ACCOUNTS, any_process, running};
 use super::systemd_files::{glob, unit_of};
 use super::systemd_made::Known;
 use super::{apt, group, hostname, mount, supervisor, swap, systemd_masked, taken_back, timezone, ufw, user};
@@ -68,6 +69,7 @@ pub fn render(gone: &Remains, [first, absent, last]: [usize; 3], cx: &mut Render
             path: path.clone(),
             secret: false,
             why: Some(WHY),
+            after: Vec::new(),
         });
     }
     for path in gone
@@ -92,6 +94,7 @@ pub fn render(gone: &Remains, [first, absent, last]: [usize; 3], cx: &mut Render
                 path: path.clone(),
                 secret: gone.secrets.contains(path),
                 why: Some(WHY),
+                after: supervisor::groups_of(path, cx),
             });
         }
     }
@@ -174,6 +177,16 @@ struct Leaver {
     directories: BTreeSet<String>,
 }
 
+impl Leaver {
+    /// What still needs him, or the group that goes with him.
+    fn needed(&self, cx: &Context<'_>) -> Option<Id> {
+        let own = Ref::Group(self.user.clone());
+        let own = (cx.providers.find(&own).is_none()).then_some(own);
+        let all = [Ref::User(self.user.clone())].into_iter().chain(own);
+        all.into_iter().find_map(|account| cx.needed_by(&account))
+    }
+}
+
 impl Resource for Leaver {
     fn id(&self) -> &Id {
         &self.id
@@ -181,18 +194,39 @@ impl Resource for Leaver {
 
     fn ask(&self, questions: &mut Questions) {
         questions.user(&self.user);
+        questions.script(self.id.as_str(), any_process(&self.user));
+    }
+
+    fn remark(&self, cx: &Context<'_>) -> Option<String> {
+        let needed = cx.facts.user(&self.user).and_then(|_| self.needed(cx))?;
+        Some(format!("the user {} stays: {needed} needs him", self.user))
     }
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
-        let Some(fact) = cx.facts.user(&self.user).filter(|user| user.local) else {
+        let Self { id, user, .. } = self;
+        let Some(fact) = cx.facts.user(user).filter(|user| user.local) else {
             return Ok(Vec::new());
         };
-        let change = Change::new(&self.id, Verb::Remove, format!("remove the user {}", self.user));
+        if self.needed(cx).is_some() {
+            return Ok(Vec::new());
+        }
+        if let Some(running) = running(cx.facts.output(id.as_str()), cx) {
+            return Err(Refusal {
+                id: id.clone(),
+                cause: format!("processes of {user} run, whom the playbook no longer declares: {running}"),
+                mend: "stop them first, or declare him under `users`; if one of them is this connection, log in as another user".into(),
+            });
+        }
+        let change = Change::new(id, Verb::Remove, format!("remove the user {user}"));
         let change = match self.directories.contains(&fact.home) {
             true => change,
             false => change.note(format!("his home, {}, stays", fact.home)),
         };
-        Ok(vec![change.shell(shell::words(["userdel", &self.user]))])
+        let change = change.shell(format!(
+            "{ACCOUNTS}keep_accounts\nuserdel -- {}",
+            shell::quote(user)
+        ));
+        Ok(vec![change.if_access_stays()])
     }
 }
 
@@ -259,7 +293,7 @@ impl Resource for Original {
 
     fn diff(&self, cx: &Context<'_>) -> Result<Vec<Change>, Refusal> {
         let Self { id, path, original } = self;
-        let Some(fact) = cx.facts.path(original) else {
+        let Some(fact) = cx.facts.path(original).filter(|_| !cx.goes_on_with(path)) else {
             return Ok(Vec::new());
         };
         let there = cx.facts.path(path);

@@ -130,6 +130,9 @@ pub(super) struct Member {
     pub startsecs: u32,
 }
 
+/// A group of this name is declared.
+pub(super) struct DeclaredGroup(pub String);
+
 /// What supervisor calls an instance of the program `name`.
 fn instance_name(name: &str, port: u16) -> String {
     format!("{name}-{port}")
@@ -193,7 +196,7 @@ impl Program {
             "autostart": on(&self.autostart),
             "autorestart": self.autorestart.as_ref().map_or("true", |restart| &restart.0),
             "numprocs": if several { word(&self.numprocs) } else { String::new() },
-            "numprocs_start": number(&self.numprocs_start, 0),
+            "numprocs_start": if several { number(&self.numprocs_start, 0).to_string() } else { word(&self.numprocs_start) },
             "process_name": process_name,
             "priority": word(&self.priority),
             "exitcodes": codes.join(","),
@@ -392,6 +395,28 @@ pub(super) fn announce_gone(gone: &Remains, cx: &mut Render<'_>) {
         .keys()
         .filter_map(|name| name.strip_prefix(ELSEWHERE));
     files.for_each(|file| cx.announce(Elsewhere(file.to_owned())));
+}
+
+/// The groups that may have taken in the program whose file at `path` goes: one that names a program which is not there
+/// lets supervisor read nothing at all, so that it changes first.
+pub(super) fn groups_of(path: &str, cx: &Render<'_>) -> Vec<Id> {
+    let elsewhere = || cx.announced::<Elsewhere>().any(|file| file.0 == path);
+    let own = name(path);
+    let instance = |program: &str| {
+        own.strip_prefix(program)
+            .is_some_and(|rest| rest.starts_with('-'))
+    };
+    let mut members = cx.announced::<Member>();
+    // One that stands in another file now, or has no instances any more, comes when this one is gone.
+    if !reads(path) && !elsewhere()
+        || members.any(|member| member.program == own || instance(&member.program))
+    {
+        return Vec::new();
+    }
+    let groups = cx.announced::<DeclaredGroup>();
+    groups
+        .map(|group| Id::new("supervisor_group", &group.0))
+        .collect()
 }
 
 /// The files that other kinds put where supervisor reads. What cannot be read is for their own rendering to say.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::supervised::{FOLDER, Supervised};
-use super::supervisor::Member;
+use super::supervisor::{DeclaredGroup, Member};
 use crate::change::Id;
 use crate::language::scalar::{AbsPath, Count, Name, optional};
 use crate::language::{Declaration, Problem, Render};
@@ -25,6 +25,10 @@ pub struct Group {
 }
 
 impl Declaration for Group {
+    fn announce(&self, name: &str, cx: &mut Render<'_>) {
+        cx.announce(DeclaredGroup(name.to_owned()));
+    }
+
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         if self.programs.is_empty() {
             return Err(Problem::new(

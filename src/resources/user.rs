@@ -11,11 +11,11 @@ use serde::Deserialize;
 use self::account::{Account, Password};
 use self::departed::{Departed, Departs};
 use self::keys::{AuthorizedKeys, Keys};
-use super::accounts::{self, check_name};
+use super::accounts::{self, announce_number, check_name, check_number};
 use crate::change::{Content, Id};
 use crate::language::scalar::{AbsPath, Count, Flag, Line, Name, optional};
 use crate::language::{Declaration, Problem, Render};
-use crate::managed::announced::{What, stands};
+use crate::managed::announced::{Stands, What, stands};
 use crate::managed::file::ManagedFile;
 use crate::managed::plain::Plain;
 
@@ -153,6 +153,7 @@ impl Declaration for User {
         if self.departs() {
             cx.announce(Departs(name.to_owned()));
         }
+        announce_number("user", name, self.uid.as_ref(), cx);
         if !self.sudo.is_empty() {
             let rules = self.rules(name, cx);
             stands(cx, &self.sudoers(name), What::File(Some(rules)));
@@ -161,6 +162,7 @@ impl Declaration for User {
 
     fn render(&self, name: &str, cx: &mut Render<'_>) -> Result<(), Problem> {
         check_name(name, "user")?;
+        check_number("user", name, self.uid.as_ref(), cx)?;
         if self.departs() {
             return self.leave(name, cx);
         }
@@ -208,6 +210,18 @@ impl Declaration for User {
         }
         if !self.sudo.is_empty() {
             let id = Id::new("sudo", name);
+            let path = self.sudoers(name);
+            if cx
+                .announced::<Stands>()
+                .filter(|stands| stands.path == path)
+                .count()
+                > 1
+            {
+                return Err(Problem::new(
+                    format!("his rules for sudo stand in {path}, and something else is to stand there, too"),
+                    "say them in one of the two places; a `.` in a user's name is a `_` in that path",
+                ));
+            }
             cx.needs_package("sudo", id.as_str());
             let mut file = ManagedFile::new(self.sudoers(name), self.rules(name, cx));
             file.mode = "0440".into();

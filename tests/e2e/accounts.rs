@@ -294,6 +294,24 @@ fn a_user_is_as_declared_with_his_numbers_password_keys_and_rules() {
     host.converge(&format!("{less}\n").replace("password: '!'", &format!("authorized_keys: ['{ours}']")));
     assert_eq!(host.sh("cat ~ann/.ssh/authorized_keys"), ours);
 
+    // A list of keys takes the place of a whole file of them, which does not go.
+    host.sh("rm ~ann/.ssh/authorized_keys");
+    host.converge(&format!(
+        "name: x\nusers: {{ ann: {{}}, eve: {{ system: true }} }}\nfiles: {{ /home/ann/.ssh/authorized_keys: {{ content: \"{BOBS}\\n\", mode: 0600, owner: ann, group: deploy }} }}\n"
+    ));
+    host.converge(&format!(
+        "name: x\nusers: {{ ann: {{ authorized_keys: ['{ours}'] }}, eve: {{ system: true }} }}\n"
+    ));
+    assert_eq!(host.sh("cat ~ann/.ssh/authorized_keys"), ours);
+    // One who goes is at work.
+    host.sh("systemd-run --quiet --unit=eves -p User=eve sleep 1000; until pgrep -u eve sleep; do sleep 0.05; done");
+    refused(
+        &host,
+        "users: { ann: {} }",
+        &["processes of eve run", "sleep (", "of eves.service"],
+    );
+    host.sh("systemctl stop eves");
+
     host.sh("echo 'AuthorizedKeysFile /etc/ssh/keys/%u' >/etc/ssh/sshd_config.d/99.conf");
     refused(
         &host,

@@ -281,6 +281,15 @@ fn several_processes_in_a_group_are_read_from_the_folder_that_the_host_includes(
     host.converge(&all);
     assert_eq!(states(&crew), ["RUNNING", "EXITED", "RUNNING"]);
 
+    // A program that leaves its group and the playbook is named by no group when supervisor reads of another.
+    host.converge(&format!(
+        "{}supervisor_groups: {{ crew: {{ programs: [hand], file: /etc/supervisord.d/crew.ini }} }}\n",
+        CREW.replace("[0, 7]", "[0, 7, 9]")
+    ));
+    assert_eq!(states(&crew[..2]), ["RUNNING", "EXITED"]);
+    assert_eq!(asleep(&host, 100_009), "0");
+    host.converge(&all);
+
     // Without its group a program is by itself again, and what is no longer declared ends.
     host.converge(CREW);
     assert_eq!(host.sh("ls /etc/supervisord.d"), "hand.ini");

@@ -3,7 +3,7 @@
 use crate::change::{Action, Change, Content, Detail, Id, Verb, sha256};
 use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::{Questions, Remains, UserFact};
-use crate::resources::accounts::{ACCOUNTS, processes};
+use crate::resources::accounts::{ACCOUNTS, processes, running};
 use crate::shell;
 
 const PASSWORD: &str = include_str!("password.sh");
@@ -199,9 +199,16 @@ impl Account {
             command += &format!(" --home-dir {}", shell::quote(home));
             change = change.note(format!("home {home}"));
         }
-        if !self.groups.is_empty() {
-            command += &format!(" --groups {}", shell::quote(&self.groups.join(",")));
-            change = change.note(format!("in the groups {}", self.groups.join(", ")));
+        let primary = self.group.as_ref().unwrap_or(&self.name);
+        let beside: Vec<&str> = self
+            .groups
+            .iter()
+            .filter(|group| *group != primary)
+            .map(String::as_str)
+            .collect();
+        if !beside.is_empty() {
+            command += &format!(" --groups {}", shell::quote(&beside.join(",")));
+            change = change.note(format!("in the groups {}", beside.join(", ")));
         }
         change = change.shell(format!("{command} {name}"));
         Ok(match &self.password {
@@ -251,7 +258,7 @@ impl Account {
         }
         let home = shell::quote(&user.home);
         if let Some(uid) = self.uid.filter(|uid| *uid != user.uid) {
-            self.refuse_busy("number", cx.facts.output(&self.busy()))?;
+            self.refuse_busy("number", cx)?;
             let was = user.uid;
             change = change
                 .detail(field("uid", &was.to_string(), &uid.to_string()))
@@ -274,12 +281,17 @@ impl Account {
         }
         if let Some(home) = self.home.as_ref().filter(|home| **home != user.home) {
             self.check_home(cx, home)?;
-            self.refuse_busy("home", cx.facts.output(&self.busy()))?;
+            self.refuse_busy("home", cx)?;
             change = change
                 .detail(field("home", &user.home, home))
+                .note(format!("what is in {} stays there", user.home))
                 .shell(format!("usermod --home {} {name}", shell::quote(home)));
         }
-        let outside = |group: &&String| !cx.facts.group(group).is_some_and(|all| all.contains(&self.name));
+        let outside = |group: &&String| {
+            let has = self.group.is_none() && cx.facts.gid(group) == Some(user.gid);
+            let is_in = |all: &[String]| all.contains(&self.name);
+            !has && self.group.as_ref() != Some(*group) && !cx.facts.group(group).is_some_and(is_in)
+        };
         for group in self.groups.iter().filter(outside) {
             change = change.note(format!("joins the group {group}")).shell(format!(
                 "usermod --append --groups {} {name}",
@@ -331,15 +343,13 @@ impl Account {
     }
 
     /// usermod changes no home and no number while its user is at work.
-    fn refuse_busy(&self, what: &str, processes: &str) -> Result<(), Refusal> {
-        let names: Vec<&str> = processes.lines().collect();
-        match &names[..] {
-            [] => Ok(()),
-            names => Err(self.refusal(
+    fn refuse_busy(&self, what: &str, cx: &Context<'_>) -> Result<(), Refusal> {
+        match running(cx.facts.output(&self.busy()), cx) {
+            None => Ok(()),
+            Some(running) => Err(self.refusal(
                 format!(
-                    "usermod does not change the {what} of {} while processes of his run: {}",
-                    self.name,
-                    names.join(", ")
+                    "usermod does not change the {what} of {} while processes of his run: {running}",
+                    self.name
                 ),
                 "stop them first; if one of them is this connection, log in as another user",
             )),

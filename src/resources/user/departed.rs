@@ -1,10 +1,10 @@
 //! A user who shall not be there.
 
 use crate::change::{Action, Change, Id, Verb};
-use crate::desired::{Context, Refusal, Resource};
+use crate::desired::{Context, Ref, Refusal, Resource};
 use crate::facts::Questions;
 use crate::resources::absent::NEVER;
-use crate::resources::accounts::{ACCOUNTS, processes};
+use crate::resources::accounts::{ACCOUNTS, any_process, running};
 use crate::shell;
 
 /// A user of this name shall not be there.
@@ -39,9 +39,7 @@ impl Resource for Departed {
 
     fn ask(&self, questions: &mut Questions) {
         questions.user(&self.name);
-        // Any of them: no user's number is that.
-        let any = processes(&self.name, None, Some(u32::MAX));
-        questions.script(&self.question("processes"), any);
+        questions.script(&self.question("processes"), any_process(&self.name));
         if self.remove_home {
             let home = format!(
                 "home=$(getent passwd -- {} | cut -d : -f 6)\nif [ -d \"$home\" ] && [ ! -L \"$home\" ]; then stat -c %U -- \"$home\"; fi",
@@ -62,10 +60,15 @@ impl Resource for Departed {
                 "take him away there",
             ));
         }
-        let running: Vec<&str> = cx.facts.output(&self.question("processes")).lines().collect();
-        if !running.is_empty() {
+        if let Some(needed) = cx.needed_by(&Ref::User(name.clone())) {
             return Err(self.refusal(
-                format!("processes of {name} run: {}", running.join(", ")),
+                format!("{name} shall not be there, and {needed} needs him"),
+                "let it be another's, or let him stay",
+            ));
+        }
+        if let Some(running) = running(cx.facts.output(&self.question("processes")), cx) {
+            return Err(self.refusal(
+                format!("processes of {name} run: {running}"),
                 "stop them first; if one of them is this connection, log in as another user",
             ));
         }

@@ -13,7 +13,7 @@ use super::departed::Departs;
 use super::found_keys::{ASK, Found, writable};
 use crate::change::{Action, Change, Content, Id, Verb, sha256};
 use crate::desired::{Context, Ref, Refusal, Resource};
-use crate::facts::{PathFact, Questions, Remains};
+use crate::facts::{Facts, PathFact, Questions, Remains};
 use crate::language::public_key::{key, told};
 use crate::language::scalar::{Flag, PublicKey, optional};
 use crate::language::{Problem, Render};
@@ -118,6 +118,7 @@ pub(in crate::resources) fn restore(gone: &Remains, cx: &mut Render<'_>) {
                 keys: Vec::new(),
                 absent: absent(user, cx),
                 exclusive: false,
+                left: true,
                 secret: false,
             };
             cx.push(keys);
@@ -129,6 +130,14 @@ pub(in crate::resources) fn restore(gone: &Remains, cx: &mut Render<'_>) {
 fn absent(user: &str, cx: &Render<'_>) -> Vec<String> {
     let left = cx.announced::<Left>().filter(|left| left.user == user);
     left.map(|left| left.key.clone()).collect()
+}
+
+/// A line that may be long.
+fn shorter(line: &str) -> String {
+    match line.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
 }
 
 /// The keys of a user on a host.
@@ -146,6 +155,8 @@ pub(super) struct Keys {
     /// Keys alone.
     absent: Vec<String>,
     exclusive: bool,
+    /// Whether only keys go here that the playbook brought and no longer declares.
+    left: bool,
     secret: bool,
 }
 
@@ -190,6 +201,7 @@ impl Keys {
             makes_home: !user.system,
             absent,
             exclusive,
+            left: false,
             secret: cx.content(keys.join("\n").into_bytes()).secret,
             keys,
         })
@@ -238,11 +250,16 @@ impl Keys {
         });
         let stays = |line: &str| wanted.iter().any(|new| key(new) == key(line));
         let go = there.iter().filter(|line| key(line).is_some() && !stays(line));
-        come.chain(go.map(|line| format!("no longer lets in {}", told(line))))
-            .collect()
+        let go = go.map(|line| format!("no longer lets in {}", told(line)));
+        // A remark, or what sshd passes over.
+        let other = |line: &&&str| key(line).is_none() && !line.is_empty();
+        let other = there.iter().filter(other);
+        let other = other.filter(|line| !wanted.iter().any(|new| new == *line));
+        let other = other.map(|line| format!("without the line `{}`", shorter(line)));
+        come.chain(go).chain(other).collect()
     }
 
-    /// Refuses what would let nobody in though the key stands there.
+    /// Refuses what would let nobody in though the key stands there, and what is not ours to write.
     fn refuse(&self, found: &Found<'_>, cx: &Context<'_>) -> Result<(), Refusal> {
         let Self { user, .. } = self;
         let (home, folder, path) = (found.home, found.folder(), found.path());
@@ -253,6 +270,7 @@ impl Keys {
             ));
         }
         if let Some(reads) = found.reads
+            && !self.keys.is_empty()
             && !reads.split(' ').any(|pattern| found.means(pattern, user) == path)
         {
             return Err(self.refusal(
@@ -268,7 +286,12 @@ impl Keys {
                     format!("declare it under `directories` with `owner: {user}`"),
                 ));
             }
-            Some(fact) if fact.kind == 'd' && writable(&fact.mode) && !cx.provided(home) => {
+            Some(fact)
+                if !self.keys.is_empty()
+                    && fact.kind == 'd'
+                    && writable(&fact.mode)
+                    && !cx.provided(home) =>
+            {
                 return Err(self.refusal(
                     format!(
                         "others than {user} may write to his home {home} ({}), and sshd takes no key from there (StrictModes)",
@@ -329,6 +352,10 @@ impl Resource for Keys {
         remains
     }
 
+    fn goes_on_with(&self, path: &str, facts: &Facts) -> bool {
+        !self.left && Found::read(facts.output(self.id.as_str())).path() == path
+    }
+
     fn ask(&self, questions: &mut Questions) {
         questions.user(&self.user);
         let [user, home] = [&*self.user, self.home.as_deref().unwrap_or_default()].map(shell::quote);
@@ -342,6 +369,10 @@ impl Resource for Keys {
         let wanted = self.wanted(&found.lines);
         // Nothing is made where only something was to go.
         if !is_there && self.keys.is_empty() || found.sum.is_none() && wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        // What is left of earlier ones stands no longer there, or whoever says the whole file says it.
+        if self.left && (wanted == found.lines || cx.content(&found.path()).is_some()) {
             return Ok(Vec::new());
         }
         self.refuse(&found, cx)?;
@@ -433,6 +464,7 @@ mod tests {
             keys: lines.iter().map(|line| (*line).to_owned()).collect(),
             absent: absent.iter().map(|line| (*line).to_owned()).collect(),
             exclusive,
+            left: false,
             secret: false,
         }
     }
