@@ -174,6 +174,48 @@ fn the_reference_says_what_the_schema_says() {
     );
 }
 
+/// What the YAML and Rust files below a folder say.
+fn texts(folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let text = |path: std::path::PathBuf| {
+        let is_text = path.extension().is_some_and(|end| end == "yml" || end == "rs");
+        match path.is_dir() {
+            true => texts(&path),
+            false if is_text => std::fs::read_to_string(&path).expect("read"),
+            false => String::new(),
+        }
+    };
+    paths.map(text).collect()
+}
+
+/// Each field stands in a playbook that some test plans or applies.
+#[test]
+fn no_field_is_untested() {
+    let schema = serde_json::to_value(hostwright::playbook::schema()).expect("JSON");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let said = texts(&root.join("tests")) + &texts(&root.join("playbooks"));
+    let mut words = std::collections::BTreeSet::new();
+    for (at, _) in said.match_indices(':') {
+        let before = said[..at].trim_end_matches(['"', '\'']);
+        words.insert(
+            before
+                .rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                .next(),
+        );
+    }
+    let definitions = schema["$defs"].as_object().expect("definitions");
+    let fields = definitions
+        .values()
+        .chain([&schema])
+        .filter_map(properties)
+        .flat_map(Map::keys);
+    let untested: Vec<&String> = fields
+        .filter(|name| !words.contains(&Some(name.as_str())))
+        .collect();
+    assert!(untested.is_empty(), "no test says {untested:?}");
+}
+
 /// The first playbook of `docs/binaries.md`, with the files that it names.
 #[test]
 fn the_page_of_binaries_shows_what_can_be_meant() {
