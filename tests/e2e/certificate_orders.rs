@@ -92,7 +92,7 @@ fn an_order_that_failed_waits_and_all_else_goes_on() {
         "it was taken out of the certificate"
     );
 
-    // One that was good for years, and has ten days left.
+    // One that was good for years, and has less than ten days left.
     host.sh("cd /tmp && : >index && echo 01 >serial && cat >ca.cnf <<'END'
 [ca]
 default_ca = own
@@ -110,7 +110,7 @@ subjectAltName = DNS:one.test
 END
         openssl req -new -newkey rsa:2048 -nodes -keyout ca.key -subj /CN=one.test -out ca.csr 2>/dev/null
         openssl ca -batch -selfsign -config ca.cnf -keyfile ca.key -in ca.csr -startdate 20200101000000Z \
-        -enddate $(date -u -d '+10 days' +%Y%m%d%H%M%SZ) -notext -out ca.pem 2>/dev/null
+        -enddate $(date -u -d '+10 days -1 hour' +%Y%m%d%H%M%SZ) -notext -out ca.pem 2>/dev/null
         cat ca.pem >$(readlink -f /etc/letsencrypt/live/main/fullchain.pem)");
     let plan = host.plan(&more).stdout;
     for words in [

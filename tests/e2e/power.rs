@@ -28,7 +28,7 @@ fn cut(host: &mut Host, playbook: &str, name: &str) -> String {
     }
     assert_eq!(host.sh(UNITS), "");
     assert_eq!(
-        host.sh("ls /var/lib/hostwright | grep -v -e generations -e made -e originals"),
+        host.sh("ls /var/lib/hostwright | grep -v -e generations -e made -e begun -e originals"),
         "loaded\nlock\nruns\nstore"
     );
     said
